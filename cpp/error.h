@@ -1,0 +1,78 @@
+// Every error the kernel raises, in one tree. Python has the same names in memgpt.errors.
+//
+//   Error
+//   +-- ConfigError            an argument or option that cannot work
+//   |   +-- WindowTooSmall     system prompt, tools and blocks do not fit the context window
+//   |   +-- MissingKey         a provider needs a key that is not set
+//   +-- InvalidInput           a message or text that cannot be taken
+//   |   +-- MessageTooLarge    larger than the window can ever hold
+//   +-- NotFound
+//   |   +-- AgentNotFound
+//   |   +-- BlockNotFound
+//   |   +-- ToolNotFound
+//   |   +-- ModelNotFound
+//   +-- AlreadyExists          the name is taken
+//   +-- EditFailed             a block edit that changes nothing
+//   |   +-- LimitExceeded      the new value is over the block's limit
+//   |   +-- ReadOnlyBlock
+//   +-- StoreError             the database cannot do what was asked
+//   |   +-- NotADatabase
+//   |   +-- NewerVersion       written by a newer memgpt
+//   |   +-- ReadOnlyStore
+//   |   +-- Conflict           the branch head moved under a step
+//   +-- TurnError
+//   |   +-- Busy               another sender holds the turn for too long
+//   |   +-- Reentrant          this call chain already holds the turn
+//   +-- ToolError              a tool cannot be registered or called
+//   +-- ProviderError          a model's provider failed
+//   +-- Unbound                code that the journal only knows by name is needed
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace memgpt {
+
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+  // The class's own name: the bindings look the Python class up by it.
+  [[nodiscard]] virtual const char* name() const noexcept { return "Error"; }
+};
+
+#define MEMGPT_ERROR(Name, Parent)                                            \
+  class Name : public Parent {                                                \
+   public:                                                                    \
+    using Parent::Parent;                                                     \
+    [[nodiscard]] const char* name() const noexcept override { return #Name; } \
+  }
+
+MEMGPT_ERROR(ConfigError, Error);
+MEMGPT_ERROR(WindowTooSmall, ConfigError);
+MEMGPT_ERROR(MissingKey, ConfigError);
+MEMGPT_ERROR(InvalidInput, Error);
+MEMGPT_ERROR(MessageTooLarge, InvalidInput);
+MEMGPT_ERROR(NotFound, Error);
+MEMGPT_ERROR(AgentNotFound, NotFound);
+MEMGPT_ERROR(BlockNotFound, NotFound);
+MEMGPT_ERROR(ToolNotFound, NotFound);
+MEMGPT_ERROR(ModelNotFound, NotFound);
+MEMGPT_ERROR(AlreadyExists, Error);
+MEMGPT_ERROR(EditFailed, Error);
+MEMGPT_ERROR(LimitExceeded, EditFailed);
+MEMGPT_ERROR(ReadOnlyBlock, EditFailed);
+MEMGPT_ERROR(StoreError, Error);
+MEMGPT_ERROR(NotADatabase, StoreError);
+MEMGPT_ERROR(NewerVersion, StoreError);
+MEMGPT_ERROR(ReadOnlyStore, StoreError);
+MEMGPT_ERROR(Conflict, StoreError);
+MEMGPT_ERROR(TurnError, Error);
+MEMGPT_ERROR(Busy, TurnError);
+MEMGPT_ERROR(Reentrant, TurnError);
+MEMGPT_ERROR(ToolError, Error);
+MEMGPT_ERROR(ProviderError, Error);
+MEMGPT_ERROR(Unbound, Error);
+
+#undef MEMGPT_ERROR
+
+}  // namespace memgpt

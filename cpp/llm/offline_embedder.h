@@ -1,0 +1,21 @@
+// An embedder without weights: hashed words and pieces of words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "llm/embedder.h"
+
+namespace memgpt {
+
+// Texts are near when they share words, words of one stem, or pieces of words; it knows no
+// synonyms. Features are counted in integers, so the floats are the same on every machine.
+class OfflineEmbedder final : public Embedder {
+ public:
+  [[nodiscard]] std::string name() const override { return "offline-1"; }
+  [[nodiscard]] int dimension() const override { return 1024; }
+  // Rows have length 1; a text without words gives the first unit vector.
+  [[nodiscard]] std::vector<float> embed(const std::vector<std::string>& texts) override;
+};
+
+}  // namespace memgpt

@@ -1,0 +1,2 @@
+// The one place where boost::json is compiled.
+#include <boost/json/src.hpp>

@@ -1,0 +1,50 @@
+// Pre-tokenizers: the regular expressions of cl100k_base and o200k_base, written by hand.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace memgpt {
+
+// The general categories that the patterns tell apart.
+enum class CharClass : std::uint8_t {
+  kOther,    // neither white space, letter, mark nor number
+  kSpace,    // \s but \r and \n
+  kNewline,  // \r and \n
+  kUpper,    // \p{Lu} and \p{Lt}
+  kLower,    // \p{Ll}
+  kLetter,   // \p{Lm} and \p{Lo}
+  kMark,     // \p{M}
+  kNumber,   // \p{N}
+};
+
+// The class of every character, in pages of 256; made once, then shared.
+class CharClasses {
+ public:
+  [[nodiscard]] static const CharClasses& shared();
+
+  [[nodiscard]] CharClass of(std::uint32_t code) const noexcept {
+    return entries_[page_[code >> 8U] + (code & 0xFFU)];
+  }
+
+ private:
+  CharClasses();
+
+  std::array<std::uint32_t, 0x1100> page_{};  // where in entries_ a page begins
+  std::vector<CharClass> entries_;
+};
+
+// The end of the first pre-token of [at, end), which is not empty and is valid UTF-8.
+[[nodiscard]] const char* next_cl100k(const CharClasses& classes, const char* at, const char* end);
+[[nodiscard]] const char* next_o200k(const CharClasses& classes, const char* at, const char* end);
+
+// The text with every maximal ill-formed sequence replaced by U+FFFD, as Python's
+// bytes.decode("utf-8", "replace") does; nothing where the text is valid as it is.
+[[nodiscard]] std::optional<std::string> repaired_utf8(std::string_view text);
+
+}  // namespace memgpt

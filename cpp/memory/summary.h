@@ -1,0 +1,26 @@
+// The recursive summary's fallback: a mechanical digest, deterministic and without a model.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/context.h"
+
+namespace memgpt {
+
+// What a summary may take: a tenth of the window less the reserve, at least 48 tokens.
+[[nodiscard]] int summary_limit_tokens(const Budget& budget);
+
+// The text that a summariser reads: one dated line a message.
+[[nodiscard]] std::string transcript(const Window& messages);
+
+// Lines taken from the previous summary and the evicted messages, at most `limit_tokens` tokens.
+// Lines with names and numbers stay longest. The first line counts what is covered.
+[[nodiscard]] std::string mechanical_digest(std::string_view previous,
+                                            const Window& evicted,
+                                            std::int64_t covered_messages, int limit_tokens,
+                                            const TokenCounter& counter);
+
+}  // namespace memgpt

@@ -1,0 +1,97 @@
+#include "memory/text.h"
+
+#include <openssl/evp.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "error.h"
+
+namespace memgpt {
+
+bool is_valid_utf8(std::string_view text) { return simdjson::validate_utf8(text); }
+
+void check_utf8(std::string_view text, std::string_view what) {
+  if (is_valid_utf8(text)) return;
+  throw InvalidInput(std::string(what) +
+                     " is not valid UTF-8; decode it first, e.g. with errors=\"replace\"");
+}
+
+std::string_view utf8_prefix(std::string_view text, std::size_t bytes) {
+  if (bytes >= text.size()) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
+  return text.substr(0, bytes);
+}
+
+bool is_blank(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isspace(c) != 0; });
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  static constexpr char hex[] = "0123456789abcdef";
+  out.push_back('"');
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text.substr(start, i - start));
+    start = i + 1;
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        out += "\\u00";
+        out.push_back(hex[c >> 4]);
+        out.push_back(hex[c & 15]);
+    }
+  }
+  out.append(text.substr(start));
+  out.push_back('"');
+}
+
+std::string escape_markup(std::string_view text) {
+  static constexpr std::string_view tags[] = {"core_memory", "block", "outside_context", "summary"};
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '<') {
+      std::string_view rest = text.substr(i + 1);
+      if (rest.starts_with('/')) rest.remove_prefix(1);
+      const bool ours = std::any_of(std::begin(tags), std::end(tags),
+                                    [&](std::string_view tag) { return rest.starts_with(tag); });
+      if (ours) {
+        out += "&lt;";
+        continue;
+      }
+    }
+    out.push_back(text[i]);
+  }
+  return out;
+}
+
+Digest sha256(std::string_view bytes) {
+  Digest digest{};
+  unsigned int size = 0;
+  // One-shot digest of memory with a built-in algorithm: it fails only where OpenSSL is broken.
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+    throw Error("OpenSSL cannot compute SHA-256");
+  return digest;
+}
+
+std::string to_hex(const Digest& digest) {
+  static constexpr char hex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(digest.size() * 2);
+  for (const unsigned char byte : digest) {
+    out.push_back(hex[byte >> 4]);
+    out.push_back(hex[byte & 15]);
+  }
+  return out;
+}
+
+}  // namespace memgpt

@@ -1,0 +1,31 @@
+// Small pure functions on text: UTF-8, JSON strings, hashing.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace memgpt {
+
+// Throws InvalidInput ("<what> is not valid UTF-8 ...") where it is not.
+void check_utf8(std::string_view text, std::string_view what);
+[[nodiscard]] bool is_valid_utf8(std::string_view text);
+
+// The longest prefix of at most `bytes` bytes that ends between two characters.
+[[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes);
+
+// True where nothing but white space is in it.
+[[nodiscard]] bool is_blank(std::string_view text);
+
+// Appends `text` as a JSON string with its quotation marks; non-ASCII stays as it is.
+void append_json_string(std::string& out, std::string_view text);
+
+// Escapes what could be read as the context's own markup ("<block", "</summary", ...).
+[[nodiscard]] std::string escape_markup(std::string_view text);
+
+using Digest = std::array<unsigned char, 32>;
+[[nodiscard]] Digest sha256(std::string_view bytes);
+[[nodiscard]] std::string to_hex(const Digest& digest);
+
+}  // namespace memgpt

@@ -1,0 +1,149 @@
+#include "memory/token_counter.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "error.h"
+#include "memory/bpe.h"
+#include "memory/pretokenize.h"
+
+// Defined by ranks.S.
+extern "C" {
+extern const char memgpt_ranks_cl100k_base[] __attribute__((visibility("hidden")));
+extern const char memgpt_ranks_cl100k_base_end[] __attribute__((visibility("hidden")));
+extern const char memgpt_ranks_o200k_base[] __attribute__((visibility("hidden")));
+extern const char memgpt_ranks_o200k_base_end[] __attribute__((visibility("hidden")));
+}
+
+namespace memgpt {
+namespace {
+
+struct Special {
+  std::string_view text;
+  std::uint32_t id;
+};
+
+constexpr Special kCl100kSpecial[] = {
+    {"<|endoftext|>", 100257},  {"<|fim_prefix|>", 100258},  {"<|fim_middle|>", 100259},
+    {"<|fim_suffix|>", 100260}, {"<|endofprompt|>", 100276},
+};
+constexpr Special kO200kSpecial[] = {{"<|endoftext|>", 199999}, {"<|endofprompt|>", 200018}};
+
+using NextPiece = const char* (*)(const CharClasses&, const char*, const char*);
+
+}  // namespace
+
+struct BpeTokenCounter::Vocabulary {
+  std::string_view name;
+  NextPiece next_piece;
+  std::span<const Special> special;
+  RankTable ranks;
+  const CharClasses& classes = CharClasses::shared();
+
+  static std::shared_ptr<const Vocabulary> load(std::string_view name);
+
+  // Calls use(piece) for each pre-token.
+  template <typename Use>
+  void split(std::string_view text, const Use& use) const {
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    while (at < end) {
+      const char* const stop = next_piece(classes, at, end);
+      use(std::string_view(at, static_cast<std::size_t>(stop - at)));
+      at = stop;
+    }
+  }
+
+  // The first special token from `at` on: where it begins, and which it is.
+  std::pair<std::size_t, const Special*> find_special(std::string_view text,
+                                                      std::size_t at) const {
+    // They all begin alike, so that the text is searched once, not once for each.
+    for (at = text.find("<|", at); at != text.npos; at = text.find("<|", at + 1)) {
+      for (const Special& token : special) {
+        if (text.substr(at, token.text.size()) == token.text) return {at, &token};
+      }
+    }
+    return {text.size(), nullptr};
+  }
+};
+
+std::shared_ptr<const BpeTokenCounter::Vocabulary> BpeTokenCounter::Vocabulary::load(
+    std::string_view name) {
+  const auto table = [](const char* begin, const char* end) {
+    return RankTable({begin, static_cast<std::size_t>(end - begin)});
+  };
+  if (name == "cl100k_base") {
+    static const auto shared = std::make_shared<const Vocabulary>(Vocabulary{
+        "cl100k_base", next_cl100k, kCl100kSpecial,
+        table(memgpt_ranks_cl100k_base, memgpt_ranks_cl100k_base_end)});
+    return shared;
+  }
+  if (name == "o200k_base") {
+    static const auto shared = std::make_shared<const Vocabulary>(
+        Vocabulary{"o200k_base", next_o200k, kO200kSpecial,
+                   table(memgpt_ranks_o200k_base, memgpt_ranks_o200k_base_end)});
+    return shared;
+  }
+  throw ConfigError("unknown encoding \"" + std::string(name) +
+                    "\": there are cl100k_base and o200k_base");
+}
+
+BpeTokenCounter::BpeTokenCounter(std::string_view encoding)
+    : vocabulary_(Vocabulary::load(encoding)) {}
+
+BpeTokenCounter::~BpeTokenCounter() = default;
+
+std::string BpeTokenCounter::name() const { return std::string(vocabulary_->name); }
+
+std::size_t BpeTokenCounter::count(std::string_view text) const {
+  const std::optional<std::string> repaired = repaired_utf8(text);
+  std::size_t tokens = 0;
+  vocabulary_->split(repaired ? *repaired : text, [&](std::string_view piece) {
+    tokens += encode_piece(vocabulary_->ranks, piece, nullptr);
+  });
+  return tokens;
+}
+
+std::vector<std::uint32_t> BpeTokenCounter::encode(std::string_view text, bool special) const {
+  const std::optional<std::string> repaired = repaired_utf8(text);
+  if (repaired) text = *repaired;
+  std::vector<std::uint32_t> tokens;
+  const auto append = [&](std::string_view part) {
+    vocabulary_->split(part, [&](std::string_view piece) {
+      encode_piece(vocabulary_->ranks, piece, &tokens);
+    });
+  };
+  std::size_t begin = 0;
+  while (special && begin < text.size()) {
+    const auto [at, token] = vocabulary_->find_special(text, begin);
+    append(text.substr(begin, at - begin));
+    begin = at;
+    if (token == nullptr) break;
+    tokens.push_back(token->id);
+    begin += token->text.size();
+  }
+  append(text.substr(begin));
+  return tokens;
+}
+
+std::string BpeTokenCounter::decode(const std::vector<std::uint32_t>& tokens) const {
+  std::string text;
+  text.reserve(tokens.size() * 4);
+  for (const std::uint32_t id : tokens) {
+    const RankTable& ranks = vocabulary_->ranks;
+    std::string_view bytes = id < ranks.size() ? ranks.bytes(id) : std::string_view();
+    const auto same = [id](const Special& token) { return token.id == id; };
+    const auto found = std::ranges::find_if(vocabulary_->special, same);
+    if (found != vocabulary_->special.end()) bytes = found->text;
+    if (bytes.empty()) {
+      throw InvalidInput("no token " + std::to_string(id) + " in " + name());
+    }
+    text += bytes;
+  }
+  return text;
+}
+
+}  // namespace memgpt

@@ -1,0 +1,48 @@
+// Token counting, exact: byte-pair encodings identical to tiktoken's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace memgpt {
+
+// Counts the tokens of text for one tokenizer. Thread-safe: all methods are const.
+class TokenCounter {
+ public:
+  virtual ~TokenCounter() = default;
+
+  // The tokenizer's name, e.g. "o200k_base".
+  [[nodiscard]] virtual std::string name() const = 0;
+  // False where the model's own tokenizer is not to be had and this one stands in for it.
+  [[nodiscard]] virtual bool exact() const { return true; }
+  // Text that looks like a special token counts as text.
+  [[nodiscard]] virtual std::size_t count(std::string_view text) const = 0;
+};
+
+// A byte-pair encoding. Invalid UTF-8 is replaced with U+FFFD before it is encoded.
+class BpeTokenCounter final : public TokenCounter {
+ public:
+  // "cl100k_base" or "o200k_base"; the vocabulary is loaded on first use and shared by all
+  // counters of the process. Throws ConfigError for another name.
+  explicit BpeTokenCounter(std::string_view encoding);
+  ~BpeTokenCounter() override;
+
+  [[nodiscard]] std::string name() const override;
+  [[nodiscard]] std::size_t count(std::string_view text) const override;
+
+  // special: map the text of special tokens ("<|endoftext|>") to their ids.
+  [[nodiscard]] std::vector<std::uint32_t> encode(std::string_view text, bool special = false) const;
+  // Bytes of the tokens; may be invalid UTF-8 where tokens split a character.
+  // Throws InvalidInput for an id that the encoding does not have.
+  [[nodiscard]] std::string decode(const std::vector<std::uint32_t>& tokens) const;
+
+ private:
+  struct Vocabulary;
+  std::shared_ptr<const Vocabulary> vocabulary_;
+};
+
+}  // namespace memgpt

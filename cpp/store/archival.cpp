@@ -1,0 +1,182 @@
+#include "store/archival.h"
+
+#include <faiss/IndexFlat.h>
+#include <faiss/impl/IDSelector.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "error.h"
+#include "memory/json.h"
+
+namespace memgpt {
+
+namespace {
+
+// The passages of an archive that a head can see and that pass the filters, oldest first.
+std::vector<std::int64_t> visible_passages(Database& db, const std::string& archive, Head head,
+                                           const ArchivalQuery& query) {
+  auto& row = db.prepare(
+      "SELECT p.id, p.tags FROM passage p WHERE p.archive = ?1 AND p.branch = ?2 AND p.seq <= ?3 "
+      "AND p.time_us >= ?4 AND p.time_us < ?5 AND NOT EXISTS (SELECT 1 FROM retirement r "
+      "WHERE r.kind = 'passage' AND r.target = p.id AND r.branch = ?2 AND r.seq <= ?3) "
+      "ORDER BY p.id");
+  const Reset reset(row);
+  row.bind(archive, head.branch, head.seq,
+           query.start.value_or(std::numeric_limits<std::int64_t>::min()),
+           query.end.value_or(std::numeric_limits<std::int64_t>::max()));
+  std::vector<std::int64_t> ids;
+  while (row.step()) {
+    if (!query.tags.empty()) {
+      const auto tags = json::parse(row.view(1));
+      const auto& list = tags.as_array();
+      const bool any = std::any_of(query.tags.begin(), query.tags.end(), [&](const auto& wanted) {
+        return std::any_of(list.begin(), list.end(),
+                           [&](const auto& tag) { return tag.as_string() == wanted; });
+      });
+      if (!any) continue;
+    }
+    ids.push_back(row.integer(0));
+  }
+  return ids;
+}
+
+Passage read_passage(Database& db, std::int64_t id) {
+  auto& row = db.prepare(
+      "SELECT uid, text, tags, metadata, time_us, author, trust FROM passage WHERE id = ?1");
+  const Reset reset(row);
+  if (!row.bind(id).step()) throw StoreError("a passage is gone from the journal");
+  Passage passage;
+  passage.id = row.text(0);
+  passage.text = row.text(1);
+  const auto tags = json::parse(row.view(2));
+  for (const auto& tag : tags.as_array()) passage.tags.emplace_back(tag.as_string());
+  passage.metadata = row.text(3);
+  passage.time_us = row.integer(4);
+  passage.author = row.text(5);
+  passage.trust = static_cast<Trust>(row.integer(6));
+  return passage;
+}
+
+struct Scored {
+  std::int64_t id;
+  double score;
+};
+
+}  // namespace
+
+// Positions in the Faiss index and the passages' row ids, in insertion order.
+struct ArchivalIndexes::Index {
+  std::unique_ptr<faiss::IndexFlatIP> faiss;
+  std::vector<std::int64_t> ids;
+
+  // Rows come in order of id, so what is new lies after the last one we have.
+  void catch_up(Database& db, const std::string& archive, const std::string& embedder) {
+    auto& row = db.prepare(
+        "SELECT p.id, e.dimension, e.vector FROM passage p JOIN embedding e ON e.passage = p.id "
+        "AND e.embedder = ?2 WHERE p.archive = ?1 AND p.id > ?3 ORDER BY p.id");
+    const Reset reset(row);
+    row.bind(archive, embedder, ids.empty() ? std::int64_t{0} : ids.back());
+    while (row.step()) {
+      const auto dimension = row.integer(1);
+      const auto bytes = row.view(2);
+      if (!faiss) faiss = std::make_unique<faiss::IndexFlatIP>(dimension);
+      // Faiss may abort on what it does not expect, so nothing wrong may reach it.
+      if (dimension <= 0 || dimension != faiss->d ||
+          bytes.size() != static_cast<std::size_t>(dimension) * sizeof(float))
+        throw StoreError("the embedding of a passage has the wrong size in this file");
+      std::vector<float> vector(static_cast<std::size_t>(dimension));
+      std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(vector.data()));
+      faiss->add(1, vector.data());
+      ids.push_back(row.integer(0));
+    }
+  }
+
+  // The visible passages with a vector, best first; ties by id.
+  std::vector<Scored> rank(const std::vector<std::int64_t>& visible, const ArchivalQuery& query) {
+    std::vector<Scored> ranked;
+    if (!faiss || faiss->ntotal == 0 || visible.empty()) return ranked;
+    if (query.vector.size() != static_cast<std::size_t>(faiss->d))
+      throw StoreError("the query's embedding has " + std::to_string(query.vector.size()) +
+                       " dimensions, this archive's have " + std::to_string(faiss->d) +
+                       "; search with the embedder that made them");
+    std::vector<std::uint8_t> bitmap((ids.size() + 7) / 8, 0);
+    std::size_t at = 0;
+    for (const auto id : visible) {
+      while (at < ids.size() && ids[at] < id) ++at;
+      if (at < ids.size() && ids[at] == id)
+        bitmap[at / 8] = static_cast<std::uint8_t>(bitmap[at / 8] | (1U << (at % 8)));
+    }
+    faiss::IDSelectorBitmap selector(ids.size(), bitmap.data());
+    faiss::SearchParameters parameters;
+    parameters.sel = &selector;
+    const auto wanted = std::min<std::int64_t>(query.limit + query.offset, faiss->ntotal);
+    std::vector<float> scores(static_cast<std::size_t>(wanted));
+    std::vector<faiss::Index::idx_t> labels(static_cast<std::size_t>(wanted), -1);
+    faiss->search(1, query.vector.data(), wanted, scores.data(), labels.data(), &parameters);
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      if (labels[i] >= 0) ranked.push_back({ids[static_cast<std::size_t>(labels[i])], scores[i]});
+    // Rounded, so that the order does not hang on the last bit of a machine's arithmetic.
+    for (auto& item : ranked) item.score = std::round(item.score * 1e5) / 1e5;
+    std::stable_sort(ranked.begin(), ranked.end(), [](const Scored& a, const Scored& b) {
+      return a.score != b.score ? a.score > b.score : a.id < b.id;
+    });
+    return ranked;
+  }
+};
+
+ArchivalIndexes::ArchivalIndexes() = default;
+ArchivalIndexes::~ArchivalIndexes() = default;
+
+ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archive,
+                                     const std::string& embedder, Head head,
+                                     const ArchivalQuery& query) {
+  ArchivalPage page;
+  if (query.limit <= 0 || query.offset < 0) return page;
+  const std::scoped_lock lock(mutex_);
+  const auto reader = journal.reader();
+  const auto visible = visible_passages(reader.db, archive, head, query);
+  page.total = static_cast<std::int64_t>(visible.size());
+  std::vector<Scored> ranked;
+  if (query.vector.empty()) {
+    for (auto id = visible.rbegin(); id != visible.rend(); ++id) ranked.push_back({*id, 0});
+  } else {
+    auto& index = indexes_[archive + '\n' + embedder];
+    if (!index) index = std::make_unique<Index>();
+    index->catch_up(reader.db, archive, embedder);
+    ranked = index->rank(visible, query);
+  }
+  const auto first = static_cast<std::size_t>(query.offset);
+  for (std::size_t i = first; i < ranked.size(); ++i) {
+    if (i - first >= static_cast<std::size_t>(query.limit)) break;
+    page.hits.push_back({read_passage(reader.db, ranked[i].id), ranked[i].score});
+  }
+  return page;
+}
+
+std::int64_t count_passages(Journal& journal, const std::string& archive, Head head) {
+  const auto reader = journal.reader();
+  return static_cast<std::int64_t>(visible_passages(reader.db, archive, head, {}).size());
+}
+
+void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,
+                    const std::string& embedder) {
+  const auto width = static_cast<std::size_t>(std::max(0, dimension));
+  if (width == 0 || rows.size() != width * count)
+    throw ConfigError("embedder \"" + embedder + "\" must return " + std::to_string(count) +
+                      " rows of " + std::to_string(dimension) + " floats; it returned " +
+                      std::to_string(rows.size()) + " floats");
+  for (std::size_t i = 0; i < count; ++i) {
+    double sum = 0;
+    for (std::size_t k = 0; k < width; ++k)
+      sum += static_cast<double>(rows[i * width + k]) * static_cast<double>(rows[i * width + k]);
+    if (!std::isfinite(sum) || sum <= 0)
+      throw ConfigError("embedder \"" + embedder +
+                        "\" returned a row of zeros, NaN or infinity; embeddings must be finite "
+                        "and not all zero");
+    const auto scale = static_cast<float>(1.0 / std::sqrt(sum));
+    for (std::size_t k = 0; k < width; ++k) rows[i * width + k] *= scale;
+  }
+}
+
+}  // namespace memgpt

@@ -1,0 +1,172 @@
+// The journal: the one SQLite file that is the truth. Nothing in it is overwritten but pointers.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "memory/block.h"
+#include "memory/context.h"
+#include "memory/message.h"
+#include "memory/policy.h"
+#include "store/passage.h"
+#include "store/sqlite.h"
+
+namespace memgpt {
+
+// full: every commit is on the disk. process: survives a kill, perhaps not a power cut.
+enum class Durability { full, process };
+
+// A place in a line of history.
+struct Head {
+  std::int64_t branch = 0;
+  std::int64_t seq = 0;
+  friend bool operator==(const Head&, const Head&) = default;
+};
+
+struct AgentRow {
+  std::string id;
+  std::string name;
+  TimeUs created_us = 0;
+  Head head;
+};
+
+// The row of a commit. Fields of the model call stay empty where there was none.
+struct StepRow {
+  std::string kind;
+  std::string author;
+  TimeUs time_us = 0;
+  std::int64_t config = 0;
+  std::int64_t seed = 0;
+  std::string model;
+  std::string tokenizer;
+  int compiler = 0;
+  std::string digest;
+  int context_tokens = 0;
+  int overhead_tokens = 0;
+  int prompt_tokens = -1;
+  int completion_tokens = -1;
+  std::string decision;
+  std::string reply;
+  std::int64_t seq = 0;  // set when read
+};
+
+struct SummaryRow {
+  std::int64_t id = 0;
+  std::string text;
+  std::vector<Range> covers;  // of positions
+  std::int64_t covered = 0;
+  std::optional<std::int64_t> replaces;
+  std::string author;
+  Trust trust = Trust::user;
+  int tokens = 0;
+};
+
+// The last range ends at the head, whatever its `end` says.
+struct WindowRow {
+  std::vector<Range> ranges;  // of positions
+  std::optional<std::int64_t> summary;
+  bool warned = false;
+  std::string outside;  // the line about what lies outside the context
+};
+
+struct ToolRunRow {
+  std::string call_id;
+  std::string phase;  // intent, result
+  std::string tool;
+  std::string arguments;
+  std::string effects;
+  std::string idempotency_key;
+  std::string status;
+  std::string result;
+  TimeUs time_us = 0;
+};
+
+struct BlockVersion {
+  Block block;
+  int place = 0;
+  bool detached = false;
+};
+
+// Everything that one commit writes: all of it is there, or none.
+struct Commit {
+  std::string agent_id;
+  Head expected;  // the head this commit was made from
+  StepRow step;
+  std::string tokenizer;
+  std::vector<Message> messages;
+  std::vector<BlockVersion> blocks;
+  std::vector<Passage> passages;
+  std::optional<SummaryRow> summary;
+  std::optional<WindowRow> window;  // its summary id is set when `summary` is given
+  std::vector<ToolRunRow> tool_runs;
+  std::optional<std::string> config;  // a new version
+};
+
+// What the head of an agent's branch holds.
+struct AgentState {
+  AgentRow agent;
+  std::int64_t config_version = 0;
+  std::string config;
+  std::vector<BlockVersion> blocks;
+  WindowRow window;
+  std::optional<SummaryRow> summary;
+  std::vector<Message> messages;  // those in the window
+  std::int64_t next_position = 0;
+  std::int64_t session = 0;
+  TimeUs last_time_us = 0;
+  std::string tokenizer;                    // of the window's counts
+};
+
+class Journal {
+ public:
+  Journal(const std::string& path, Durability durability);
+
+  // Throws AlreadyExists where a living agent has the name.
+  [[nodiscard]] AgentRow create_agent(const std::string& id, const std::string& name, Commit first);
+  [[nodiscard]] std::optional<AgentRow> find_agent(const std::string& name);
+  [[nodiscard]] std::vector<AgentRow> agents();
+  // The name is free afterwards; the history stays in the file.
+  void delete_agent(const std::string& id, TimeUs now_us);
+
+  // Throws Conflict where the head is not `expected`. Returns the new head.
+  Head commit(const Commit& commit);
+
+  [[nodiscard]] Head head(const std::string& agent_id);
+  [[nodiscard]] AgentState load(const std::string& agent_id);
+  // Changes whenever another process has committed.
+  [[nodiscard]] std::int64_t data_version();
+
+  [[nodiscard]] std::vector<StepRow> steps(Head head);
+  [[nodiscard]] std::vector<Message> messages(Head head, std::int64_t from_position,
+                                              std::int64_t limit);
+
+  // The two connections, for the search indexes of this room. Hold the mutex while in use.
+  struct Reader {
+    std::unique_lock<std::mutex> lock;
+    Database& db;
+  };
+  [[nodiscard]] Reader reader();
+
+ private:
+  void write_rows(const Commit& commit, Head head);
+  void write_message(const Message& message, Head head, const std::string& tokenizer);
+  void write_passage(const Passage& passage, Head head, const std::string& agent_id);
+
+  Database writer_db_;
+  Database reader_db_;
+  std::mutex writer_mutex_;
+  std::mutex reader_mutex_;
+};
+
+// Reads the columns of `message` selected by kMessageColumns.
+inline constexpr const char* kMessageColumns =
+    "m.uid, m.position, m.role, m.type, m.name, m.text, m.content, m.thinking, m.tool_calls, "
+    "m.tool_call_id, m.failed, m.shown_bytes, m.time_us, m.session, m.author, m.trust, m.tokens";
+[[nodiscard]] Message read_message(const Statement& row, int first_column = 0);
+
+}  // namespace memgpt

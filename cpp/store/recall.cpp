@@ -1,0 +1,141 @@
+#include "store/recall.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "memory/text.h"
+#include "memory/words.h"
+
+namespace memgpt {
+
+namespace {
+
+// FTS5 takes time by the number of terms: a query of 100 KB asks for its first words only.
+constexpr std::size_t kMaxTerms = 64;
+
+void add_term(std::string& expression, std::string_view term) {
+  if (!expression.empty()) expression += " OR ";
+  expression += '"';
+  expression += term;
+  expression += '"';
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const auto& part : parts) {
+    if (!out.empty()) out += ' ';
+    out += part;
+  }
+  return out;
+}
+
+struct Candidate {
+  std::int64_t id;
+  double score;
+};
+
+std::string roles_filter(const std::vector<Role>& roles) {
+  std::string sql = " AND m.role IN (";
+  for (std::size_t i = 0; i < roles.size(); ++i)
+    sql += (i > 0 ? ", '" : "'") + std::string(to_string(roles[i])) + '\'';
+  return sql + ")";
+}
+
+}  // namespace
+
+std::string match_expression(std::string_view text) {
+  std::vector<std::string> phrases;
+  std::string loose;
+  // Text between pairs of quotation marks is a phrase; a mark without its pair is ignored.
+  for (std::size_t at = 0; at < text.size();) {
+    const auto open = text.find('"', at);
+    const auto close = open == std::string_view::npos ? open : text.find('"', open + 1);
+    if (close == std::string_view::npos) {
+      loose += text.substr(at);
+      break;
+    }
+    loose += text.substr(at, open - at);
+    loose += ' ';
+    const auto phrase = join(words(text.substr(open + 1, close - open - 1)));
+    if (!phrase.empty()) phrases.push_back(phrase);
+    at = close + 1;
+  }
+  std::string expression;
+  std::size_t terms = 0;
+  for (const auto& phrase : phrases)
+    if (terms++ < kMaxTerms) add_term(expression, phrase);
+  const auto all = words(loose);
+  std::unordered_set<std::string_view> seen;
+  for (const bool take_stop_words : {false, true}) {
+    if (take_stop_words && !expression.empty()) break;
+    for (const auto& word : all) {
+      if (terms >= kMaxTerms) break;
+      if (is_stop_word(word) != take_stop_words || !seen.insert(word).second) continue;
+      add_term(expression, word);
+      ++terms;
+    }
+  }
+  return expression;
+}
+
+std::string make_snippet(std::string_view text, std::string_view query) {
+  constexpr std::size_t kBefore = 60;
+  constexpr std::size_t kLength = 200;
+  if (text.size() <= kLength) return std::string(text);
+  std::string lower(utf8_prefix(text, 100'000));
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(c < 128 ? std::tolower(c) : c); });
+  std::size_t first = std::string::npos;
+  for (const auto& word : words(utf8_prefix(query, 2000)))
+    if (!is_stop_word(word)) first = std::min(first, lower.find(word));
+  if (first == std::string::npos) first = 0;
+  const auto begin = utf8_prefix(text, first > kBefore ? first - kBefore : 0).size();
+  std::string snippet = begin > 0 ? "..." : "";
+  snippet += utf8_prefix(text.substr(begin), kLength);
+  if (begin + kLength < text.size()) snippet += "...";
+  return snippet;
+}
+
+RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query) {
+  RecallPage page;
+  if (query.roles.empty() || query.limit <= 0) return page;
+  const std::string expression = match_expression(query.text);
+  if (expression.empty() && !is_blank(query.text)) return page;
+  const bool ranked = !expression.empty();
+
+  std::string sql = ranked ? "SELECT m.id, -bm25(message_fts, 1.0, 0.5) FROM message_fts "
+                             "JOIN message m ON m.id = message_fts.rowid "
+                             "WHERE message_fts MATCH ?6"
+                           : "SELECT m.id, 0.0 FROM message m WHERE m.text <> '' AND ?6 = ''";
+  sql += " AND m.branch = ?1 AND m.seq <= ?2 AND m.time_us >= ?3 AND m.time_us < ?4 "
+         "AND m.position < ?5" +
+         roles_filter(query.roles);
+  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
+
+  const auto reader = journal.reader();
+  Statement rows(reader.db.get(), sql);
+  rows.bind(head.branch, head.seq, query.start.value_or(kLowest), query.end.value_or(kHighest),
+            query.before_position.value_or(kHighest), expression);
+  std::vector<Candidate> candidates;
+  while (rows.step()) candidates.push_back({rows.integer(0), rows.real(1)});
+  page.total = static_cast<std::int64_t>(candidates.size());
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.id > b.id;
+  });
+
+  const std::string by_id =
+      std::string("SELECT ") + kMessageColumns + " FROM message m WHERE m.id = ?1";
+  Statement fetch(reader.db.get(), by_id);
+  const auto first = static_cast<std::size_t>(std::max(0, query.offset));
+  for (std::size_t i = first; i < candidates.size(); ++i) {
+    if (i - first >= static_cast<std::size_t>(query.limit)) break;
+    if (!fetch.bind(candidates[i].id).step()) continue;
+    RecallHit hit{read_message(fetch), candidates[i].score, ""};
+    hit.snippet = make_snippet(hit.message.text, query.text);
+    page.hits.push_back(std::move(hit));
+  }
+  return page;
+}
+
+}  // namespace memgpt

@@ -1,0 +1,220 @@
+#include "store/schema.h"
+
+#include <array>
+
+#include "error.h"
+
+namespace memgpt {
+
+namespace {
+
+// Every row of history carries (branch, seq): the commit it belongs to. Rows are never updated
+// but for agent.head_*, agent.name and agent.deleted_us: pointers.
+constexpr const char* k001_initial = R"sql(
+CREATE TABLE agent(
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  created_us INTEGER NOT NULL,
+  deleted_us INTEGER,
+  head_branch INTEGER NOT NULL,
+  head_seq INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX agent_name ON agent(name) WHERE deleted_us IS NULL;
+
+-- A line of history of one agent; it sees its parent's rows up to parent_seq.
+CREATE TABLE branch(
+  id INTEGER PRIMARY KEY,
+  agent_id TEXT NOT NULL,
+  parent INTEGER,
+  parent_seq INTEGER,
+  created_us INTEGER NOT NULL
+);
+
+-- One commit. kind: create, input, intent, step, edit, config.
+CREATE TABLE step(
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  author TEXT NOT NULL,
+  time_us INTEGER NOT NULL,
+  config INTEGER NOT NULL,       -- version of the agent's configuration
+  seed INTEGER NOT NULL,
+  model TEXT,
+  tokenizer TEXT,
+  compiler INTEGER,              -- version of compile()
+  digest TEXT,                   -- of the compiled context
+  context_tokens INTEGER,        -- ours: text, exact
+  overhead_tokens INTEGER,       -- ours: wire format, estimated
+  prompt_tokens INTEGER,         -- the provider's figure
+  completion_tokens INTEGER,
+  decision TEXT,                 -- of the policy, JSON
+  reply TEXT,                    -- as the model gave it, JSON
+  PRIMARY KEY(branch, seq)
+) WITHOUT ROWID;
+
+-- Model, embedding, tools, memory class, policy, limits: names and schemas, never code.
+CREATE TABLE config(
+  agent_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  json TEXT NOT NULL,
+  PRIMARY KEY(agent_id, version)
+) WITHOUT ROWID;
+
+CREATE TABLE message(
+  id INTEGER PRIMARY KEY,
+  uid TEXT NOT NULL UNIQUE,
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  role TEXT NOT NULL,
+  type TEXT NOT NULL,
+  name TEXT NOT NULL,
+  text TEXT NOT NULL,
+  content TEXT NOT NULL,
+  thinking TEXT NOT NULL,
+  tool_calls TEXT NOT NULL,
+  tool_call_id TEXT NOT NULL,
+  failed INTEGER NOT NULL,
+  shown_bytes INTEGER NOT NULL,
+  time_us INTEGER NOT NULL,
+  session INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  trust INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  tokenizer TEXT NOT NULL
+);
+CREATE UNIQUE INDEX message_place ON message(branch, position);
+CREATE INDEX message_time ON message(branch, time_us);
+
+CREATE TABLE block(
+  id TEXT NOT NULL,
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  place INTEGER NOT NULL,        -- order in the context
+  label TEXT NOT NULL,
+  value TEXT NOT NULL,
+  char_limit INTEGER NOT NULL,
+  description TEXT NOT NULL,
+  read_only INTEGER NOT NULL,
+  detached INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  trust INTEGER NOT NULL,
+  PRIMARY KEY(branch, id, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE passage(
+  id INTEGER PRIMARY KEY,
+  uid TEXT NOT NULL UNIQUE,
+  archive TEXT NOT NULL,
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  tags TEXT NOT NULL,            -- JSON array
+  metadata TEXT NOT NULL,        -- JSON object
+  time_us INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  trust INTEGER NOT NULL
+);
+CREATE INDEX passage_archive ON passage(archive, id);
+
+CREATE TABLE embedding(
+  passage INTEGER NOT NULL,
+  embedder TEXT NOT NULL,
+  dimension INTEGER NOT NULL,
+  vector BLOB NOT NULL,          -- float32, little endian, unit length
+  PRIMARY KEY(embedder, passage)
+) WITHOUT ROWID;
+
+-- A deletion: the passage or message is not seen from (branch, seq) on.
+CREATE TABLE retirement(
+  kind TEXT NOT NULL,
+  target INTEGER NOT NULL,
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  PRIMARY KEY(kind, target, branch, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE summary(
+  id INTEGER PRIMARY KEY,
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  covers TEXT NOT NULL,          -- JSON ranges of positions
+  covered INTEGER NOT NULL,      -- messages covered, with those of the summary it replaces
+  replaces INTEGER,
+  author TEXT NOT NULL,          -- the model, or "digest"
+  trust INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  tokenizer TEXT NOT NULL
+);
+CREATE INDEX summary_place ON summary(branch, seq);
+
+-- Ranges of positions, JSON; the last end is null: up to the head.
+CREATE TABLE window(
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  ranges TEXT NOT NULL,
+  summary INTEGER,
+  warned INTEGER NOT NULL,
+  outside TEXT NOT NULL,         -- the line about what lies outside the context
+  PRIMARY KEY(branch, seq)
+) WITHOUT ROWID;
+
+-- An intent before a tool with outside effects runs; a result for every call.
+CREATE TABLE tool_run(
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  call_id TEXT NOT NULL,
+  phase TEXT NOT NULL,           -- intent, result
+  tool TEXT NOT NULL,
+  arguments TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  status TEXT NOT NULL,          -- started, ok, failed, interrupted
+  result TEXT NOT NULL,
+  time_us INTEGER NOT NULL,
+  PRIMARY KEY(branch, seq, call_id, phase)
+) WITHOUT ROWID;
+
+-- Derived, in the same transaction as the rows they index.
+CREATE VIRTUAL TABLE message_fts USING fts5(
+  text, speaker, content='', tokenize='porter unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE passage_fts USING fts5(
+  text, tags, content='', tokenize='porter unicode61 remove_diacritics 2');
+)sql";
+
+constexpr std::array kMigrations = {k001_initial};
+
+bool has_tables(Database& db) {
+  Statement statement(db.get(), "SELECT count(*) FROM sqlite_schema");
+  return statement.step() && statement.integer(0) > 0;
+}
+
+}  // namespace
+
+int newest_schema() { return static_cast<int>(kMigrations.size()); }
+
+void migrate(Database& db, const std::string& path) {
+  if (db.pragma("user_version") == newest_schema() && db.pragma("application_id") == kApplicationId)
+    return;
+  Transaction transaction(db);
+  const auto application = db.pragma("application_id");
+  if (application != kApplicationId && (application != 0 || has_tables(db)))
+    throw NotADatabase("\"" + path + "\" is a database of another program; choose another file");
+  const auto version = db.pragma("user_version");
+  if (version > newest_schema())
+    throw NewerVersion("\"" + path + "\" has schema " + std::to_string(version) +
+                       ", this memgpt knows up to " + std::to_string(newest_schema()) +
+                       "; upgrade memgpt to open it");
+  for (auto next = version; next < newest_schema(); ++next)
+    db.execute(kMigrations[static_cast<std::size_t>(next)]);
+  db.execute(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str());
+  db.execute(("PRAGMA user_version = " + std::to_string(newest_schema())).c_str());
+  transaction.commit();
+}
+
+}  // namespace memgpt

@@ -1,0 +1,123 @@
+// A thin, typed, exception-throwing face of SQLite. SQL strings stay in this room.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace memgpt {
+
+// A prepared statement. Bound values are copied; reset() before it is used again.
+class Statement {
+ public:
+  Statement(sqlite3* db, std::string_view sql);
+
+  template <typename... Values>
+  Statement& bind(const Values&... values) {
+    reset();
+    int index = 0;
+    (bind_one(++index, values), ...);
+    return *this;
+  }
+  // True where there is a row.
+  bool step();
+  // Runs to the end.
+  void run();
+  void reset();
+
+  [[nodiscard]] std::int64_t integer(int column) const;
+  [[nodiscard]] std::string text(int column) const;
+  [[nodiscard]] std::string_view view(int column) const;  // valid until the next step
+  [[nodiscard]] double real(int column) const;
+  [[nodiscard]] bool is_null(int column) const;
+
+  void bind_one(int index, std::int64_t value);
+  void bind_one(int index, int value) { bind_one(index, static_cast<std::int64_t>(value)); }
+  void bind_one(int index, bool value) { bind_one(index, static_cast<std::int64_t>(value)); }
+  void bind_one(int index, std::string_view value);
+  void bind_one(int index, const std::string& value) { bind_one(index, std::string_view(value)); }
+  void bind_one(int index, const char* value) { bind_one(index, std::string_view(value)); }
+  void bind_one(int index, std::span<const float> value);  // blob
+  void bind_one(int index, std::nullptr_t);
+  template <typename T>
+  void bind_one(int index, const std::optional<T>& value) {
+    if (value)
+      bind_one(index, *value);
+    else
+      bind_one(index, nullptr);
+  }
+
+ private:
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+// One connection. Not thread-safe: its owner holds a mutex.
+class Database {
+ public:
+  // Throws NotADatabase, ReadOnlyStore or StoreError with the path and what to do.
+  explicit Database(const std::string& path);
+
+  void execute(const char* sql);
+  // Cached; `sql` must be a literal, for the cache keeps a view of it.
+  Statement& prepare(std::string_view sql);
+  [[nodiscard]] std::int64_t pragma(const std::string& name);
+  [[nodiscard]] std::int64_t last_row_id() const { return sqlite3_last_insert_rowid(db_.get()); }
+  [[nodiscard]] sqlite3* get() const { return db_.get(); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+  };
+  std::string path_;
+  std::unique_ptr<sqlite3, Close> db_;
+  std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
+};
+
+// BEGIN IMMEDIATE ... COMMIT; rolled back unless committed.
+class Transaction {
+ public:
+  explicit Transaction(Database& db);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Database& db_;
+  bool open_ = true;
+};
+
+// BEGIN ... COMMIT around reads that must agree with each other.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Database& db);
+  ~ReadTransaction();
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  Database& db_;
+};
+
+// Resets a cached statement when a read is done, so that no read transaction outlives it.
+class Reset {
+ public:
+  explicit Reset(Statement& statement) : statement_(statement) {}
+  ~Reset() { statement_.reset(); }
+  Reset(const Reset&) = delete;
+  Reset& operator=(const Reset&) = delete;
+
+ private:
+  Statement& statement_;
+};
+
+}  // namespace memgpt
