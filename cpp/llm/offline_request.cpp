@@ -110,21 +110,22 @@ std::vector<Tool> read_tools(const std::vector<ToolSchema>& schemas) {
 // The calls of messages[from..] with their returns, matched by id, else by order.
 std::vector<Done> read_done(const std::vector<RequestMessage>& messages, std::size_t from) {
   std::vector<Done> done;
-  std::vector<std::string> open_ids;  // parallel to `done`; "-" once returned
+  std::vector<const std::string*> open;  // ids, parallel to `done`; null once returned
   for (std::size_t i = from; i < messages.size(); ++i) {
     const RequestMessage& message = messages[i];
     for (const ToolCall& call : message.tool_calls) {
       done.push_back({call.name, parse_object(call.arguments), false, ""});
-      open_ids.push_back(call.id);
+      open.push_back(&call.id);
     }
     if (message.role != Role::tool) continue;
-    auto open = std::find(open_ids.begin(), open_ids.end(), message.tool_call_id);
-    if (open == open_ids.end()) {
-      open = std::find_if(open_ids.begin(), open_ids.end(), [](auto& id) { return id != "-"; });
-    }
-    if (open == open_ids.end()) continue;
-    *open = "-";
-    Done& call = done[static_cast<std::size_t>(open - open_ids.begin())];
+    const auto is_open = [](const std::string* id) { return id != nullptr; };
+    auto found = std::find_if(open.begin(), open.end(), [&](const std::string* id) {
+      return is_open(id) && *id == message.tool_call_id;
+    });
+    if (found == open.end()) found = std::find_if(open.begin(), open.end(), is_open);
+    if (found == open.end()) continue;
+    *found = nullptr;
+    Done& call = done[static_cast<std::size_t>(found - open.begin())];
     const json::object packed = parse_object(message.content);
     call.ok = string_or(packed, "status") == "OK";
     call.result = string_or(packed, "message", packed.empty() ? message.content : "");

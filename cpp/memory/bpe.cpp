@@ -1,6 +1,7 @@
 #include "memory/bpe.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <functional>
@@ -8,200 +9,7 @@
 #include <queue>
 #include <utility>
 
-#include "error.h"
-#include "memory/text.h"
-
 namespace memgpt {
-namespace {
-
-template <typename Integer>
-Integer load(const char* at) {
-  Integer value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
-// 3 to 8 bytes, in a way that is unique among texts of one size and reads none beyond them.
-std::uint64_t short_key(const char* text, std::size_t size) {
-  if (size >= 4) {
-    return load<std::uint32_t>(text) |
-           std::uint64_t{load<std::uint32_t>(text + size - 4)} << 32U;
-  }
-  return load<std::uint16_t>(text) | std::uint64_t{static_cast<unsigned char>(text[2])} << 16U;
-}
-
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9E3779B97F4A7C15U;
-  return hash ^ hash >> 32U;
-}
-
-std::uint64_t long_hash(const char* text, std::size_t size) {
-  std::uint64_t hash = size;
-  for (std::size_t at = 0; at + 8 < size; at += 8) hash = mix(hash, load<std::uint64_t>(text + at));
-  return mix(hash, load<std::uint64_t>(text + size - 8));
-}
-
-std::size_t pair_index(const char* text) {
-  return static_cast<std::size_t>(static_cast<unsigned char>(text[0])) << 8U |
-         static_cast<unsigned char>(text[1]);
-}
-
-}  // namespace
-
-RankTable::RankTable(std::string_view packed) : packed_(packed.data()) {
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(packed[at]); };
-  if (packed.size() < 8 || packed.substr(0, 4) != "MGR1") throw Error("damaged token table");
-  const std::size_t count = byte(4) | byte(5) << 8U | byte(6) << 16U | std::size_t{byte(7)} << 24U;
-  starts_.reserve(count);
-  std::size_t shorts = 0;
-  std::size_t at = 8;
-  for (std::size_t rank = 0; rank < count && at < packed.size(); ++rank) {
-    starts_.push_back(static_cast<std::uint32_t>(at));
-    const std::size_t size = byte(at);
-    if (size <= 8) ++shorts;
-    longest_ = std::max(longest_, size);
-    at += 1 + size;
-  }
-  if (starts_.size() != count || at != packed.size()) throw Error("damaged token table");
-
-  singles_.fill(kNone);
-  pairs_.assign(0x10000, kNone);
-  shorts_.resize(std::bit_ceil(shorts * 2 + 2));
-  longs_.resize(std::bit_ceil((count - shorts) * 2 + 2));
-  for (std::uint32_t rank = 0; rank < count; ++rank) insert(rank, bytes(rank));
-  // Merging starts from single bytes, so each must have a rank.
-  if (std::find(singles_.begin(), singles_.end(), kNone) != singles_.end()) {
-    throw Error("damaged token table");
-  }
-  find_whole_characters();
-}
-
-std::string_view RankTable::bytes(std::uint32_t rank) const noexcept {
-  const char* const at = packed_ + starts_[rank];
-  return {at + 1, static_cast<unsigned char>(*at)};
-}
-
-void RankTable::insert(std::uint32_t rank, std::string_view token) {
-  if (token.empty()) return;
-  if (token.size() == 1) {
-    singles_[static_cast<unsigned char>(token[0])] = rank;
-  } else if (token.size() == 2) {
-    pairs_[pair_index(token.data())] = rank;
-  } else if (token.size() <= 8) {
-    const std::uint64_t key = short_key(token.data(), token.size());
-    std::size_t slot = mix(token.size(), key) & (shorts_.size() - 1);
-    while (shorts_[slot].size != 0) slot = (slot + 1) & (shorts_.size() - 1);
-    shorts_[slot] = {key, static_cast<std::uint32_t>(token.size()), rank};
-  } else {
-    const std::uint64_t hash = long_hash(token.data(), token.size());
-    std::size_t slot = hash & (longs_.size() - 1);
-    while (longs_[slot].rank != kNone) slot = (slot + 1) & (longs_.size() - 1);
-    longs_[slot] = {static_cast<std::uint32_t>(hash >> 32U), rank};
-  }
-}
-
-std::uint32_t RankTable::find(const char* text, std::size_t size) const noexcept {
-  if (size == 1) return singles_[static_cast<unsigned char>(text[0])];
-  if (size == 2) return pairs_[pair_index(text)];
-  return size <= 8 ? find_short(text, size) : find_long(text, size);
-}
-
-std::uint32_t RankTable::find_short(const char* text, std::size_t size) const noexcept {
-  const std::uint64_t key = short_key(text, size);
-  std::size_t slot = mix(size, key) & (shorts_.size() - 1);
-  while (true) {
-    const ShortEntry& entry = shorts_[slot];
-    if (entry.key == key && entry.size == size) return entry.rank;
-    if (entry.size == 0) return kNone;
-    slot = (slot + 1) & (shorts_.size() - 1);
-  }
-}
-
-std::uint32_t RankTable::find_long(const char* text, std::size_t size) const noexcept {
-  if (size > longest_) return kNone;
-  const std::uint64_t hash = long_hash(text, size);
-  const auto tag = static_cast<std::uint32_t>(hash >> 32U);
-  std::size_t slot = hash & (longs_.size() - 1);
-  while (true) {
-    const LongEntry& entry = longs_[slot];
-    if (entry.rank == kNone) return kNone;
-    if (entry.tag == tag && bytes(entry.rank) == std::string_view(text, size)) return entry.rank;
-    slot = (slot + 1) & (longs_.size() - 1);
-  }
-}
-
-namespace {
-
-unsigned char byte_at(std::string_view text, std::size_t at) {
-  return static_cast<unsigned char>(text[at]);
-}
-
-bool is_tail(std::string_view text, std::size_t at) { return (byte_at(text, at) & 0xC0U) == 0x80; }
-
-struct Character {
-  std::size_t size = 0;  // 0: none of 2 or 3 bytes begins there
-  std::uint32_t code = 0;
-};
-
-Character character_at(std::string_view text, std::size_t at) {
-  const unsigned lead = byte_at(text, at);
-  const std::size_t size = lead < 0xC0 || lead >= 0xF0 ? 0 : lead < 0xE0 ? 2 : 3;
-  if (size == 0 || size > text.size() - at || !is_tail(text, at + 1)) return {};
-  const std::uint32_t second = byte_at(text, at + 1) & 0x3FU;
-  if (size == 2) return {size, (lead & 0x1FU) << 6U | second};
-  if (!is_tail(text, at + 2)) return {};
-  return {size, (lead & 0xFU) << 12U | second << 6U | (byte_at(text, at + 2) & 0x3FU)};
-}
-
-}  // namespace
-
-// Merging can begin with a whole character, which saves most of its work on scripts beyond ASCII,
-// where (1) no token that ends inside a character goes across the character's borders, so that
-// its bytes merge with each other only, and (2) every token that has the character in it comes
-// after it, and it after its parts, so that no other merge there could have come first.
-void RankTable::find_whole_characters() {
-  for (std::uint32_t rank = 0; rank < size(); ++rank) {
-    const std::string_view token = bytes(rank);
-    if (is_valid_utf8(token)) {
-      const Character character = token.empty() ? Character{} : character_at(token, 0);
-      if (character.size == token.size() && is_early(token, rank)) whole_.set(character.code);
-      continue;
-    }
-    for (std::size_t at = 1; at < token.size(); ++at) {
-      if (!is_tail(token, at)) crossed_.set(pair_index(token.data() + at - 1));
-    }
-  }
-  for (std::uint32_t rank = 0; rank < size(); ++rank) drop_late_characters(rank);
-}
-
-bool RankTable::is_early(std::string_view character, std::uint32_t rank) const {
-  if (character.size() != 3) return character.size() == 2;
-  return std::min(find(character.data(), 2), find(character.data() + 1, 2)) < rank;
-}
-
-void RankTable::drop_late_characters(std::uint32_t rank) {
-  const std::string_view token = bytes(rank);
-  if (!is_valid_utf8(token)) return;  // The borders of the characters in it are crossed.
-  for (std::size_t at = 0; at < token.size(); ++at) {
-    const Character character = character_at(token, at);
-    if (character.size == 0 || character.size == token.size()) continue;
-    if (first_part(token, at) == 1) continue;  // not taken as a whole here, or nowhere
-    if (find(token.data() + at, character.size) > rank) whole_.reset(character.code);
-  }
-}
-
-std::size_t RankTable::first_part(std::string_view text, std::size_t at) const noexcept {
-  if (byte_at(text, at) < 0xC0) return 1;
-  const Character character = character_at(text, at);
-  if (character.size == 0 || !whole_[character.code]) return 1;
-  const std::size_t end = at + character.size;
-  if (at > 0 && crossed_[pair_index(text.data() + at - 1)]) return 1;
-  if (end < text.size() && (is_tail(text, end) || crossed_[pair_index(text.data() + end - 1)])) {
-    return 1;
-  }
-  return character.size;
-}
-
 namespace {
 
 // Merges up to kCapacity bytes. The rank of each pair is kept at its first part, with the part's
@@ -277,7 +85,7 @@ class WindowMerger {
   // Of the pair whose bytes begin where the part `begin` does and end where the part `end` begins.
   [[nodiscard]] std::int32_t pair_key(std::size_t begin, std::size_t end) const {
     const std::size_t at = starts_[begin];
-    const std::uint32_t rank = ranks_.find(text_ + at, starts_[end] - at);
+    const std::uint32_t rank = ranks_.find_rare(text_ + at, starts_[end] - at);
     if (rank == RankTable::kNone) return kDead;
     return static_cast<std::int32_t>(rank << kPartBits | static_cast<std::uint32_t>(begin));
   }
@@ -299,7 +107,9 @@ class WindowMerger {
       std::memcpy(&next, keys + i, sizeof next);
       least = next < least ? next : least;
     }
-    return std::min(std::min(least[0], least[1]), std::min(least[2], least[3]));
+    const std::int32_t a = least[0] < least[1] ? least[0] : least[1];
+    const std::int32_t b = least[2] < least[3] ? least[2] : least[3];
+    return a < b ? a : b;
   }
 
   const RankTable& ranks_;
@@ -318,6 +128,8 @@ class WindowMerger {
 // change the tokens there.
 constexpr std::size_t kOverlap = 64;
 
+constexpr std::size_t kMostKnown = 4096;
+
 // Counts and, unless `tokens` is null, appends the tokens of a merged text before the byte `limit`.
 std::size_t take(const RankTable& ranks, std::string_view text, const WindowMerger& merger,
                  std::size_t limit, std::vector<std::uint32_t>* tokens) {
@@ -329,6 +141,13 @@ std::size_t take(const RankTable& ranks, std::string_view text, const WindowMerg
   return count;
 }
 
+// How far a long text is encoded.
+struct Progress {
+  std::size_t begin = 0;   // where the next window begins
+  std::size_t shared = 0;  // the size of the token that it must begin with; 0: any
+  std::size_t count = 0;   // of tokens before it
+};
+
 // Encodes a long text window by window, or not at all. Tokens are the encoding of their text if
 // each two neighbours are the encoding of theirs (an observation of the Rust crate bpe's authors),
 // for merges on one side of a border know nothing of the other side until one crosses it. So two
@@ -336,24 +155,36 @@ std::size_t take(const RankTable& ranks, std::string_view text, const WindowMerg
 std::optional<std::size_t> encode_in_windows(const RankTable& ranks, std::string_view piece,
                                              std::vector<std::uint32_t>* tokens) {
   WindowMerger merger(ranks);
-  std::size_t count = 0;
-  std::size_t begin = 0;
-  std::size_t shared = 0;  // the size of the token that this window must begin with
+  const std::size_t first_token = tokens != nullptr ? tokens->size() : 0;
+  Progress now;
+  Progress before;
+  std::size_t overlap = kOverlap;
+  std::string_view merged;
   while (true) {
-    const std::string_view window = piece.substr(begin, WindowMerger::kCapacity);
-    merger.merge(window);
-    if (shared != 0 && merger.first_size() != shared) return std::nullopt;
-    if (begin + window.size() == piece.size()) {
-      return count + take(ranks, window, merger, window.size(), tokens);
+    const std::string_view window = piece.substr(now.begin, WindowMerger::kCapacity);
+    if (window != merged) merger.merge(window);  // It is the same in long runs.
+    merged = window;
+    if (now.shared != 0 && merger.first_size() != now.shared) {
+      // The end of the last window changed more than it seldom does: join them further back.
+      now = before;
+      overlap *= 2;
+      if (tokens != nullptr) tokens->resize(first_token + now.count);
+      continue;
     }
-    std::size_t last = 0;  // the last token that begins far enough from the window's end
-    merger.each(window.size() - kOverlap, [&](std::size_t start, std::size_t end) {
+    if (now.begin + window.size() == piece.size()) {
+      return now.count + take(ranks, window, merger, window.size(), tokens);
+    }
+    if (now.begin > before.begin) overlap = kOverlap;
+    before = now;
+    std::size_t last = 0;  // where the last token begins that ends before the overlap
+    merger.each(window.size(), [&](std::size_t start, std::size_t end) {
+      if (end + overlap > window.size()) return;
       last = start;
-      shared = end - start;
+      now.shared = end - start;
     });
     if (last == 0) return std::nullopt;
-    count += take(ranks, window, merger, last, tokens);
-    begin += last;
+    now.count += take(ranks, window, merger, last, tokens);
+    now.begin += last;
   }
 }
 
@@ -376,6 +207,27 @@ std::size_t encode_piece(const RankTable& ranks, std::string_view piece,
   if (const auto count = encode_in_windows(ranks, piece, tokens)) return *count;
   if (tokens != nullptr) tokens->resize(before);
   return encode_with_heap(ranks, piece, tokens);
+}
+
+PieceCounter::PieceCounter(const RankTable& ranks, std::size_t text_size) : ranks_(ranks) {
+  // Below this, making the table costs as much as it saves.
+  if (text_size < 1024) return;
+  known_.resize(std::min(kMostKnown, std::bit_ceil(text_size / 32)));
+}
+
+std::size_t PieceCounter::recall(std::string_view piece) {
+  const char* const text = piece.data();
+  const std::size_t size = piece.size();
+  const bool is_short = size <= 8;
+  const std::uint64_t first = is_short ? short_key(text, size) : load_bytes<std::uint64_t>(text);
+  const std::uint64_t last = is_short ? 0 : load_bytes<std::uint64_t>(text + size - 8);
+  const std::uint64_t hash = mix_hash(mix_hash(size, first), last);
+  Known& known = known_[hash & (known_.size() - 1)];
+  if (known.first != first || known.last != last || known.size != size) {
+    const std::size_t tokens = encode_piece(ranks_, piece, nullptr);
+    known = {first, last, static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(tokens)};
+  }
+  return known.tokens;
 }
 
 std::size_t encode_with_heap(const RankTable& ranks, std::string_view piece,

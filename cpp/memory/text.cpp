@@ -18,6 +18,25 @@ void check_utf8(std::string_view text, std::string_view what) {
                      " is not valid UTF-8; decode it first, e.g. with errors=\"replace\"");
 }
 
+std::string valid_utf8(std::string text) {
+  if (is_valid_utf8(text)) return text;
+  std::string out;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    // The next character is the shortest valid prefix of at most four bytes.
+    std::size_t length = 1;
+    while (length <= 4 && length <= rest.size() && !is_valid_utf8(rest.substr(0, length))) ++length;
+    if (length > 4 || length > rest.size()) {
+      out += "\xEF\xBF\xBD";
+      rest.remove_prefix(1);
+    } else {
+      out += rest.substr(0, length);
+      rest.remove_prefix(length);
+    }
+  }
+  return out;
+}
+
 std::string_view utf8_prefix(std::string_view text, std::size_t bytes) {
   if (bytes >= text.size()) return text;
   while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;

@@ -12,6 +12,9 @@ namespace memgpt {
 void check_utf8(std::string_view text, std::string_view what);
 [[nodiscard]] bool is_valid_utf8(std::string_view text);
 
+// Invalid bytes become U+FFFD; valid text comes back as it is.
+[[nodiscard]] std::string valid_utf8(std::string text);
+
 // The longest prefix of at most `bytes` bytes that ends between two characters.
 [[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes);
 

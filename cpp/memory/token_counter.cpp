@@ -100,10 +100,10 @@ std::string BpeTokenCounter::name() const { return std::string(vocabulary_->name
 
 std::size_t BpeTokenCounter::count(std::string_view text) const {
   const std::optional<std::string> repaired = repaired_utf8(text);
+  PieceCounter counter(vocabulary_->ranks, text.size());
   std::size_t tokens = 0;
-  vocabulary_->split(repaired ? *repaired : text, [&](std::string_view piece) {
-    tokens += encode_piece(vocabulary_->ranks, piece, nullptr);
-  });
+  vocabulary_->split(repaired ? *repaired : text,
+                     [&](std::string_view piece) { tokens += counter.count(piece); });
   return tokens;
 }
 

@@ -77,7 +77,7 @@ void Journal::delete_agent(const std::string& id, TimeUs now_us) {
   transaction.commit();
 }
 
-Head Journal::commit(const Commit& commit) {
+Journal::Committed Journal::commit(const Commit& commit) {
   const std::scoped_lock lock(writer_mutex_);
   Transaction transaction(writer_db_);
   const Head next{commit.expected.branch, commit.expected.seq + 1};
@@ -89,9 +89,9 @@ Head Journal::commit(const Commit& commit) {
   if (sqlite3_changes(writer_db_.get()) != 1)
     throw Conflict("another process moved this agent's head, or deleted the agent, while the step "
                    "ran; nothing of the step was written, send again");
-  write_rows(commit, next);
+  const auto summary = write_rows(commit, next);
   transaction.commit();
-  return next;
+  return {next, summary};
 }
 
 void Journal::write_message(const Message& message, Head head, const std::string& tokenizer) {
@@ -133,7 +133,7 @@ void Journal::write_passage(const Passage& passage, Head head, const std::string
       .run();
 }
 
-void Journal::write_rows(const Commit& commit, Head head) {
+std::optional<std::int64_t> Journal::write_rows(const Commit& commit, Head head) {
   const StepRow& step = commit.step;
   auto config_version = step.config;
   if (commit.config) {
@@ -191,6 +191,7 @@ void Journal::write_rows(const Commit& commit, Head head) {
         .bind(head.branch, head.seq, ranges_to_json(commit.window->ranges), summary_id,
               commit.window->warned, commit.window->outside)
         .run();
+  return commit.summary ? summary_id : std::nullopt;
 }
 
 }  // namespace memgpt

@@ -133,8 +133,12 @@ class Journal {
   // The name is free afterwards; the history stays in the file.
   void delete_agent(const std::string& id, TimeUs now_us);
 
-  // Throws Conflict where the head is not `expected`. Returns the new head.
-  Head commit(const Commit& commit);
+  struct Committed {
+    Head head;
+    std::optional<std::int64_t> summary;  // id of the summary that was written
+  };
+  // Throws Conflict where the head is not `expected`.
+  Committed commit(const Commit& commit);
 
   [[nodiscard]] Head head(const std::string& agent_id);
   [[nodiscard]] AgentState load(const std::string& agent_id);
@@ -153,7 +157,8 @@ class Journal {
   [[nodiscard]] Reader reader();
 
  private:
-  void write_rows(const Commit& commit, Head head);
+  // Returns the id of the summary, if there is one.
+  std::optional<std::int64_t> write_rows(const Commit& commit, Head head);
   void write_message(const Message& message, Head head, const std::string& tokenizer);
   void write_passage(const Passage& passage, Head head, const std::string& agent_id);
 

@@ -1,0 +1,65 @@
+# The environment is .venv; `make chat` and `make test` set up everything they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := g++ cmake ninja-build ccache python3-dev python3-venv libsqlite3-dev libssl-dev \
+  libfaiss-dev libsimdjson-dev libboost1.81-dev libeigen3-dev
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+SOURCES := $(shell find cpp python tools -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.S' \
+  -o -name '*.py' -o -name '*.txt') CMakeLists.txt pyproject.toml
+
+.PHONY: build chat test test-all bench lint wheel stubs clean
+
+build: $(VENV)/.built
+
+chat: build
+	@$(BIN)/memgpt run
+
+test: build $(VENV)/.test
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: build $(VENV)/.test
+	$(BIN)/python -m pytest
+	tools/sanitize.sh
+
+bench: build
+	$(BIN)/python benchmarks/bench_step.py
+
+lint: build $(VENV)/.lint $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/clang-format --dry-run -Werror $$(find cpp -name '*.cpp' -o -name '*.h')
+	$(BIN)/clang-tidy --quiet -p $$(ls -d build/*/) $$(find cpp -name '*.cpp' ! -name json.cpp) 2>/dev/null
+
+wheel: $(VENV)/.venv $(VENV)/.wheel
+	rm -rf dist wheelhouse
+	$(BIN)/pip wheel -q --no-build-isolation --no-deps -w dist .
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w wheelhouse dist/*.whl
+
+# The stub is generated from the built module and checked by tests/test_stubs.py.
+stubs: build
+	tools/make_stubs.sh $(BIN)/python python/memgpt/_core.pyi
+
+clean:
+	rm -rf build dist wheelhouse $(VENV)
+
+# A package that is there is left alone; apt is asked only for what is missing.
+$(VENV)/.venv: Makefile pyproject.toml
+	@missing=""; for p in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; $(SUDO) apt-get update -qq && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/pip install -q --group build
+	@touch $@
+
+# Without isolation and with a fixed build directory, only what changed is compiled.
+$(VENV)/.built: $(VENV)/.venv $(SOURCES)
+	$(BIN)/pip install -q --no-build-isolation .
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.wheel: $(VENV)/.%: $(VENV)/.venv
+	$(BIN)/pip install -q --group $*
+	@touch $@

@@ -1,0 +1,386 @@
+#include "agent/agent.h"
+
+#include <algorithm>
+
+#include "agent/builtin_tools.h"
+#include "error.h"
+
+namespace memgpt {
+
+namespace {
+
+constexpr double kTurnTimeoutSeconds = 60;
+constexpr TimeUs kSessionGapUs = TimeUs{60} * 60 * 1'000'000;
+
+}  // namespace
+
+Agent::Agent(std::shared_ptr<Home> home, AgentState loaded, AgentConfig config)
+    : home_(std::move(home)), id_(loaded.agent.id), name_(loaded.agent.name) {
+  config_ = std::move(config);
+  counter_ = counter_for("");
+  for (auto& tool : builtin_tools())
+    for (const auto& wanted : config_.tools)
+      if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
+        tools_[wanted.schema.name] = tool;
+  rebuild_tools();
+}
+
+// The state that a reader sees: inside a tool of this agent, what its step has written so far.
+LiveState Agent::state() {
+  if (turn_.held_by_this_thread()) {
+    if (active_ != nullptr) return active_->state;
+  } else {
+    refresh();
+  }
+  const std::scoped_lock lock(mutex_);
+  return *state_;
+}
+
+AgentConfig Agent::config() {
+  const std::scoped_lock lock(mutex_);
+  return config_;
+}
+
+void Agent::publish(LiveState state) {
+  auto snapshot = std::make_shared<const LiveState>(std::move(state));
+  const std::scoped_lock lock(mutex_);
+  state_ = std::move(snapshot);
+}
+
+Turn::Hold Agent::take_turn() {
+  return turn_.take(name_, kTurnTimeoutSeconds, home_->environment().poll);
+}
+
+// Another process may have moved the head: read it anew then.
+void Agent::refresh() {
+  const auto journal = home_->journal();
+  const auto version = journal->data_version();
+  {
+    const std::scoped_lock lock(mutex_);
+    if (state_ && version == data_version_) return;
+    if (state_ && journal->head(id_) == state_->agent.head) {
+      data_version_ = version;
+      return;
+    }
+  }
+  AgentState loaded = journal->load(id_);
+  LiveState state;
+  state.agent = loaded.agent;
+  state.config_version = loaded.config_version;
+  state.blocks = std::move(loaded.blocks);
+  state.summary = std::move(loaded.summary);
+  state.warned = loaded.window.warned;
+  state.outside = loaded.window.outside;
+  state.next_position = loaded.next_position;
+  state.session = loaded.session;
+  state.last_time_us = loaded.last_time_us;
+  state.passages = count_passages(*journal, id_, loaded.agent.head);
+  // A count belongs to one tokenizer: under another the window is counted again.
+  const bool recount = loaded.tokenizer != counter_->name();
+  for (auto& message : loaded.messages) {
+    const int tokens = recount ? -1 : message.tokens;
+    state.window.push_back(
+        std::make_shared<const WindowMessage>(measure(std::move(message), *counter_, tokens)));
+  }
+  state.prefix = compile_state(state);
+  publish(std::move(state));
+  const std::scoped_lock lock(mutex_);
+  data_version_ = version;
+}
+
+WriteSet Agent::begin(const std::string& kind, const std::string& author) {
+  WriteSet writes;
+  {
+    const std::scoped_lock lock(mutex_);
+    writes.state = *state_;
+  }
+  writes.commit.agent_id = id_;
+  writes.commit.expected = writes.state.agent.head;
+  writes.commit.tokenizer = counter_->name();
+  writes.commit.step.kind = kind;
+  writes.commit.step.author = author;
+  writes.commit.step.time_us = home_->environment().now_us();
+  writes.commit.step.config = writes.state.config_version;
+  return writes;
+}
+
+void Agent::commit(WriteSet& writes) {
+  refresh_prefix(writes);
+  try {
+    const auto committed = home_->journal()->commit(writes.commit);
+    writes.state.agent.head = committed.head;
+    if (committed.summary && writes.state.summary) writes.state.summary->id = *committed.summary;
+  } catch (const Conflict&) {
+    refresh();
+    throw;
+  }
+  if (writes.commit.config) ++writes.state.config_version;
+  publish(writes.state);
+}
+
+// Runs `change` on the write-set of the tool that is running on this thread, or as a commit of its
+// own.
+template <typename Edit>
+void Agent::edit(const std::string& author, Edit&& change) {
+  if (turn_.held_by_this_thread()) {
+    if (active_ == nullptr)
+      throw Reentrant("agent \"" + name_ +
+                      "\" is in the middle of a step; only its tools can change it now");
+    change(*active_, "agent", Trust::model);
+    refresh_prefix(*active_);
+    return;
+  }
+  const auto hold = take_turn();
+  refresh();
+  WriteSet writes = begin("edit", author);
+  change(writes, author, Trust::user);
+  refresh_prefix(writes);
+  if (writes.prefix_changed) check_room(writes.state, config_.context_window, 0);
+  commit(writes);
+}
+
+void Agent::set_block(const std::string& label, const std::string& value,
+                      const std::string& author) {
+  edit(author, [&](WriteSet& writes, const std::string& by, Trust trust) {
+    writes.set_value(label, value, by, trust, trust == Trust::user);
+  });
+}
+
+void Agent::create_block(const Block& block) {
+  edit("user", [&](WriteSet& writes, const std::string& by, Trust trust) {
+    Block created = block;
+    created.author = by;
+    created.trust = trust;
+    writes.create_block(std::move(created), "block-" + home_->environment().new_uuid());
+  });
+}
+
+void Agent::detach_block(const std::string& label) {
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.detach_block(label); });
+}
+
+Passage Agent::make_passage(const std::string& text, std::vector<std::string> tags,
+                            const std::string& metadata_json, const std::string& author,
+                            Trust trust) {
+  check_utf8(text, "the passage");
+  if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
+  for (const auto& tag : tags) check_utf8(tag, "a tag");
+  Passage passage;
+  passage.id = "passage-" + home_->environment().new_uuid();
+  passage.text = text;
+  passage.tags = std::move(tags);
+  passage.metadata = metadata_json;
+  passage.time_us = home_->environment().now_us();
+  passage.author = author;
+  passage.trust = trust;
+  if (embedder_) {
+    passage.embedder = embedder_->name();
+    passage.vector = embedder_->embed({text});
+    normalise_rows(passage.vector, embedder_->dimension(), 1, passage.embedder);
+  }
+  return passage;
+}
+
+Passage Agent::insert_passage(const std::string& text, std::vector<std::string> tags,
+                              const std::string& metadata_json) {
+  check_bound_embedder();
+  const bool inside = turn_.held_by_this_thread();
+  // The embedder may be slow: it runs before the turn is taken.
+  auto passage = make_passage(text, std::move(tags), metadata_json, inside ? "agent" : "user",
+                              inside ? Trust::model : Trust::user);
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
+    writes.commit.passages.push_back(passage);
+    ++writes.state.passages;
+  });
+  return passage;
+}
+
+std::vector<float> Agent::embed_query(const std::string& text) {
+  if (is_blank(text)) return {};
+  check_bound_embedder();
+  if (!embedder_) return {};
+  auto vector = embedder_->embed({text});
+  normalise_rows(vector, embedder_->dimension(), 1, embedder_->name());
+  return vector;
+}
+
+RecallPage Agent::search_recall(const RecallQuery& query) {
+  check_utf8(query.text, "the query");
+  return memgpt::search_recall(*home_->journal(), state().agent.head, query);
+}
+
+ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query) {
+  check_utf8(text, "the query");
+  const auto head = state().agent.head;
+  query.vector = embed_query(text);
+  return home_->indexes().search(*home_->journal(), id_, embedder_ ? embedder_->name() : "", head,
+                                 query);
+}
+
+std::vector<StepRow> Agent::steps() { return home_->journal()->steps(state().agent.head); }
+
+std::vector<Message> Agent::messages(std::int64_t from_position, std::int64_t limit) {
+  return home_->journal()->messages(state().agent.head, from_position, limit);
+}
+
+Context Agent::context() {
+  const auto now = state();
+  std::unique_lock lock(mutex_);
+  const auto counter = counter_;
+  const auto budget = budget_for_window(config_.context_window);
+  lock.unlock();
+  return compile(*now.prefix, now.window, budget, *counter);
+}
+
+std::vector<std::string> Agent::unbound() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> names;
+  if (!provider_) names.push_back("model=... (was \"" + config_.model + "\")");
+  if (!embedder_ && !config_.embedding.empty())
+    names.push_back("embedding=... (was \"" + config_.embedding + "\")");
+  if (!policy_) names.push_back("policy=... (was \"" + config_.policy + "\")");
+  for (const auto& tool : config_.tools)
+    if (tools_.find(tool.schema.name) == tools_.end())
+      names.push_back(tool.origin == "memory"
+                          ? "memory=" + config_.memory_class + " (tool \"" + tool.schema.name + "\")"
+                          : "tools=[" + tool.schema.name + "]");
+  return names;
+}
+
+void Agent::check_bound_embedder() {
+  if (embedder_ || config_.embedding.empty()) return;
+  throw Unbound("agent \"" + name_ + "\" needs its embedder \"" + config_.embedding +
+                "\": open it with home.agent(\"" + name_ + "\", embedding=...)");
+}
+
+void Agent::check_bound() {
+  const auto how = ": open it with home.agent(\"" + name_ + "\", ";
+  if (!provider_)
+    throw Unbound("agent \"" + name_ + "\" needs its model \"" + config_.model + "\"" + how +
+                  "model=...)");
+  if (!policy_)
+    throw Unbound("agent \"" + name_ + "\" needs its memory policy \"" + config_.policy + "\"" +
+                  how + "policy=...)");
+  check_bound_embedder();
+}
+
+// The schemas that the model sees, in the configuration's order.
+void Agent::rebuild_tools() {
+  schemas_.clear();
+  for (const auto& tool : config_.tools) {
+    const auto found = tools_.find(tool.schema.name);
+    if (found != tools_.end()) schemas_.push_back(inject_arguments(found->second->schema()));
+  }
+}
+
+void Agent::save_config(AgentConfig config) {
+  WriteSet writes = begin("config", "user");
+  writes.prefix_changed = true;
+  const bool same = config == config_;
+  {
+    const std::scoped_lock lock(mutex_);
+    config_ = config;
+    rebuild_tools();
+  }
+  writes.state.prefix = nullptr;
+  if (same) {
+    // Only what is bound changed: the context follows, the journal has nothing to record.
+    writes.state.prefix = compile_state(writes.state);
+    publish(std::move(writes.state));
+    return;
+  }
+  writes.commit.config = to_json(config);
+  commit(writes);
+}
+
+void Agent::add_tool(std::shared_ptr<Tool> tool) {
+  static_cast<void>(inject_arguments(tool->schema()));  // refuses a schema that cannot work
+  const auto hold = take_turn();
+  refresh();
+  AgentConfig config = this->config();
+  const auto wanted = tool_config(*tool);
+  const auto found = std::find_if(
+      config.tools.begin(), config.tools.end(),
+      [&](const ToolConfig& other) { return other.schema.name == wanted.schema.name; });
+  if (found == config.tools.end())
+    config.tools.push_back(wanted);
+  else
+    *found = wanted;
+  tools_[wanted.schema.name] = std::move(tool);
+  save_config(std::move(config));
+}
+
+void Agent::remove_tool(const std::string& name) {
+  const auto hold = take_turn();
+  refresh();
+  AgentConfig config = this->config();
+  const auto removed = std::erase_if(
+      config.tools, [&](const ToolConfig& tool) { return tool.schema.name == name; });
+  if (removed == 0) {
+    std::string names;
+    for (const auto& tool : config.tools)
+      names += (names.empty() ? "" : ", ") + tool.schema.name;
+    throw ToolNotFound("agent \"" + name_ + "\" has no tool \"" + name + "\"; tools are: " + names);
+  }
+  tools_.erase(name);
+  save_config(std::move(config));
+}
+
+void Agent::bind(const Binding& binding) {
+  for (const auto& tool : binding.tools) static_cast<void>(inject_arguments(tool->schema()));
+  const auto hold = take_turn();
+  AgentConfig config = this->config();
+  {
+    const std::scoped_lock lock(mutex_);
+    if (binding.provider) {
+      provider_ = binding.provider;
+      config.model = provider_->model();
+      counter_ = counter_for(provider_->tokenizer());
+    }
+    if (binding.counter) counter_ = binding.counter;
+    if (binding.embedder) {
+      embedder_ = binding.embedder;
+      config.embedding = embedder_->name();
+    }
+    if (binding.policy) {
+      policy_ = binding.policy;
+      config.policy = policy_->name();
+      config.policy_parameters = policy_->parameters();
+    }
+    if (!binding.memory_class.empty()) config.memory_class = binding.memory_class;
+    if (binding.context_window > 0) config.context_window = binding.context_window;
+    for (const auto& tool : binding.tools) {
+      const auto wanted = tool_config(*tool);
+      const auto found = std::find_if(
+          config.tools.begin(), config.tools.end(),
+          [&](const ToolConfig& other) { return other.schema.name == wanted.schema.name; });
+      if (found == config.tools.end())
+        config.tools.push_back(wanted);
+      else
+        *found = wanted;
+      tools_[wanted.schema.name] = tool;
+    }
+    // The counts may be of another tokenizer now.
+    state_ = nullptr;
+    rebuild_tools();
+  }
+  refresh();
+  check_room(*state_, config.context_window, 0);
+  save_config(std::move(config));
+}
+
+Message Agent::new_message(const LiveState& state, Role role, std::string type, TimeUs time_us) {
+  Message message;
+  message.id = "message-" + home_->environment().new_uuid();
+  message.position = state.next_position;
+  message.role = role;
+  message.type = std::move(type);
+  message.time_us = time_us;
+  message.session = state.session;
+  const bool new_session =
+      state.next_position == 0 || time_us - state.last_time_us > kSessionGapUs;
+  if (new_session) ++message.session;
+  return message;
+}
+
+}  // namespace memgpt

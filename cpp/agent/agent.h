@@ -1,0 +1,145 @@
+// One agent: its turn, its loop, and what may be asked of it.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/home.h"
+#include "agent/live_state.h"
+#include "agent/turn.h"
+#include "store/recall.h"
+
+namespace memgpt {
+
+struct Input {
+  std::string text;
+  Role role = Role::user;  // user or system
+  std::string type;        // empty = by role: user_message, system_message
+  std::string name;
+  std::optional<TimeUs> time_us;
+};
+
+struct Response {
+  std::vector<std::string> spoken;  // what send_message said, in order
+  std::vector<std::shared_ptr<const Message>> messages;  // all that the turn appended
+  int steps = 0;                                         // model calls
+  std::int64_t prompt_tokens = 0;      // of all calls: the provider's figure, or ours
+  std::int64_t completion_tokens = 0;  // the provider's figure only
+  int evicted = 0;                     // messages that left the window
+  // end_turn, max_steps, no_tool_call, invalid_tool_call
+  std::string stop_reason = "end_turn";
+};
+
+// What a built-in tool may do while its step is under way.
+class ToolScope {
+ public:
+  ToolScope(Agent& agent, WriteSet& writes, std::int64_t turn_begin)
+      : agent_(agent), writes_(writes), turn_begin_(turn_begin) {}
+  void insert_passage(const std::string& text, std::vector<std::string> tags);
+  // Older than the current turn, so that a question does not find itself.
+  [[nodiscard]] RecallPage search_recall(RecallQuery query) const;
+  [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query) const;
+
+ private:
+  Agent& agent_;
+  WriteSet& writes_;
+  std::int64_t turn_begin_;
+};
+
+class Agent {
+ public:
+  Agent(std::shared_ptr<Home> home, AgentState state, AgentConfig config);
+
+  // Appends the input durably, then steps until no heartbeat is requested.
+  [[nodiscard]] Response send(const Input& input);
+
+  // Reading; never waits for a turn. Inside a tool of this agent: the step's own writes.
+  [[nodiscard]] LiveState state();
+  [[nodiscard]] AgentConfig config();
+  [[nodiscard]] Context context();
+  [[nodiscard]] std::vector<std::string> unbound();
+  [[nodiscard]] RecallPage search_recall(const RecallQuery& query);
+  [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
+  [[nodiscard]] std::vector<StepRow> steps();
+  [[nodiscard]] std::vector<Message> messages(std::int64_t from_position, std::int64_t limit);
+
+  // Writing: a step of its own by `author`, or part of the step whose tool is running.
+  void set_block(const std::string& label, const std::string& value, const std::string& author);
+  void create_block(const Block& block);
+  void detach_block(const std::string& label);
+  [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
+                                       const std::string& metadata_json);
+
+  // Tools and bindings; a change of a schema is a journalled configuration step.
+  void add_tool(std::shared_ptr<Tool> tool);
+  void remove_tool(const std::string& name);
+  void bind(const Binding& binding);
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::shared_ptr<Home> home() const { return home_; }
+
+ private:
+  friend class ToolScope;
+  friend class Home;
+  struct TurnRun;
+
+  // loop.cpp
+  void append_input(const Input& input, TurnRun& run);
+  bool step(TurnRun& run);
+  bool run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean);
+  ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
+                      const json::object& arguments);
+  bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
+  void append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust);
+  void recover_open_calls();
+
+  // window.cpp
+  void fit_window(WriteSet& writes, TurnRun& run);
+  void evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run);
+  [[nodiscard]] FitInput fit_input(const LiveState& state) const;
+  void refresh_prefix(WriteSet& writes);
+  [[nodiscard]] std::shared_ptr<const Prefix> compile_state(const LiveState& state) const;
+  void check_room(const LiveState& state, int context_window, int message_cost) const;
+  void limit_shown(Message& message, const WriteSet& writes) const;
+
+  // agent.cpp
+  void rebuild_tools();
+  [[nodiscard]] Turn::Hold take_turn();
+  void refresh();
+  [[nodiscard]] WriteSet begin(const std::string& kind, const std::string& author);
+  void commit(WriteSet& writes);
+  void publish(LiveState state);
+  template <typename Edit>
+  void edit(const std::string& author, Edit&& change);
+  void check_bound();
+  void check_bound_embedder();
+  [[nodiscard]] Message new_message(const LiveState& state, Role role, std::string type,
+                                    TimeUs time_us);
+  [[nodiscard]] Passage make_passage(const std::string& text, std::vector<std::string> tags,
+                                     const std::string& metadata_json, const std::string& author,
+                                     Trust trust);
+  void save_config(AgentConfig config);
+  [[nodiscard]] std::vector<float> embed_query(const std::string& text);
+
+  std::shared_ptr<Home> home_;
+  std::string id_;
+  std::string name_;
+  Turn turn_;
+  std::mutex mutex_;  // guards what follows; never held while anything else runs
+  std::shared_ptr<const LiveState> state_;
+  AgentConfig config_;
+  ToolMap tools_;                     // bound
+  std::vector<ToolSchema> schemas_;   // of the bound tools, injected, in order
+  std::shared_ptr<LLMProvider> provider_;
+  std::shared_ptr<Embedder> embedder_;
+  std::shared_ptr<const MemoryPolicy> policy_;
+  std::shared_ptr<const TokenCounter> counter_;
+  WriteSet* active_ = nullptr;  // of the tool that runs now, on the turn holder's thread
+  std::int64_t data_version_ = 0;
+};
+
+}  // namespace memgpt

@@ -1,0 +1,66 @@
+#include "agent/agent_config.h"
+
+#include "error.h"
+#include "memory/json.h"
+
+namespace memgpt {
+
+ToolConfig tool_config(const Tool& tool) {
+  static constexpr std::string_view origins[] = {"builtin", "memory", "user"};
+  return {tool.schema(), std::string(origins[static_cast<std::size_t>(tool.origin())]),
+          tool.effects() == Effects::none ? "none" : "outside", tool.fingerprint()};
+}
+
+std::string to_json(const AgentConfig& config) {
+  json::array tools;
+  for (const auto& tool : config.tools)
+    tools.push_back({{"name", tool.schema.name},
+                     {"description", tool.schema.description},
+                     {"parameters", tool.schema.parameters},
+                     {"origin", tool.origin},
+                     {"effects", tool.effects},
+                     {"fingerprint", tool.fingerprint}});
+  const json::object object = {{"agent_type", config.agent_type},
+                               {"system", config.system_prompt},
+                               {"model", config.model},
+                               {"embedding", config.embedding},
+                               {"policy", config.policy},
+                               {"policy_parameters", config.policy_parameters},
+                               {"memory_class", config.memory_class},
+                               {"context_window", config.context_window},
+                               {"max_steps", config.max_steps},
+                               {"tools", std::move(tools)}};
+  return json::serialize(object);
+}
+
+AgentConfig agent_config_from_json(std::string_view text) {
+  boost::system::error_code error;
+  const auto value = json::parse(text, error);
+  if (error || !value.is_object())
+    throw StoreError("an agent's configuration in this file is not JSON; restore it from a copy");
+  const auto& object = value.as_object();
+  AgentConfig config;
+  config.agent_type = string_or(object, "agent_type", config.agent_type);
+  config.system_prompt = string_or(object, "system");
+  config.model = string_or(object, "model");
+  config.embedding = string_or(object, "embedding");
+  config.policy = string_or(object, "policy");
+  config.policy_parameters = string_or(object, "policy_parameters", "{}");
+  config.memory_class = string_or(object, "memory_class");
+  config.context_window = static_cast<int>(int_or(object, "context_window", 0));
+  config.max_steps = static_cast<int>(int_or(object, "max_steps", config.max_steps));
+  if (const auto* tools = object.if_contains("tools"); tools != nullptr && tools->is_array()) {
+    for (const auto& item : tools->as_array()) {
+      if (!item.is_object()) continue;
+      const auto& tool = item.as_object();
+      config.tools.push_back({{string_or(tool, "name"), string_or(tool, "description"),
+                               string_or(tool, "parameters", "{}")},
+                              string_or(tool, "origin", "user"),
+                              string_or(tool, "effects", "outside"),
+                              string_or(tool, "fingerprint")});
+    }
+  }
+  return config;
+}
+
+}  // namespace memgpt

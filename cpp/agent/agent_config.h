@@ -1,0 +1,44 @@
+// What an agent is made of, as the journal keeps it: names and schemas, never code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/tool.h"
+#include "memory/request.h"
+
+namespace memgpt {
+
+struct ToolConfig {
+  ToolSchema schema;
+  std::string origin;   // builtin, memory, user
+  std::string effects;  // none, outside
+  std::string fingerprint;
+  friend bool operator==(const ToolConfig& a, const ToolConfig& b) {
+    return a.schema.name == b.schema.name && a.schema.description == b.schema.description &&
+           a.schema.parameters == b.schema.parameters && a.origin == b.origin &&
+           a.effects == b.effects && a.fingerprint == b.fingerprint;
+  }
+};
+
+[[nodiscard]] ToolConfig tool_config(const Tool& tool);
+
+struct AgentConfig {
+  std::string agent_type = "memgpt_agent";
+  std::string system_prompt;
+  std::string model;
+  std::string embedding;
+  std::string policy;
+  std::string policy_parameters = "{}";
+  std::string memory_class;
+  int context_window = 0;
+  int max_steps = 50;
+  std::vector<ToolConfig> tools;  // in the order in which the model sees them
+  friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
+};
+
+[[nodiscard]] std::string to_json(const AgentConfig& config);
+// Throws StoreError where the text is not a configuration.
+[[nodiscard]] AgentConfig agent_config_from_json(std::string_view text);
+
+}  // namespace memgpt

@@ -1,0 +1,246 @@
+#include "agent/home.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+
+#include "agent/agent.h"
+#include "agent/builtin_tools.h"
+#include "agent/prompts.h"
+#include "error.h"
+#include "llm/offline_embedder.h"
+#include "llm/offline_model.h"
+#include "memory/summary.h"
+
+namespace memgpt {
+
+namespace {
+
+constexpr int kUnknownWindow = 32'768;
+
+// The model's tokenizer is not to be had: another one stands in and says so.
+class EstimatingCounter final : public TokenCounter {
+ public:
+  [[nodiscard]] std::string name() const override { return "estimate:o200k_base"; }
+  [[nodiscard]] bool exact() const override { return false; }
+  [[nodiscard]] std::size_t count(std::string_view text) const override {
+    return counter_.count(text);
+  }
+
+ private:
+  BpeTokenCounter counter_{"o200k_base"};
+};
+
+std::string uuid4() {
+  // One generator a thread: seeding costs a system call.
+  thread_local std::mt19937_64 random{
+      (static_cast<std::uint64_t>(std::random_device{}()) << 32) ^ std::random_device{}()};
+  static constexpr char hex[] = "0123456789abcdef";
+  std::string out;
+  for (int i = 0; i < 2; ++i) {
+    auto bits = random();
+    for (int k = 0; k < 16; ++k, bits >>= 4) out.push_back(hex[bits & 15]);
+  }
+  out[12] = '4';
+  out[16] = hex[8 + (out[16] & 3)];
+  for (const int at : {8, 13, 18, 23}) out.insert(static_cast<std::size_t>(at), "-");
+  return out;
+}
+
+std::string temporary_path() {
+  auto pattern = (std::filesystem::temp_directory_path() / "memgpt-XXXXXX").string();
+  const int file = ::mkstemp(pattern.data());
+  if (file < 0) throw StoreError("cannot make a temporary file in " + pattern);
+  ::close(file);
+  return pattern;
+}
+
+void check_name(const std::string& name) {
+  check_utf8(name, "the agent's name");
+  if (is_blank(name) || count_characters(name) > 200)
+    throw ConfigError("an agent's name is 1 to 200 characters");
+}
+
+std::shared_ptr<const MemoryPolicy> builtin_policy(const AgentConfig& config) {
+  if (config.policy != "RecursiveSummary") return nullptr;
+  boost::system::error_code error;
+  const auto value = json::parse(config.policy_parameters, error);
+  RecursiveSummary::Options options;
+  if (!error && value.is_object()) {
+    const auto read = [&](const char* key, double& into) {
+      if (const auto* number = value.as_object().if_contains(key);
+          number != nullptr && number->is_number())
+        into = number->to_number<double>();
+    };
+    read("warn_at", options.warn_at);
+    read("evict_at", options.evict_at);
+    read("evict_to", options.evict_to);
+  }
+  return std::make_shared<const RecursiveSummary>(options);
+}
+
+}  // namespace
+
+Environment system_environment() {
+  return {[] {
+            using namespace std::chrono;
+            return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+          },
+          uuid4,
+          {}};
+}
+
+std::shared_ptr<const TokenCounter> counter_for(const std::string& tokenizer) {
+  if (tokenizer.empty()) return std::make_shared<const EstimatingCounter>();
+  return std::make_shared<const BpeTokenCounter>(tokenizer);
+}
+
+std::shared_ptr<Home> Home::open(const std::string& path, Durability durability,
+                                 Environment environment) {
+  const bool temporary = path == ":memory:";
+  auto home = std::shared_ptr<Home>(
+      new Home(temporary ? temporary_path() : path, temporary, std::move(environment)));
+  home->journal_ = std::make_shared<Journal>(home->path_, durability);
+  return home;
+}
+
+Home::Home(std::string path, bool temporary, Environment environment)
+    : path_(std::move(path)), temporary_(temporary), environment_(std::move(environment)) {}
+
+Home::~Home() { close(); }
+
+void Home::close() {
+  {
+    const std::scoped_lock lock(mutex_);
+    journal_.reset();
+  }
+  if (!temporary_) return;
+  std::error_code ignored;
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix, ignored);
+}
+
+std::shared_ptr<Journal> Home::journal() {
+  const std::scoped_lock lock(mutex_);
+  if (!journal_) throw StoreError("this home is closed; open \"" + path_ + "\" again");
+  return journal_;
+}
+
+std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOptions& options) {
+  check_name(name);
+  if (!options.provider) throw ConfigError("an agent needs a model");
+  if (!options.policy) throw ConfigError("an agent needs a memory policy");
+  if (options.max_steps < 1) throw ConfigError("max_steps must be at least 1");
+  AgentConfig config;
+  config.system_prompt =
+      options.system_prompt.empty() ? std::string(kSystemPrompt) : options.system_prompt;
+  check_utf8(config.system_prompt, "the system prompt");
+  config.model = options.provider->model();
+  config.embedding = options.embedder ? options.embedder->name() : "";
+  config.policy = options.policy->name();
+  config.policy_parameters = options.policy->parameters();
+  config.memory_class = options.memory_class;
+  config.max_steps = options.max_steps;
+  config.context_window = options.context_window;
+  if (config.context_window < 0) throw ConfigError("context_window must be positive");
+  if (config.context_window == 0) config.context_window = options.provider->context_window();
+  if (config.context_window == 0) config.context_window = kUnknownWindow;
+
+  ToolMap tools;
+  const auto take = [&](const std::shared_ptr<Tool>& tool) {
+    static_cast<void>(inject_arguments(tool->schema()));
+    const auto entry = tool_config(*tool);
+    const auto found =
+        std::find_if(config.tools.begin(), config.tools.end(), [&](const ToolConfig& other) {
+          return other.schema.name == entry.schema.name;
+        });
+    if (found == config.tools.end())
+      config.tools.push_back(entry);
+    else
+      *found = entry;
+    tools[entry.schema.name] = tool;
+  };
+  if (options.base_tools)
+    for (const auto& tool : builtin_tools()) take(tool);
+  for (const auto& tool : options.tools) take(tool);
+
+  const std::string id = "agent-" + environment_.new_uuid();
+  WriteSet first;
+  for (const auto& block : options.blocks)
+    first.create_block(block, "block-" + environment_.new_uuid());
+  first.commit.step.kind = "create";
+  first.commit.step.author = "user";
+  first.commit.step.time_us = environment_.now_us();
+  first.commit.config = to_json(config);
+
+  const auto counter =
+      options.counter ? options.counter : counter_for(options.provider->tokenizer());
+  first.commit.tokenizer = counter->name();
+  AgentState state;
+  state.agent.id = id;
+  state.agent.name = name;
+  auto agent = std::make_shared<Agent>(shared_from_this(), state, config);
+  agent->provider_ = options.provider;
+  agent->embedder_ = options.embedder;
+  agent->policy_ = options.policy;
+  agent->counter_ = counter;
+  agent->tools_ = std::move(tools);
+  agent->rebuild_tools();
+  // Nothing is written for an agent that could not take a single message.
+  agent->refresh_prefix(first);
+  agent->check_room(first.state, config.context_window, 0);
+  static_cast<void>(journal()->create_agent(id, name, std::move(first.commit)));
+  agent->refresh();
+  const std::scoped_lock lock(mutex_);
+  live_[id] = agent;
+  return agent;
+}
+
+std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
+  AgentState state = journal()->load(id);
+  AgentConfig config = agent_config_from_json(state.config);
+  auto agent = std::make_shared<Agent>(shared_from_this(), state, config);
+  if (config.model == "offline") agent->provider_ = std::make_shared<OfflineModel>();
+  if (agent->provider_) agent->counter_ = counter_for(agent->provider_->tokenizer());
+  const auto embedder = std::make_shared<OfflineEmbedder>();
+  if (config.embedding == embedder->name()) agent->embedder_ = embedder;
+  agent->policy_ = builtin_policy(config);
+  agent->refresh();
+  return agent;
+}
+
+std::shared_ptr<Agent> Home::agent_by_id(const std::string& id) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (auto live = live_[id].lock()) return live;
+  }
+  auto agent = load_agent(id);
+  const std::scoped_lock lock(mutex_);
+  // Another thread may have been faster; there is one Agent object for each agent.
+  if (auto live = live_[id].lock()) return live;
+  live_[id] = agent;
+  return agent;
+}
+
+std::shared_ptr<Agent> Home::agent(const std::string& name) {
+  const auto journal = this->journal();
+  if (const auto row = journal->find_agent(name)) return agent_by_id(row->id);
+  std::string names;
+  for (const auto& row : journal->agents()) names += (names.empty() ? "" : ", ") + row.name;
+  throw AgentNotFound("there is no agent \"" + std::string(utf8_prefix(name, 200)) + "\" in \"" + path_ +
+                      "\"; agents are: " + (names.empty() ? "none" : names));
+}
+
+std::vector<AgentRow> Home::agents() { return journal()->agents(); }
+
+void Home::delete_agent(const std::string& name) {
+  const auto agent = this->agent(name);
+  const auto hold = agent->take_turn();
+  journal()->delete_agent(agent->id(), environment_.now_us());
+  const std::scoped_lock lock(mutex_);
+  live_.erase(agent->id());
+}
+
+}  // namespace memgpt

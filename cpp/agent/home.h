@@ -1,0 +1,97 @@
+// One open database and the agents in it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/agent_config.h"
+#include "agent/tool_call_decoder.h"
+#include "llm/embedder.h"
+#include "llm/provider.h"
+#include "memory/policy.h"
+#include "store/archival.h"
+#include "store/journal.h"
+
+namespace memgpt {
+
+class Agent;
+
+// The outside world as the kernel sees it; replaced in tests that need the same run twice.
+struct Environment {
+  std::function<TimeUs()> now_us;
+  std::function<std::string()> new_uuid;
+  std::function<void()> poll;  // called at every wait; may throw (Ctrl-C)
+};
+[[nodiscard]] Environment system_environment();
+
+struct AgentOptions {
+  std::string system_prompt;  // empty = kSystemPrompt
+  int context_window = 0;     // 0 = the model's, or 32,768 where it is unknown
+  int max_steps = 50;
+  std::shared_ptr<LLMProvider> provider;
+  std::shared_ptr<Embedder> embedder;  // null: archival memory without vectors
+  std::shared_ptr<const MemoryPolicy> policy;
+  std::shared_ptr<const TokenCounter> counter;  // null = by the provider's tokenizer
+  std::string memory_class;
+  std::vector<Block> blocks;
+  std::vector<std::shared_ptr<Tool>> tools;  // memory's and the user's; same name = overridden
+  bool base_tools = true;
+};
+
+// What home.agent() may bind to an agent that is opened again; null = leave.
+struct Binding {
+  std::shared_ptr<LLMProvider> provider;
+  std::shared_ptr<Embedder> embedder;
+  std::shared_ptr<const MemoryPolicy> policy;
+  std::shared_ptr<const TokenCounter> counter;
+  std::string memory_class;
+  std::vector<std::shared_ptr<Tool>> tools;
+  int context_window = 0;
+};
+
+class Home : public std::enable_shared_from_this<Home> {
+ public:
+  // path: ":memory:" = a private temporary file, removed on close.
+  [[nodiscard]] static std::shared_ptr<Home> open(const std::string& path, Durability durability,
+                                                  Environment environment);
+  ~Home();
+  Home(const Home&) = delete;
+  Home& operator=(const Home&) = delete;
+
+  [[nodiscard]] std::shared_ptr<Agent> create_agent(const std::string& name,
+                                                    const AgentOptions& options);
+  // Throws AgentNotFound, naming the agents that there are.
+  [[nodiscard]] std::shared_ptr<Agent> agent(const std::string& name);
+  [[nodiscard]] std::shared_ptr<Agent> agent_by_id(const std::string& id);
+  [[nodiscard]] std::vector<AgentRow> agents();
+  void delete_agent(const std::string& name);
+  // Later calls on this home and its agents throw StoreError.
+  void close();
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  // Used by agents. Throws StoreError once closed.
+  [[nodiscard]] std::shared_ptr<Journal> journal();
+  [[nodiscard]] ArchivalIndexes& indexes() { return indexes_; }
+  [[nodiscard]] const Environment& environment() const { return environment_; }
+
+ private:
+  Home(std::string path, bool temporary, Environment environment);
+  std::shared_ptr<Agent> load_agent(const std::string& id);
+
+  std::string path_;
+  bool temporary_;
+  Environment environment_;
+  std::mutex mutex_;
+  std::shared_ptr<Journal> journal_;
+  ArchivalIndexes indexes_;
+  std::unordered_map<std::string, std::weak_ptr<Agent>> live_;  // by id
+};
+
+// The counter for a tokenizer's name; "" gives o200k_base as a labelled estimate.
+[[nodiscard]] std::shared_ptr<const TokenCounter> counter_for(const std::string& tokenizer);
+
+}  // namespace memgpt

@@ -1,0 +1,109 @@
+#include "agent/live_state.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "error.h"
+
+namespace memgpt {
+
+namespace {
+
+std::string block_names(const std::vector<BlockVersion>& blocks) {
+  std::string names;
+  for (const auto& version : blocks)
+    names += (names.empty() ? "" : ", ") + version.block.label;
+  return names.empty() ? "none" : names;
+}
+
+}  // namespace
+
+void check_label(std::string_view label) {
+  const bool ok = !label.empty() && label.size() <= 50 &&
+                  std::all_of(label.begin(), label.end(), [](unsigned char c) {
+                    return std::isalnum(c) != 0 || c == '_' || c == '-';
+                  });
+  if (!ok)
+    throw ConfigError("\"" + std::string(utf8_prefix(label, 60)) +
+                      "\" cannot name a memory block: labels are 1 to 50 letters, digits, \"_\" "
+                      "or \"-\"");
+}
+
+std::vector<Block> LiveState::block_values() const {
+  std::vector<Block> values;
+  values.reserve(blocks.size());
+  for (const auto& version : blocks) values.push_back(version.block);
+  return values;
+}
+
+const BlockVersion* LiveState::find_block(std::string_view label) const {
+  for (const auto& version : blocks)
+    if (version.block.label == label) return &version;
+  return nullptr;
+}
+
+BlockVersion& WriteSet::edit_block(std::string_view label) {
+  for (auto& version : state.blocks)
+    if (version.block.label == label) return version;
+  throw BlockNotFound("there is no memory block \"" + std::string(utf8_prefix(label, 60)) +
+                      "\"; blocks are: " + block_names(state.blocks));
+}
+
+void WriteSet::record(const BlockVersion& version) {
+  prefix_changed = true;
+  // One version a commit: a later edit of the same step replaces the earlier one.
+  for (auto& existing : commit.blocks)
+    if (existing.block.id == version.block.id) {
+      existing = version;
+      return;
+    }
+  commit.blocks.push_back(version);
+}
+
+void WriteSet::set_value(std::string_view label, const std::string& value,
+                         const std::string& author, Trust trust, bool force) {
+  auto& version = edit_block(label);
+  if (version.block.read_only && !force)
+    throw ReadOnlyBlock("memory block \"" + version.block.label +
+                        "\" is read-only: it cannot be edited by tools");
+  check_utf8(value, "the value of a memory block");
+  check_limit(version.block.label, value, version.block.limit);
+  if (version.block.value == value) return;
+  version.block.value = value;
+  version.block.author = author;
+  version.block.trust = trust;
+  record(version);
+}
+
+void WriteSet::create_block(Block block, std::string id) {
+  check_label(block.label);
+  check_utf8(block.value, "the value of a memory block");
+  check_utf8(block.description, "the description of a memory block");
+  if (block.limit <= 0) throw ConfigError("a memory block's limit must be at least 1 character");
+  check_limit(block.label, block.value, block.limit);
+  if (state.find_block(block.label) != nullptr)
+    throw AlreadyExists("there is a memory block \"" + block.label + "\" already");
+  block.id = std::move(id);
+  int place = 0;
+  for (const auto& version : state.blocks) place = std::max(place, version.place + 1);
+  state.blocks.push_back({std::move(block), place, false});
+  record(state.blocks.back());
+}
+
+void WriteSet::detach_block(std::string_view label) {
+  auto version = edit_block(label);
+  version.detached = true;
+  record(version);
+  std::erase_if(state.blocks,
+                [&](const BlockVersion& other) { return other.block.label == label; });
+}
+
+void WriteSet::append(WindowMessage message) {
+  commit.messages.push_back(*message.message);
+  state.next_position = message.message->position + 1;
+  state.session = message.message->session;
+  state.last_time_us = message.message->time_us;
+  state.window.push_back(std::make_shared<const WindowMessage>(std::move(message)));
+}
+
+}  // namespace memgpt

@@ -1,0 +1,54 @@
+// What the head of an agent's branch holds, in memory; and the changes that one step gathers.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "memory/context.h"
+#include "store/journal.h"
+
+namespace memgpt {
+
+// A snapshot: never changed once it is published, so that readers need no lock while they read.
+struct LiveState {
+  AgentRow agent;
+  std::int64_t config_version = 0;
+  std::vector<BlockVersion> blocks;
+  Window window;
+  std::optional<SummaryRow> summary;
+  bool warned = false;
+  std::string outside;  // the line about what lies outside the context
+  std::int64_t next_position = 0;
+  std::int64_t passages = 0;
+  std::int64_t session = 0;
+  TimeUs last_time_us = 0;
+  std::shared_ptr<const Prefix> prefix;
+
+  [[nodiscard]] std::vector<Block> block_values() const;
+  [[nodiscard]] const BlockVersion* find_block(std::string_view label) const;
+};
+
+// Effects gathered by a step. Copied before a tool runs and put back if the tool fails.
+struct WriteSet {
+  LiveState state;
+  Commit commit;
+  bool prefix_changed = false;  // blocks, summary or tools: the window row must be written
+
+  [[nodiscard]] BlockVersion& edit_block(std::string_view label);
+  // Throws LimitExceeded or ReadOnlyBlock; `force` is for the user, whom read_only does not bind.
+  void set_value(std::string_view label, const std::string& value, const std::string& author,
+                 Trust trust, bool force);
+  void create_block(Block block, std::string id);
+  void detach_block(std::string_view label);
+  void append(WindowMessage message);
+
+ private:
+  void record(const BlockVersion& version);
+};
+
+// Throws ConfigError: labels are 1 to 50 letters, digits, "_" or "-".
+void check_label(std::string_view label);
+
+}  // namespace memgpt

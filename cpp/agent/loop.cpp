@@ -1,0 +1,248 @@
+// The loop: input, then steps until no heartbeat is requested.
+#include <algorithm>
+
+#include "agent/agent.h"
+#include "agent/prompts.h"
+#include "agent/turn_run.h"
+#include "error.h"
+
+namespace memgpt {
+
+namespace {
+
+// Replies in a row that cannot be run before the turn is given up: each costs a model call.
+constexpr int kMaxBadReplies = 3;
+
+void check_input(const Input& input) {
+  check_utf8(input.text, "the message");
+  check_utf8(input.name, "the name");
+  if (is_blank(input.text)) throw InvalidInput("the message is empty: give it a text");
+  if (input.role != Role::user && input.role != Role::system)
+    throw InvalidInput("a message is sent with the role user or system, not " +
+                       std::string(to_string(input.role)));
+}
+
+std::string spoken_text(const DecodedCall& call) {
+  return string_or(call.arguments, "message");
+}
+
+}  // namespace
+
+Response Agent::send(const Input& input) {
+  check_input(input);
+  const auto hold = take_turn();
+  check_bound();
+  refresh();
+  recover_open_calls();
+  TurnRun run;
+  append_input(input, run);
+  while (step(run)) {
+    if (run.response.steps >= config_.max_steps) {
+      run.response.stop_reason = "max_steps";
+      break;
+    }
+    if (home_->environment().poll) home_->environment().poll();
+  }
+  return std::move(run.response);
+}
+
+// Commit 1: the input is durable before any model is called.
+void Agent::append_input(const Input& input, TurnRun& run) {
+  WriteSet writes = begin("input", input.role == Role::user ? "user" : "system");
+  auto message = new_message(
+      writes.state, input.role,
+      !input.type.empty() ? input.type
+                          : (input.role == Role::user ? "user_message" : "system_message"),
+      input.time_us.value_or(writes.commit.step.time_us));
+  message.text = input.text;
+  message.name = input.name;
+  message.author = writes.commit.step.author;
+  message.trust = input.role == Role::user ? Trust::user : Trust::kernel;
+  run.begin_position = message.position;
+  auto measured = measure(std::move(message), *counter_);
+  check_room(writes.state, config_.context_window, measured.cost());
+  writes.append(std::move(measured));
+  commit(writes);
+}
+
+// One model call and its tool. True where the turn goes on.
+bool Agent::step(TurnRun& run) {
+  WriteSet writes = begin("step", "agent");
+  fit_window(writes, run);
+  const Context context = compile(*writes.state.prefix, writes.state.window,
+                                  budget_for_window(config_.context_window), *counter_);
+  const auto clean =
+      clean_reply(provider_->complete(context),
+                  [&] { return "call-" + home_->environment().new_uuid(); });
+  const Reply& reply = clean.reply;
+
+  StepRow& row = writes.commit.step;
+  row.model = provider_->model();
+  row.tokenizer = counter_->name();
+  row.compiler = kCompilerVersion;
+  row.digest = to_hex(context.digest());
+  row.context_tokens = context.text_tokens;
+  row.overhead_tokens = context.overhead_tokens;
+  row.prompt_tokens = reply.usage.prompt_tokens;
+  row.completion_tokens = reply.usage.completion_tokens;
+  row.reply = reply_to_json(reply);
+
+  Response& response = run.response;
+  ++response.steps;
+  response.prompt_tokens +=
+      reply.usage.prompt_tokens >= 0 ? reply.usage.prompt_tokens : context.tokens();
+  response.completion_tokens += std::max(0, reply.usage.completion_tokens);
+
+  const auto first_new = writes.state.next_position;
+  const bool go_on = reply.tool_calls.empty() ? record_no_call(run, writes, reply)
+                                              : run_calls(run, writes, clean);
+  commit(writes);
+  for (const auto& item : writes.state.window)
+    if (item->message->position >= first_new) response.messages.push_back(item->message);
+  return go_on;
+}
+
+// An agent without send_message may speak plainly; any other is told to call a tool.
+bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
+  const bool speaks_plainly = tools_.find("send_message") == tools_.end();
+  auto message = new_message(writes.state, Role::assistant, "assistant_message",
+                             home_->environment().now_us());
+  message.content = reply.content;
+  message.thinking = reply.thinking;
+  message.author = "agent";
+  message.trust = Trust::model;
+  if (speaks_plainly && !is_blank(reply.content)) {
+    message.text = reply.content;
+    run.response.spoken.push_back(reply.content);
+    writes.append(measure(std::move(message), *counter_));
+    return false;
+  }
+  writes.append(measure(std::move(message), *counter_));
+  auto alert = new_message(writes.state, Role::system, "system_alert",
+                           home_->environment().now_us());
+  alert.text = kNoToolCall;
+  alert.author = "kernel";
+  alert.trust = Trust::kernel;
+  writes.append(measure(std::move(alert), *counter_));
+  if (++run.bad_replies < kMaxBadReplies) return true;
+  run.response.stop_reason = "no_tool_call";
+  return false;
+}
+
+// Runs the first call; every other one gets a return that says that it was not run.
+bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
+  const Reply& reply = clean.reply;
+  const ToolCall& call = reply.tool_calls.front();
+  DecodedCall decoded;
+  if (clean.broken.front().empty())
+    decoded = decode_call(call, tools_);
+  else
+    decoded.problem = clean.broken.front();
+
+  auto message = new_message(writes.state, Role::assistant, "assistant_message",
+                             home_->environment().now_us());
+  message.content = reply.content;
+  message.thinking = reply.thinking;
+  message.tool_calls = reply.tool_calls;
+  message.author = "agent";
+  message.trust = Trust::model;
+  const bool speaks = decoded.tool && call.name == "send_message";
+  if (speaks) message.text = spoken_text(decoded);
+  writes.append(measure(std::move(message), *counter_));
+
+  ToolResult result{true, decoded.problem};
+  Trust trust = Trust::kernel;
+  if (decoded.tool) {
+    trust = decoded.tool->origin() == ToolOrigin::user ? Trust::outside : Trust::kernel;
+    result = run_tool(run, writes, call, *decoded.tool, decoded.arguments);
+  }
+  if (speaks && !result.failed) run.response.spoken.push_back(spoken_text(decoded));
+  run.bad_replies = decoded.tool ? 0 : run.bad_replies + 1;
+  const bool failed = result.failed;
+  append_return(writes, call, std::move(result), trust);
+  for (std::size_t i = 1; i < reply.tool_calls.size(); ++i)
+    append_return(writes, reply.tool_calls[i], {true, std::string(kOneCallOnly)}, Trust::kernel);
+  if (run.bad_replies >= kMaxBadReplies) {
+    run.response.stop_reason = "invalid_tool_call";
+    return false;
+  }
+  return failed || decoded.request_heartbeat || reply.tool_calls.size() > 1;
+}
+
+// A failure puts the write-set back as it was before the call. Only an Error is a failure of the
+// tool; anything else (Ctrl-C) ends the turn, and nothing of the step is written.
+ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
+                           const json::object& arguments) {
+  const bool outside = tool.effects() == Effects::outside;
+  ToolRunRow intent{call.id, "intent", call.name, call.arguments,
+                    outside ? "outside" : "none", "", "started", "",
+                    home_->environment().now_us()};
+  if (outside) {
+    // The reply and the intent are durable before anything happens outside.
+    writes.commit.step.kind = "intent";
+    writes.commit.tool_runs.push_back(intent);
+    commit(writes);
+    writes = begin("outcome", "agent");
+  }
+  const WriteSet before = writes;
+  ToolResult result;
+  ToolScope scope(*this, writes, run.begin_position);
+  active_ = &writes;
+  try {
+    result = tool.run(scope, arguments);
+    refresh_prefix(writes);
+    if (writes.state.prefix != before.state.prefix)
+      check_room(writes.state, config_.context_window, 0);
+  } catch (const Error& error) {
+    result = {true, error.what()};
+  } catch (...) {
+    active_ = nullptr;
+    throw;
+  }
+  active_ = nullptr;
+  if (result.failed) writes = before;
+  result.text = valid_utf8(std::move(result.text));
+  intent.phase = "result";
+  intent.status = result.failed ? "failed" : "ok";
+  // The text itself is the tool message's.
+  intent.time_us = home_->environment().now_us();
+  writes.commit.tool_runs.push_back(std::move(intent));
+  return result;
+}
+
+void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust) {
+  auto message =
+      new_message(writes.state, Role::tool, "tool_return", home_->environment().now_us());
+  message.name = call.name;
+  message.text = std::move(result.text);
+  message.failed = result.failed;
+  message.tool_call_id = call.id;
+  message.author = "tool:" + call.name;
+  message.trust = trust;
+  limit_shown(message, writes);
+  writes.append(measure(std::move(message), *counter_));
+}
+
+// After a crash or an interruption in mid-step: every call gets its return before anything else.
+void Agent::recover_open_calls() {
+  WriteSet writes = begin("recovery", "kernel");
+  const auto& window = writes.state.window;
+  std::size_t returns = 0;
+  auto last = window.rbegin();
+  while (last != window.rend() && (*last)->message->role == Role::tool) {
+    ++last;
+    ++returns;
+  }
+  if (last == window.rend()) return;
+  const auto call_message = (*last)->message;
+  if (call_message->tool_calls.size() <= returns) return;
+  for (std::size_t i = returns; i < call_message->tool_calls.size(); ++i) {
+    const ToolCall& call = call_message->tool_calls[i];
+    append_return(writes, call, {true, std::string(kInterrupted)}, Trust::kernel);
+    writes.commit.tool_runs.push_back({call.id, "result", call.name, call.arguments, "outside", "",
+                                       "interrupted", "", writes.commit.step.time_us});
+  }
+  commit(writes);
+}
+
+}  // namespace memgpt

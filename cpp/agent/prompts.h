@@ -1,0 +1,17 @@
+// Every sentence that the kernel itself says to a model.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace memgpt {
+
+// The system prompt of a `memgpt_agent`; recorded in the agent's configuration, so that a newer
+// version of it does not change old agents.
+extern const std::string_view kSystemPrompt;
+extern const std::string_view kMemoryPressure;
+extern const std::string_view kNoToolCall;
+extern const std::string_view kOneCallOnly;
+extern const std::string_view kInterrupted;
+
+}  // namespace memgpt

@@ -1,0 +1,47 @@
+// A function that the model may call.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "memory/json.h"
+#include "memory/request.h"
+
+namespace memgpt {
+
+class ToolScope;
+
+// What a call does outside of the journal. A call with outside effects is journalled before it runs.
+enum class Effects { none, outside };
+
+// Where a tool comes from: it decides who binds it when an agent is opened again.
+enum class ToolOrigin { builtin, memory, user };
+
+struct ToolResult {
+  bool failed = false;
+  std::string text;
+};
+
+class Tool {
+ public:
+  virtual ~Tool() = default;
+  // Without the injected arguments.
+  [[nodiscard]] virtual const ToolSchema& schema() const = 0;
+  [[nodiscard]] virtual Effects effects() const { return Effects::none; }
+  [[nodiscard]] virtual ToolOrigin origin() const { return ToolOrigin::builtin; }
+  // Changes whenever the code does; names the code in the journal.
+  [[nodiscard]] virtual std::string fingerprint() const { return ""; }
+  // `arguments` were checked against the schema; the injected ones are taken out. An Error that
+  // it throws is fed back to the model as a failure.
+  [[nodiscard]] virtual ToolResult run(ToolScope& scope, const json::object& arguments) = 0;
+};
+
+// The schema that the model sees: `thinking` first, `request_heartbeat` last. Throws ToolError
+// where the schema is not an object or uses one of the two names itself.
+[[nodiscard]] ToolSchema inject_arguments(const ToolSchema& schema);
+
+// Empty, or what is wrong with `arguments` and what the tool wants.
+[[nodiscard]] std::string check_arguments(const ToolSchema& schema, const json::object& arguments);
+
+}  // namespace memgpt

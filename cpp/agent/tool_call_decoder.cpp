@@ -1,0 +1,77 @@
+#include "agent/tool_call_decoder.h"
+
+#include "memory/text.h"
+
+namespace memgpt {
+
+namespace {
+
+std::string tool_names(const ToolMap& tools) {
+  std::string names;
+  for (const auto& [name, tool] : tools) names += (names.empty() ? "" : ", ") + name;
+  return names.empty() ? "none" : names;
+}
+
+// Models write booleans in many ways; anything but a clear yes is a no.
+bool is_true(const json::value& value) {
+  if (value.is_bool()) return value.as_bool();
+  return value.is_string() && (value.as_string() == "true" || value.as_string() == "True");
+}
+
+}  // namespace
+
+std::string reply_to_json(const Reply& reply) {
+  json::array calls;
+  for (const auto& call : reply.tool_calls)
+    calls.push_back({{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
+  json::object object = {{"tool_calls", std::move(calls)}};
+  if (!reply.content.empty()) object["content"] = reply.content;
+  if (!reply.thinking.empty()) object["thinking"] = reply.thinking;
+  return json::serialize(object);
+}
+
+CleanReply clean_reply(Reply reply, const std::function<std::string()>& new_id) {
+  CleanReply clean;
+  reply.content = valid_utf8(std::move(reply.content));
+  reply.thinking = valid_utf8(std::move(reply.thinking));
+  for (auto& call : reply.tool_calls) {
+    call.id = valid_utf8(std::move(call.id));
+    call.name = valid_utf8(std::move(call.name));
+    call.arguments = valid_utf8(std::move(call.arguments));
+    if (call.id.empty()) call.id = new_id();
+    if (is_blank(call.arguments)) call.arguments = "{}";
+    boost::system::error_code error;
+    const auto value = json::parse(call.arguments, error);
+    std::string problem;
+    if (error)
+      problem = "the arguments are not valid JSON (" + error.message() +
+                "); send one complete JSON object";
+    else if (!value.is_object())
+      problem = "the arguments must be a JSON object";
+    if (!problem.empty())
+      call.arguments = json::serialize(json::object{{"invalid_json", call.arguments}});
+    clean.broken.push_back(std::move(problem));
+  }
+  clean.reply = std::move(reply);
+  return clean;
+}
+
+DecodedCall decode_call(const ToolCall& call, const ToolMap& tools) {
+  DecodedCall decoded;
+  const auto found = tools.find(call.name);
+  if (found == tools.end()) {
+    decoded.problem = "there is no tool \"" + std::string(utf8_prefix(call.name, 60)) +
+                      "\"; tools are: " + tool_names(tools);
+    return decoded;
+  }
+  decoded.arguments = json::parse(call.arguments).as_object();
+  if (const auto* heartbeat = decoded.arguments.if_contains("request_heartbeat"))
+    decoded.request_heartbeat = is_true(*heartbeat);
+  decoded.arguments.erase("request_heartbeat");
+  decoded.arguments.erase("thinking");
+  decoded.problem = check_arguments(found->second->schema(), decoded.arguments);
+  if (decoded.problem.empty()) decoded.tool = found->second;
+  return decoded;
+}
+
+}  // namespace memgpt

@@ -1,0 +1,38 @@
+// From what a model really answers to one call that can be run, or to a sentence about what is
+// wrong with it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/tool.h"
+#include "llm/provider.h"
+
+namespace memgpt {
+
+struct DecodedCall {
+  std::shared_ptr<Tool> tool;  // null where the call cannot be run
+  json::object arguments;      // without the injected ones
+  bool request_heartbeat = false;
+  std::string problem;  // what the model is told where it cannot be run
+};
+
+using ToolMap = std::map<std::string, std::shared_ptr<Tool>, std::less<>>;
+
+[[nodiscard]] DecodedCall decode_call(const ToolCall& call, const ToolMap& tools);
+
+// Valid UTF-8 everywhere, an id for every call, and arguments that are a JSON object: broken
+// ones are kept as {"invalid_json": "..."}, so that every provider accepts them in its history.
+struct CleanReply {
+  Reply reply;
+  std::vector<std::string> broken;  // per call: why its arguments are broken, or empty
+};
+[[nodiscard]] CleanReply clean_reply(Reply reply, const std::function<std::string()>& new_id);
+
+// The reply as the model gave it, for the journal.
+[[nodiscard]] std::string reply_to_json(const Reply& reply);
+
+}  // namespace memgpt

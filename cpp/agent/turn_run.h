@@ -1,0 +1,14 @@
+// What one send() carries from step to step.
+#pragma once
+
+#include "agent/agent.h"
+
+namespace memgpt {
+
+struct Agent::TurnRun {
+  Response response;
+  std::int64_t begin_position = 0;  // of the input
+  int bad_replies = 0;              // in a row: no call, or one that cannot be run
+};
+
+}  // namespace memgpt

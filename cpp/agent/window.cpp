@@ -1,0 +1,216 @@
+// Keeping the context inside its budget: policy, eviction, summary, room.
+#include <algorithm>
+#include <numeric>
+
+#include "agent/agent.h"
+#include "agent/prompts.h"
+#include "agent/turn_run.h"
+#include "error.h"
+#include "memory/summary.h"
+
+namespace memgpt {
+
+namespace {
+
+// The smallest room for messages that an agent can work in.
+constexpr int kMinMessageRoom = 256;
+// What a tool result gets at least, however full the window is.
+constexpr int kMinToolRoom = 64;
+
+std::string outside_line(const LiveState& state) {
+  return std::to_string(state.next_position) + " messages are in recall memory, " +
+         std::to_string(state.passages) + " passages in archival memory.";
+}
+
+std::vector<Range> positions_of(const Window& window) {
+  std::vector<Range> ranges;
+  for (const auto& item : window) {
+    const auto position = item->message->position;
+    if (!ranges.empty() && ranges.back().end == position)
+      ++ranges.back().end;
+    else
+      ranges.push_back({position, position + 1});
+  }
+  return ranges;
+}
+
+std::string decision_to_json(const FitDecision& decision, const Window& before) {
+  json::array keep;
+  for (const auto& range : decision.keep) {
+    const auto first = before[static_cast<std::size_t>(range.begin)]->message->position;
+    const auto last = before[static_cast<std::size_t>(range.end - 1)]->message->position;
+    keep.push_back(json::array{first, last + 1});
+  }
+  return json::serialize(json::object{{"keep", std::move(keep)}, {"warn", decision.warn}});
+}
+
+}  // namespace
+
+std::shared_ptr<const Prefix> Agent::compile_state(const LiveState& state) const {
+  const auto blocks = state.block_values();
+  const PrefixInput input{config_.system_prompt, schemas_, blocks, state.outside,
+                          state.summary ? std::string_view(state.summary->text) : ""};
+  return std::make_shared<const Prefix>(compile_prefix(input, *counter_));
+}
+
+// After a change of what stands before the messages: count outside afresh, compile, record.
+void Agent::refresh_prefix(WriteSet& writes) {
+  if (writes.prefix_changed) {
+    writes.state.outside = outside_line(writes.state);
+    writes.state.prefix = compile_state(writes.state);
+    writes.prefix_changed = false;
+    writes.commit.window.emplace();
+  }
+  if (!writes.commit.window) return;
+  WindowRow& row = *writes.commit.window;
+  row.ranges = positions_of(writes.state.window);
+  // An empty window begins where the next message will stand.
+  if (row.ranges.empty()) row.ranges.push_back({writes.state.next_position, writes.state.next_position});
+  row.warned = writes.state.warned;
+  row.outside = writes.state.outside;
+  if (writes.state.summary && !writes.commit.summary) row.summary = writes.state.summary->id;
+}
+
+FitInput Agent::fit_input(const LiveState& state) const {
+  FitInput input;
+  int group = -1;
+  for (std::size_t i = 0; i < state.window.size(); ++i) {
+    const Message& message = *state.window[i]->message;
+    if (message.role != Role::tool) ++group;
+    if (message.role == Role::user) input.newest_user = static_cast<int>(i);
+    input.tokens.push_back(state.window[i]->cost());
+    input.groups.push_back(group);
+  }
+  input.fixed_tokens = state.prefix->tokens();
+  input.limit_tokens = budget_for_window(config_.context_window).limit();
+  input.warned = state.warned;
+  return input;
+}
+
+void Agent::fit_window(WriteSet& writes, TurnRun& run) {
+  // A new summary may be longer than the old one; then the window is fitted again, by force.
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const FitInput input = fit_input(writes.state);
+    const FitDecision decision = policy_->fit(input, attempt > 0);
+    writes.commit.step.decision = decision_to_json(decision, writes.state.window);
+    evict(writes, decision.keep, run);
+    if (decision.warn) {
+      auto alert = new_message(writes.state, Role::system, "system_alert",
+                               home_->environment().now_us());
+      alert.text = kMemoryPressure;
+      alert.author = "kernel";
+      alert.trust = Trust::kernel;
+      writes.append(measure(std::move(alert), *counter_));
+      writes.state.warned = true;
+      writes.commit.window.emplace();
+    }
+    const int total = std::accumulate(
+        writes.state.window.begin(), writes.state.window.end(), writes.state.prefix->tokens(),
+        [](int sum, const auto& item) { return sum + item->cost(); });
+    if (total <= input.limit_tokens) return;
+  }
+  throw WindowTooSmall("the newest message and what always stands in the context do not fit the "
+                       "window of " + std::to_string(config_.context_window) +
+                       " tokens; shorten memory blocks or reopen the agent with a larger "
+                       "context_window");
+}
+
+void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run) {
+  LiveState& state = writes.state;
+  Window kept;
+  Window evicted;
+  std::size_t next = 0;
+  for (const auto& range : keep) {
+    for (; next < static_cast<std::size_t>(range.begin); ++next) evicted.push_back(state.window[next]);
+    for (; next < static_cast<std::size_t>(range.end); ++next) kept.push_back(state.window[next]);
+  }
+  for (; next < state.window.size(); ++next) evicted.push_back(state.window[next]);
+  if (evicted.empty()) return;
+  state.window = std::move(kept);
+  run.response.evicted += static_cast<int>(evicted.size());
+
+  const int limit = summary_limit_tokens(budget_for_window(config_.context_window));
+  const std::string previous = state.summary ? state.summary->text : "";
+  SummaryRow summary;
+  summary.covered = (state.summary ? state.summary->covered : 0) +
+                    static_cast<std::int64_t>(evicted.size());
+  summary.covers = positions_of(evicted);
+  if (state.summary && state.summary->id > 0) summary.replaces = state.summary->id;
+  const std::string text =
+      (previous.empty() ? "" : "Summary so far:\n" + previous + "\n\nNew messages:\n") +
+      transcript(evicted);
+  if (auto made = provider_->summarize(text, limit)) {
+    summary.text = valid_utf8(std::move(*made));
+    summary.author = provider_->model();
+    summary.trust = Trust::model;
+    summary.tokens = static_cast<int>(counter_->count(summary.text));
+  }
+  // A model that says nothing, or too much, is replaced by the digest.
+  if (is_blank(summary.text) || summary.tokens > limit) {
+    summary.text = mechanical_digest(previous, evicted, summary.covered, limit, *counter_);
+    summary.author = "digest";
+    summary.tokens = static_cast<int>(counter_->count(summary.text));
+    for (const auto& item : evicted)
+      summary.trust = std::min(summary.trust, item->message->trust);
+  }
+  state.summary = summary;
+  state.warned = false;
+  writes.commit.summary = std::move(summary);
+  writes.prefix_changed = true;
+  refresh_prefix(writes);
+}
+
+// Throws WindowTooSmall (no message yet) or MessageTooLarge, with the figures.
+void Agent::check_room(const LiveState& state, int context_window, int message_cost) const {
+  const Budget budget = budget_for_window(context_window);
+  const int summary_limit = summary_limit_tokens(budget);
+  int fixed = state.prefix->tokens() + summary_limit;
+  if (state.summary) fixed -= std::min(state.summary->tokens, summary_limit);
+  const auto figures = [&](int needed) {
+    return "the window holds " + std::to_string(context_window) + " tokens, " +
+           std::to_string(budget.reply_reserve) + " of them kept for the reply; system prompt, " +
+           "tools, memory blocks and summary take " + std::to_string(fixed) + ": " +
+           std::to_string(needed - budget.limit()) + " tokens too many";
+  };
+  if (message_cost > 0) {
+    const int needed = fixed + message_cost + kMinToolRoom;
+    if (needed > budget.limit())
+      throw MessageTooLarge("the message takes " + std::to_string(message_cost) + " tokens; " +
+                            figures(needed) +
+                            ". Send it in parts, or put it into archival memory.");
+    return;
+  }
+  int newest_user = 0;
+  for (const auto& item : state.window)
+    if (item->message->role == Role::user) newest_user = item->cost();
+  const int needed = fixed + std::max(kMinMessageRoom, newest_user + kMinToolRoom);
+  if (needed > budget.limit())
+    throw WindowTooSmall(figures(needed) + ", with " + std::to_string(needed - fixed) +
+                         " for messages. Choose a larger context_window, shorter memory blocks, "
+                         "or fewer tools.");
+}
+
+// Cuts what the context shows of a long text to a quarter of the window, or to the room that the
+// newest user message leaves. The whole text stays in recall memory.
+void Agent::limit_shown(Message& message, const WriteSet& writes) const {
+  const FitInput input = fit_input(writes.state);
+  int room = input.limit_tokens - input.fixed_tokens - kMinToolRoom;
+  if (input.newest_user >= 0) room -= input.tokens[static_cast<std::size_t>(input.newest_user)];
+  if (!writes.state.window.empty()) room -= writes.state.window.back()->cost();
+  const int cap = std::max(kMinToolRoom, std::min(config_.context_window / 4, room));
+  // A token is seldom shorter than one byte or longer than six on average: count no more.
+  const auto at_most = static_cast<std::size_t>(cap) * 6;
+  if (message.text.size() > at_most)
+    message.shown_bytes = static_cast<std::int64_t>(utf8_prefix(message.text, at_most).size());
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    const auto tokens = static_cast<std::int64_t>(counter_->count(render_content(message)));
+    if (tokens <= cap) return;
+    const auto shown = message.shown_bytes < 0 ? static_cast<std::int64_t>(message.text.size())
+                                               : message.shown_bytes;
+    const auto smaller = shown * cap / tokens * 9 / 10;
+    message.shown_bytes = static_cast<std::int64_t>(
+        utf8_prefix(message.text, static_cast<std::size_t>(smaller)).size());
+  }
+}
+
+}  // namespace memgpt

@@ -1,0 +1,271 @@
+// Homes, agents, tools written in Python.
+#include "agent/agent.h"
+
+#include "agent/home.h"
+#include "bindings/bindings.h"
+#include "error.h"
+
+namespace memgpt {
+
+namespace {
+
+using Release = py::call_guard<py::gil_scoped_release>;
+
+// The callable takes a dict and returns (failed, text); memgpt.tools makes both.
+class PythonTool final : public Tool {
+ public:
+  PythonTool(ToolSchema schema, bool outside, bool memory, std::string fingerprint,
+             py::object callable)
+      : schema_(std::move(schema)),
+        outside_(outside),
+        memory_(memory),
+        fingerprint_(std::move(fingerprint)),
+        callable_(hold(std::move(callable))) {}
+
+  [[nodiscard]] const ToolSchema& schema() const override { return schema_; }
+  [[nodiscard]] Effects effects() const override {
+    return outside_ ? Effects::outside : Effects::none;
+  }
+  [[nodiscard]] ToolOrigin origin() const override {
+    return memory_ ? ToolOrigin::memory : ToolOrigin::user;
+  }
+  [[nodiscard]] std::string fingerprint() const override { return fingerprint_; }
+  [[nodiscard]] ToolResult run(ToolScope&, const json::object& arguments) override {
+    const py::gil_scoped_acquire gil;
+    auto [failed, text] =
+        (*callable_)(to_python(json::value(arguments))).cast<std::pair<bool, std::string>>();
+    return {failed, std::move(text)};
+  }
+
+ private:
+  ToolSchema schema_;
+  bool outside_;
+  bool memory_;
+  std::string fingerprint_;
+  std::shared_ptr<py::object> callable_;
+};
+
+// Ctrl-C: Python's signal handlers run here, and what they raise ends the turn.
+void check_signals() {
+  const py::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+std::shared_ptr<Home> open_home(const std::string& path, const std::string& durability) {
+  if (durability != "full" && durability != "process")
+    throw ConfigError("durability must be \"full\" or \"process\", not \"" + durability + "\"");
+  auto environment = system_environment();
+  environment.poll = check_signals;
+  return Home::open(path, durability == "full" ? Durability::full : Durability::process,
+                    std::move(environment));
+}
+
+void bind_results(py::module_& module) {
+  py::class_<Response>(module, "CoreResponse")
+      .def_readonly("spoken", &Response::spoken)
+      .def_readonly("messages", &Response::messages)
+      .def_readonly("steps", &Response::steps)
+      .def_readonly("prompt_tokens", &Response::prompt_tokens)
+      .def_readonly("completion_tokens", &Response::completion_tokens)
+      .def_readonly("evicted", &Response::evicted)
+      .def_readonly("stop_reason", &Response::stop_reason);
+  py::class_<Passage>(module, "Passage", "One entry of archival memory.")
+      .def_readonly("id", &Passage::id)
+      .def_readonly("text", &Passage::text)
+      .def_readonly("tags", &Passage::tags)
+      .def_property_readonly(
+          "metadata", [](const Passage& passage) { return to_python(json::parse(passage.metadata)); })
+      .def_readonly("time_us", &Passage::time_us)
+      .def_readonly("author", &Passage::author)
+      .def("__repr__", [](const Passage& passage) {
+        return "<Passage " + std::string(utf8_prefix(passage.text, 60)) + ">";
+      });
+  py::class_<RecallHit>(module, "RecallHit", "A message that recall search found.")
+      .def_readonly("message", &RecallHit::message)
+      .def_readonly("score", &RecallHit::score)
+      .def_readonly("snippet", &RecallHit::snippet)
+      .def("__repr__", [](const RecallHit& hit) { return "<RecallHit " + hit.snippet + ">"; });
+  py::class_<ArchivalHit>(module, "ArchivalHit", "A passage that archival search found.")
+      .def_readonly("passage", &ArchivalHit::passage)
+      .def_readonly("score", &ArchivalHit::score, "Cosine similarity.")
+      .def_property_readonly("snippet",
+                             [](const ArchivalHit& hit) {
+                               return std::string(utf8_prefix(hit.passage.text, 200));
+                             })
+      .def("__repr__", [](const ArchivalHit& hit) {
+        return "<ArchivalHit " + std::string(utf8_prefix(hit.passage.text, 60)) + ">";
+      });
+  py::class_<StepRow>(module, "Step", "One commit of an agent's history.")
+      .def_readonly("seq", &StepRow::seq)
+      .def_readonly("kind", &StepRow::kind)
+      .def_readonly("author", &StepRow::author)
+      .def_readonly("time_us", &StepRow::time_us)
+      .def_readonly("config", &StepRow::config)
+      .def_readonly("model", &StepRow::model)
+      .def_readonly("tokenizer", &StepRow::tokenizer)
+      .def_readonly("digest", &StepRow::digest)
+      .def_readonly("context_tokens", &StepRow::context_tokens)
+      .def_readonly("overhead_tokens", &StepRow::overhead_tokens)
+      .def_readonly("prompt_tokens", &StepRow::prompt_tokens)
+      .def_readonly("completion_tokens", &StepRow::completion_tokens)
+      .def_readonly("decision", &StepRow::decision)
+      .def_readonly("reply", &StepRow::reply)
+      .def("__repr__", [](const StepRow& step) {
+        return "<Step " + std::to_string(step.seq) + " " + step.kind + ">";
+      });
+}
+
+void bind_options(py::module_& module) {
+  py::class_<Tool, std::shared_ptr<Tool>>(module, "CoreTool");
+  py::class_<PythonTool, Tool, std::shared_ptr<PythonTool>>(module, "PythonTool")
+      .def(py::init([](std::string name, std::string description, std::string parameters,
+                       bool outside, bool memory, std::string fingerprint, py::object callable) {
+             return std::make_shared<PythonTool>(
+                 ToolSchema{std::move(name), std::move(description), std::move(parameters)},
+                 outside, memory, std::move(fingerprint), std::move(callable));
+           }),
+           py::arg("name"), py::arg("description"), py::arg("parameters"), py::arg("outside"),
+           py::arg("memory"), py::arg("fingerprint"), py::arg("callable"));
+  py::class_<AgentOptions>(module, "AgentOptions")
+      .def(py::init<>())
+      .def_readwrite("system_prompt", &AgentOptions::system_prompt)
+      .def_readwrite("context_window", &AgentOptions::context_window)
+      .def_readwrite("max_steps", &AgentOptions::max_steps)
+      .def_readwrite("provider", &AgentOptions::provider)
+      .def_readwrite("embedder", &AgentOptions::embedder)
+      .def_property(
+          "policy", [](const AgentOptions&) { return py::none(); },
+          [](AgentOptions& options, std::shared_ptr<MemoryPolicy> policy) {
+            options.policy = std::move(policy);
+          })
+      .def_readwrite("memory_class", &AgentOptions::memory_class)
+      .def_readwrite("blocks", &AgentOptions::blocks)
+      .def_readwrite("tools", &AgentOptions::tools)
+      .def_readwrite("base_tools", &AgentOptions::base_tools);
+  py::class_<Binding>(module, "Binding")
+      .def(py::init<>())
+      .def_readwrite("provider", &Binding::provider)
+      .def_readwrite("embedder", &Binding::embedder)
+      .def_property(
+          "policy", [](const Binding&) { return py::none(); },
+          [](Binding& binding, std::shared_ptr<MemoryPolicy> policy) {
+            binding.policy = std::move(policy);
+          })
+      .def_readwrite("memory_class", &Binding::memory_class)
+      .def_readwrite("tools", &Binding::tools)
+      .def_readwrite("context_window", &Binding::context_window);
+}
+
+RecallPage search_recall_from_python(Agent& agent, std::string text, std::optional<TimeUs> start,
+                                     std::optional<TimeUs> end,
+                                     const std::vector<std::string>& roles, int limit,
+                                     int offset) {
+  RecallQuery query;
+  query.text = std::move(text);
+  query.start = start;
+  query.end = end;
+  query.limit = limit;
+  query.offset = offset;
+  query.roles.clear();
+  for (const auto& role : roles) query.roles.push_back(role_from_string(role));
+  return agent.search_recall(query);
+}
+
+void bind_agent_class(py::module_& module) {
+  py::class_<Agent, std::shared_ptr<Agent>>(module, "CoreAgent")
+      .def_property_readonly("id", &Agent::id)
+      .def_property_readonly("name", &Agent::name)
+      .def(
+          "send",
+          [](Agent& agent, std::string text, const std::string& role, std::string type,
+             std::string name, std::optional<TimeUs> time_us) {
+            return agent.send(
+                {std::move(text), role_from_string(role), std::move(type), std::move(name), time_us});
+          },
+          py::arg("text"), py::arg("role"), py::arg("type"), py::arg("name"), py::arg("time_us"),
+          Release())
+      .def("context", [](Agent& agent) { return std::make_shared<Context>(agent.context()); },
+           Release())
+      .def("blocks", [](Agent& agent) { return agent.state().block_values(); }, Release())
+      .def("window",
+           [](Agent& agent) {
+             std::vector<std::shared_ptr<const Message>> messages;
+             for (const auto& item : agent.state().window) messages.push_back(item->message);
+             return messages;
+           },
+           Release())
+      .def("summary",
+           [](Agent& agent) {
+             const auto state = agent.state();
+             return state.summary ? state.summary->text : std::string();
+           },
+           Release())
+      .def("counts",
+           [](Agent& agent) {
+             const auto state = agent.state();
+             return std::make_pair(state.next_position, state.passages);
+           },
+           Release())
+      .def("config", [](Agent& agent) { return to_json(agent.config()); }, Release())
+      .def("unbound", &Agent::unbound, Release())
+      .def("set_block", &Agent::set_block, py::arg("label"), py::arg("value"), py::arg("author"),
+           Release())
+      .def("create_block", &Agent::create_block, py::arg("block"), Release())
+      .def("detach_block", &Agent::detach_block, py::arg("label"), Release())
+      .def(
+          "search_recall",
+          [](Agent& agent, std::string text, std::optional<TimeUs> start,
+             std::optional<TimeUs> end, const std::vector<std::string>& roles, int limit,
+             int offset) {
+            return search_recall_from_python(agent, std::move(text), start, end, roles, limit,
+                                             offset)
+                .hits;
+          },
+          py::arg("text"), py::arg("start"), py::arg("end"), py::arg("roles"), py::arg("limit"),
+          py::arg("offset"), Release())
+      .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
+           py::arg("metadata"), Release())
+      .def(
+          "search_archival",
+          [](Agent& agent, const std::string& text, int limit, int offset,
+             std::vector<std::string> tags, std::optional<TimeUs> start,
+             std::optional<TimeUs> end) {
+            ArchivalQuery query;
+            query.limit = limit;
+            query.offset = offset;
+            query.tags = std::move(tags);
+            query.start = start;
+            query.end = end;
+            return agent.search_archival(text, std::move(query)).hits;
+          },
+          py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"), py::arg("start"),
+          py::arg("end"), Release())
+      .def("steps", &Agent::steps, Release())
+      .def("messages", &Agent::messages, py::arg("from_position"), py::arg("limit"), Release())
+      .def("add_tool", &Agent::add_tool, py::arg("tool"), Release())
+      .def("remove_tool", &Agent::remove_tool, py::arg("name"), Release())
+      .def("bind", &Agent::bind, py::arg("binding"), Release());
+}
+
+}  // namespace
+
+void bind_agent(py::module_& module) {
+  bind_results(module);
+  bind_options(module);
+  bind_agent_class(module);
+  py::class_<AgentRow>(module, "AgentRow")
+      .def_readonly("id", &AgentRow::id)
+      .def_readonly("name", &AgentRow::name)
+      .def_readonly("created_us", &AgentRow::created_us);
+  py::class_<Home, std::shared_ptr<Home>>(module, "CoreHome")
+      .def(py::init(&open_home), py::arg("path"), py::arg("durability"))
+      .def_property_readonly("path", &Home::path)
+      .def("create_agent", &Home::create_agent, py::arg("name"), py::arg("options"), Release())
+      .def("agent", &Home::agent, py::arg("name"), Release())
+      .def("agent_by_id", &Home::agent_by_id, py::arg("id"), Release())
+      .def("agents", &Home::agents, Release())
+      .def("delete_agent", &Home::delete_agent, py::arg("name"), Release())
+      .def("close", &Home::close, Release());
+}
+
+}  // namespace memgpt

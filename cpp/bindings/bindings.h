@@ -1,0 +1,27 @@
+// Shared by the binding files, and their precompiled header.
+#pragma once
+
+#include <pybind11/functional.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "memory/json.h"
+
+namespace memgpt {
+
+namespace py = pybind11;
+
+void bind_memory(py::module_& module);
+void bind_llm(py::module_& module);
+void bind_agent(py::module_& module);
+
+// A Python object that C++ threads may drop: the last reference goes with the GIL held.
+[[nodiscard]] std::shared_ptr<py::object> hold(py::object object);
+
+[[nodiscard]] py::object to_python(const json::value& value);
+
+}  // namespace memgpt

@@ -1,0 +1,104 @@
+// Providers and embedders written in Python, as the kernel sees them.
+#include "bindings/bindings.h"
+#include "error.h"
+#include "llm/embedder.h"
+#include "llm/offline_embedder.h"
+#include "llm/offline_model.h"
+#include "llm/provider.h"
+
+namespace memgpt {
+
+namespace {
+
+// What memgpt.llm makes of whatever a provider returns: content, thinking, calls as (id, name,
+// arguments), tokens of prompt and completion (-1 = not said).
+using ReplyParts =
+    std::tuple<std::string, std::string,
+               std::vector<std::tuple<std::string, std::string, std::string>>, int, int>;
+
+// Calls a Python object's methods; its exceptions come out of send() as they are.
+class PythonProvider final : public LLMProvider {
+ public:
+  PythonProvider(std::string model, int context_window, std::string tokenizer, py::object complete,
+                 py::object summarize)
+      : model_(std::move(model)),
+        context_window_(context_window),
+        tokenizer_(std::move(tokenizer)),
+        complete_(hold(std::move(complete))),
+        summarize_(summarize.is_none() ? nullptr : hold(std::move(summarize))) {}
+
+  [[nodiscard]] std::string model() const override { return model_; }
+  [[nodiscard]] int context_window() const override { return context_window_; }
+  [[nodiscard]] std::string tokenizer() const override { return tokenizer_; }
+
+  [[nodiscard]] Reply complete(const Context& context) override {
+    const py::gil_scoped_acquire gil;
+    auto parts = (*complete_)(std::make_shared<Context>(context)).cast<ReplyParts>();
+    Reply reply{std::move(std::get<0>(parts)), std::move(std::get<1>(parts)), {},
+                {std::get<3>(parts), std::get<4>(parts)}};
+    for (auto& [id, name, arguments] : std::get<2>(parts))
+      reply.tool_calls.push_back({std::move(id), std::move(name), std::move(arguments)});
+    return reply;
+  }
+
+  [[nodiscard]] std::optional<std::string> summarize(std::string_view text,
+                                                     int limit_tokens) override {
+    if (!summarize_) return std::nullopt;
+    const py::gil_scoped_acquire gil;
+    return (*summarize_)(py::str(text.data(), text.size()), limit_tokens)
+        .cast<std::optional<std::string>>();
+  }
+
+ private:
+  std::string model_;
+  int context_window_;
+  std::string tokenizer_;
+  std::shared_ptr<py::object> complete_;
+  std::shared_ptr<py::object> summarize_;
+};
+
+class PythonEmbedder final : public Embedder {
+ public:
+  PythonEmbedder(std::string name, int dimension, py::object embed)
+      : name_(std::move(name)), dimension_(dimension), embed_(hold(std::move(embed))) {}
+
+  [[nodiscard]] std::string name() const override { return name_; }
+  [[nodiscard]] int dimension() const override { return dimension_; }
+  [[nodiscard]] std::vector<float> embed(const std::vector<std::string>& texts) override {
+    const py::gil_scoped_acquire gil;
+    return (*embed_)(texts).cast<std::vector<float>>();
+  }
+
+ private:
+  std::string name_;
+  int dimension_;
+  std::shared_ptr<py::object> embed_;
+};
+
+}  // namespace
+
+void bind_llm(py::module_& module) {
+  py::class_<LLMProvider, std::shared_ptr<LLMProvider>>(module, "Provider")
+      .def_property_readonly("model", &LLMProvider::model)
+      .def_property_readonly("context_window", &LLMProvider::context_window)
+      .def_property_readonly("tokenizer", &LLMProvider::tokenizer);
+  py::class_<OfflineModel, LLMProvider, std::shared_ptr<OfflineModel>>(module, "OfflineModel")
+      .def(py::init<>());
+  py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module,
+                                                                           "PythonProvider")
+      .def(py::init<std::string, int, std::string, py::object, py::object>(), py::arg("model"),
+           py::arg("context_window"), py::arg("tokenizer"), py::arg("complete"),
+           py::arg("summarize"));
+  py::class_<Embedder, std::shared_ptr<Embedder>>(module, "CoreEmbedder")
+      .def_property_readonly("name", &Embedder::name)
+      .def_property_readonly("dimension", &Embedder::dimension)
+      .def("embed", &Embedder::embed, py::arg("texts"));
+  py::class_<OfflineEmbedder, Embedder, std::shared_ptr<OfflineEmbedder>>(module,
+                                                                          "OfflineEmbedder")
+      .def(py::init<>());
+  py::class_<PythonEmbedder, Embedder, std::shared_ptr<PythonEmbedder>>(module, "PythonEmbedder")
+      .def(py::init<std::string, int, py::object>(), py::arg("name"), py::arg("dimension"),
+           py::arg("embed"));
+}
+
+}  // namespace memgpt

@@ -1,0 +1,182 @@
+// Messages, blocks, contexts, token counters, policies.
+#include "bindings/bindings.h"
+#include "memory/block.h"
+#include "memory/context.h"
+#include "memory/policy.h"
+#include "memory/token_counter.h"
+
+namespace memgpt {
+
+namespace {
+
+py::object to_datetime(TimeUs time_us) {
+  const auto datetime = py::module_::import("datetime");
+  const auto epoch = datetime.attr("datetime")(1970, 1, 1, py::arg("tzinfo") =
+                                                            datetime.attr("timezone").attr("utc"));
+  return epoch + datetime.attr("timedelta")(py::arg("microseconds") = time_us);
+}
+
+void bind_message(py::module_& module) {
+  py::class_<ToolCall>(module, "ToolCall", "A call of a tool, as the model wrote it.")
+      .def(py::init<std::string, std::string, std::string>(), py::arg("name"),
+           py::arg("arguments") = "{}", py::arg("id") = "")
+      .def_readonly("id", &ToolCall::id)
+      .def_readonly("name", &ToolCall::name)
+      .def_readonly("arguments", &ToolCall::arguments, "JSON text.")
+      .def("__repr__", [](const ToolCall& call) {
+        return "ToolCall(" + call.name + "(" + call.arguments + "))";
+      });
+  py::class_<Message, std::shared_ptr<Message>>(module, "Message",
+                                                "One entry of an agent's log; immutable.")
+      .def_readonly("id", &Message::id)
+      .def_readonly("position", &Message::position, "Place in the agent's log, from 0.")
+      .def_property_readonly("role",
+                             [](const Message& message) {
+                               return std::string(to_string(message.role));
+                             })
+      .def_readonly("type", &Message::type)
+      .def_readonly("name", &Message::name, "The speaker, or the tool of a tool return.")
+      .def_readonly("text", &Message::text, "What was said, or the tool's result.")
+      .def_readonly("content", &Message::content, "What the model wrote outside of tool calls.")
+      .def_readonly("thinking", &Message::thinking)
+      .def_readonly("tool_calls", &Message::tool_calls)
+      .def_readonly("tool_call_id", &Message::tool_call_id)
+      .def_readonly("failed", &Message::failed, "A tool return: the call failed.")
+      .def_property_readonly("time",
+                             [](const Message& message) { return to_datetime(message.time_us); })
+      .def_readonly("session", &Message::session)
+      .def_readonly("author", &Message::author)
+      .def_property_readonly("trust",
+                             [](const Message& message) { return static_cast<int>(message.trust); })
+      .def_readonly("tokens", &Message::tokens)
+      .def("__repr__", [](const Message& message) {
+        return "<Message " + std::to_string(message.position) + " " +
+               std::string(to_string(message.role)) + ": " +
+               std::string(utf8_prefix(message.text, 60)) + ">";
+      });
+}
+
+void bind_context(py::module_& module) {
+  py::class_<Budget>(module, "Budget", "The window in tokens, and what is kept for the reply.")
+      .def_readonly("context_window", &Budget::context_window)
+      .def_readonly("reply_reserve", &Budget::reply_reserve)
+      .def_property_readonly("limit", &Budget::limit);
+  py::class_<Span>(module, "Span", "A piece of the context and where it came from.")
+      .def_property_readonly("kind",
+                             [](const Span& span) { return std::string(to_string(span.kind)); })
+      .def_readonly("origin", &Span::origin)
+      .def_readonly("text", &Span::text)
+      .def_readonly("tokens", &Span::tokens)
+      .def_readonly("cut", &Span::cut)
+      .def("__repr__", [](const Span& span) {
+        return "<Span " + std::string(to_string(span.kind)) + " " + span.origin + ", " +
+               std::to_string(span.tokens) + " tokens>";
+      });
+  py::class_<Context, std::shared_ptr<Context>>(
+      module, "Context", "What the model sees at its next call: print it to look at it.")
+      .def_readonly("spans", &Context::spans)
+      .def_readonly("budget", &Context::budget)
+      .def_property_readonly("tokens", &Context::tokens,
+                             "Tokens of the text, exact, plus the wire format's estimate.")
+      .def_readonly("text_tokens", &Context::text_tokens)
+      .def_readonly("overhead_tokens", &Context::overhead_tokens)
+      .def_readonly("tokenizer", &Context::tokenizer)
+      .def_readonly("exact", &Context::exact)
+      .def(
+          "to_request",
+          [](const Context& context, const std::string& model) {
+            return to_python(json::parse(context.to_request_json(model)));
+          },
+          py::arg("model") = "", "The request as a dict, in OpenAI's chat-completions form.")
+      .def("digest", [](const Context& context) { return to_hex(context.digest()); })
+      .def("__str__", &Context::draw)
+      .def("__repr__", [](const Context& context) {
+        return "<Context " + std::to_string(context.tokens()) + " of " +
+               std::to_string(context.budget.limit()) + " tokens, " +
+               std::to_string(context.spans.size()) + " spans>";
+      });
+}
+
+void bind_counter(py::module_& module) {
+  py::class_<BpeTokenCounter, std::shared_ptr<BpeTokenCounter>>(
+      module, "TokenCounter",
+      "Exact token counts, identical to tiktoken's.\n\nArgs:\n    encoding: \"o200k_base\" or "
+      "\"cl100k_base\".\n\nRaises:\n    ConfigError: for another encoding.")
+      .def(py::init<std::string_view>(), py::arg("encoding"))
+      .def_property_readonly("name", &BpeTokenCounter::name)
+      .def("count", &BpeTokenCounter::count, py::arg("text"),
+           py::call_guard<py::gil_scoped_release>(), "Number of tokens of the text.")
+      .def(
+          "count_many",
+          [](const BpeTokenCounter& counter, const std::vector<std::string>& texts) {
+            std::vector<std::size_t> counts;
+            counts.reserve(texts.size());
+            for (const auto& text : texts) counts.push_back(counter.count(text));
+            return counts;
+          },
+          py::arg("texts"), py::call_guard<py::gil_scoped_release>(),
+          "Number of tokens of each text.")
+      .def("encode", &BpeTokenCounter::encode, py::arg("text"), py::arg("special") = false,
+           py::call_guard<py::gil_scoped_release>(),
+           "Token ids. special=True maps the text of special tokens to their ids.")
+      .def(
+          "decode",
+          [](const BpeTokenCounter& counter, const std::vector<std::uint32_t>& tokens) {
+            const std::string bytes = counter.decode(tokens);
+            return py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
+                bytes.data(), static_cast<py::ssize_t>(bytes.size()), "replace"));
+          },
+          py::arg("tokens"), "The text of token ids; half characters become U+FFFD.");
+}
+
+}  // namespace
+
+void bind_memory(py::module_& module) {
+  bind_message(module);
+  bind_context(module);
+  bind_counter(module);
+  py::class_<Block>(module, "Block", "A version of a memory block.")
+      .def(py::init([](std::string label, std::string value, int limit, std::string description,
+                       bool read_only) {
+             Block block;
+             block.label = std::move(label);
+             block.value = std::move(value);
+             block.limit = limit;
+             block.description = std::move(description);
+             block.read_only = read_only;
+             return block;
+           }),
+           py::arg("label"), py::arg("value"), py::arg("limit") = kDefaultBlockLimit,
+           py::arg("description") = "", py::arg("read_only") = false)
+      .def_readonly("id", &Block::id)
+      .def_readonly("label", &Block::label)
+      .def_readonly("value", &Block::value)
+      .def_readonly("limit", &Block::limit)
+      .def_readonly("description", &Block::description)
+      .def_readonly("read_only", &Block::read_only)
+      .def_readonly("author", &Block::author);
+  module.def("check_limit", &check_limit, py::arg("label"), py::arg("value"), py::arg("limit"));
+  module.def("append_text", &append_text, py::arg("value"), py::arg("content"));
+  module.def("replace_text", &replace_text, py::arg("value"), py::arg("old_content"),
+             py::arg("new_content"));
+  module.def("insert_text", &insert_text, py::arg("value"), py::arg("content"), py::arg("line"));
+  py::class_<MemoryPolicy, std::shared_ptr<MemoryPolicy>>(
+      module, "MemoryPolicy", "Decides what stays in the window.")
+      .def_property_readonly("name", &MemoryPolicy::name)
+      .def_property_readonly("parameters", [](const MemoryPolicy& policy) {
+        return to_python(json::parse(policy.parameters()));
+      });
+  py::class_<RecursiveSummary, MemoryPolicy, std::shared_ptr<RecursiveSummary>>(
+      module, "RecursiveSummary",
+      "MemGPT's policy: warn, then evict the oldest messages into a recursive summary.\n\n"
+      "Args:\n    warn_at: share of the window (less the reply reserve) at which the agent is "
+      "warned.\n    evict_at: share at which messages are evicted.\n    evict_to: share that is "
+      "left.\n\nRaises:\n    ConfigError: unless 0 < evict_to < evict_at <= 1.")
+      .def(py::init([](double warn_at, double evict_at, double evict_to) {
+             return std::make_shared<RecursiveSummary>(
+                 RecursiveSummary::Options{warn_at, evict_at, evict_to});
+           }),
+           py::arg("warn_at") = 0.75, py::arg("evict_at") = 0.90, py::arg("evict_to") = 0.50);
+}
+
+}  // namespace memgpt
