@@ -116,7 +116,8 @@ void bind_results(py::module_& module) {
 }
 
 void bind_options(py::module_& module) {
-  py::class_<Tool, std::shared_ptr<Tool>>(module, "CoreTool");
+  py::class_<Tool, std::shared_ptr<Tool>>(module, "CoreTool")
+      .def_property_readonly("name", [](const Tool& tool) { return tool.schema().name; });
   py::class_<PythonTool, Tool, std::shared_ptr<PythonTool>>(module, "PythonTool")
       .def(py::init([](std::string name, std::string description, std::string parameters,
                        bool outside, bool memory, std::string fingerprint, py::object callable) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "llm/offline_language.h"
+#include "llm/offline_tokens.h"
 
 namespace memgpt::offline {
 

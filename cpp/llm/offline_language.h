@@ -1,35 +1,12 @@
-// The little English that the offline model has: sentences, what is asked, what is to be kept.
+// The little English that the offline model has: what is asked and what is to be kept.
 #pragma once
 
-#include <initializer_list>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace memgpt::offline {
-
-// A word with its contraction undone: "I'm" is the two tokens "i" and "am" over the same bytes.
-struct Token {
-  std::string text;  // lower case
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  bool capital = false;  // begins with a capital letter
-};
-using Tokens = std::span<const Token>;
-
-[[nodiscard]] std::vector<Token> tokenize(std::string_view text);
-[[nodiscard]] bool is_any_of(std::string_view word, std::initializer_list<std::string_view> list);
-// The tokens from `at` on are the words of `phrase`, which are divided by single spaces.
-[[nodiscard]] bool has_phrase(Tokens tokens, std::size_t at, std::string_view phrase);
-
-struct Sentence {
-  std::size_t begin = 0;  // bytes of the text, without the closing punctuation
-  std::size_t end = 0;
-  bool asks = false;  // ends with a question mark
-};
-[[nodiscard]] std::vector<Sentence> split_sentences(std::string_view text);
 
 // Days as "2023-05-08", both inclusive.
 struct DateRange {
@@ -39,8 +16,9 @@ struct DateRange {
 
 // A word to search for.
 struct Term {
-  std::string text;                // as it was written, or a word of kindred meaning
-  std::vector<std::string> stems;  // of the word and of its kindred
+  std::string text;                  // as it was written
+  std::vector<std::string> kindred;  // words that say much the same: "moved" for "live"
+  std::vector<std::string> stems;    // of the word and of its kindred
 };
 
 enum class Subject { other, user, model };

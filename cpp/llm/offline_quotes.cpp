@@ -11,14 +11,14 @@
 namespace memgpt::offline {
 namespace {
 
-#ifdef TUNE
-int kRankWeight = 40, kQuestionKeeps = 60, kSpeakerBonus = 0, kKeep = 50, kWhen = 0;
-#else
 // Tuned on questions about long conversations, in hundredths.
 constexpr int kRankWeight = 40;     // of the mean word, for the first result
-constexpr int kQuestionKeeps = 60;  // of the score where the entry is itself a question
+constexpr int kQuestionKeeps = 80;  // of the score where the entry is itself a question
+constexpr int kMentioned = 25;      // of a speaker's name, where someone else speaks
+constexpr int kKindred = 50;        // of a word, for one of kindred meaning
 constexpr int kKeep = 50;           // of the best score: what is worth quoting beside it
-#endif
+
+constexpr std::int64_t kWord = 1000;  // a word that all entries have
 
 // "[2023-05-08 13:56] " at the beginning of `line`.
 bool begins_entry(std::string_view line) {
@@ -77,7 +77,8 @@ bool is_in(const std::optional<DateRange>& range, std::string_view time) {
 // An entry with what choosing needs of it.
 struct Candidate {
   const Entry* entry = nullptr;
-  std::set<std::string> stems;
+  std::set<std::string> speaker;  // stems of the name
+  std::set<std::string> stems;    // of the name and of the text
   std::int64_t score = 0;
 };
 
@@ -86,7 +87,8 @@ std::vector<Candidate> candidates_of(const std::vector<Entry>& entries, std::str
   std::set<std::vector<std::string>> seen = {words(asked)};
   for (const Entry& entry : entries) {
     if (entry.text.starts_with("[offline]") || !seen.insert(words(entry.text)).second) continue;
-    candidates.push_back({&entry, stems_of(entry.speaker + ' ' + entry.text), 0});
+    candidates.push_back({&entry, stems_of(entry.speaker),
+                          stems_of(entry.speaker + ' ' + entry.text), 0});
   }
   return candidates;
 }
@@ -100,13 +102,15 @@ std::vector<std::int64_t> weigh_terms(const std::vector<Candidate>& candidates,
                                       [&](const Candidate& c) { return has_term(c.stems, term); });
     const auto all = static_cast<double>(candidates.size() + 1);
     weights.push_back(static_cast<std::int64_t>(
-        1000.0 * std::sqrt(all / static_cast<double>(having + 1))));
+        static_cast<double>(kWord) * std::sqrt(all / static_cast<double>(having + 1))));
   }
   return weights;
 }
 
 void score(std::vector<Candidate>& candidates, const Question& question) {
   const std::vector<std::int64_t> weights = weigh_terms(candidates, question);
+  std::set<std::string> speakers;
+  for (const Candidate& c : candidates) speakers.insert(c.speaker.begin(), c.speaker.end());
   const auto terms = static_cast<std::int64_t>(std::max<std::size_t>(weights.size(), 1));
   std::int64_t mean = 0;
   for (const std::int64_t weight : weights) mean += weight;
@@ -115,12 +119,20 @@ void score(std::vector<Candidate>& candidates, const Question& question) {
   for (std::int64_t rank = 0; rank < count; ++rank) {
     Candidate& candidate = candidates[static_cast<std::size_t>(rank)];
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      if (has_term(candidate.stems, question.terms[i])) candidate.score += weights[i];
+      if (!has_term(candidate.stems, question.terms[i])) continue;
+      const std::string& root = question.terms[i].stems.front();
+      int share = candidate.stems.contains(root) ? 100 : kKindred;
+      // Who is asked about mostly speaks of it.
+      if (speakers.contains(root) && !candidate.speaker.contains(root)) share = kMentioned;
+      candidate.score += weights[i] * share / 100;
     }
-    if (is_in(question.dates, candidate.entry->time)) candidate.score += std::max<std::int64_t>(mean, 1000);
+    const bool asks = is_question(candidate.entry->text);
+    // Asked for a day and nothing else, questions of that day are no answer.
+    const bool on_the_day = is_in(question.dates, candidate.entry->time);
+    if (on_the_day && !(asks && weights.empty())) candidate.score += std::max(mean, kWord);
     if (candidate.score == 0) continue;
     candidate.score += mean * kRankWeight * (count - rank) / count / 100;
-    if (is_question(candidate.entry->text)) candidate.score = candidate.score * kQuestionKeeps / 100;
+    if (asks) candidate.score = candidate.score * kQuestionKeeps / 100;
   }
 }
 
@@ -145,10 +157,11 @@ ResultPage read_results(std::string_view result, bool has_speakers) {
   return page;
 }
 
-bool has_good_entry(const std::vector<Entry>& entries, const Question& question) {
-  return std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
-    return shared_terms(stems_of(entry.speaker + ' ' + entry.text), question) * 2 >=
-           question.terms.size();
+bool has_good_entry(const std::vector<Entry>& entries, const Question& question,
+                    std::string_view asked) {
+  const std::vector<Candidate> candidates = candidates_of(entries, asked);
+  return std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
+    return shared_terms(candidate.stems, question) * 2 >= question.terms.size();
   });
 }
 
@@ -188,7 +201,8 @@ std::vector<CoreLine> choose_core_lines(const std::vector<CoreBlock>& blocks,
                    [](const Match& a, const Match& b) { return a.shared > b.shared; });
   std::vector<CoreLine> lines;
   for (Match& match : matches) {
-    if (lines.size() < most) lines.push_back(std::move(match.line));
+    const bool best = match.shared == matches.front().shared;
+    if (best && lines.size() < most) lines.push_back(std::move(match.line));
   }
   return lines;
 }

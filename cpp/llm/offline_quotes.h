@@ -24,9 +24,6 @@ struct ResultPage {
 // Reads what a search tool returned. Text of another form gives no entries.
 [[nodiscard]] ResultPage read_results(std::string_view result, bool has_speakers);
 
-// Whether an entry has at least half of the words that are searched for.
-[[nodiscard]] bool has_good_entry(const std::vector<Entry>& entries, const Question& question);
-
 // The best entries, at most `most`, best first: by the words that they share with the question,
 // rare ones counting more, then by the order of the searches. `asked`: the message with the
 // question, which never answers itself.
@@ -34,11 +31,15 @@ struct ResultPage {
                                                 const Question& question, std::string_view asked,
                                                 std::size_t most);
 
+// Whether an entry that may be chosen has at least half of the words that are searched for.
+[[nodiscard]] bool has_good_entry(const std::vector<Entry>& entries, const Question& question,
+                                  std::string_view asked);
+
 struct CoreLine {
   std::string label;
   std::string text;
 };
-// Lines of core memory that have at least half of the words that are searched for.
+// The lines of core memory that have most of the words that are searched for, and at least half.
 [[nodiscard]] std::vector<CoreLine> choose_core_lines(const std::vector<CoreBlock>& blocks,
                                                       const Question& question, std::size_t most);
 

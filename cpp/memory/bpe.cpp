@@ -58,7 +58,7 @@ class WindowMerger {
   static constexpr std::int32_t kDead = 0x7FFFFFFF;
   static constexpr std::size_t kBlock = 16;
   static constexpr unsigned kPartBits = 9;
-  static_assert(kCapacity == 1U << kPartBits);
+  static_assert(kCapacity == 1U << kPartBits && (RankTable::kMost << kPartBits) - 1 <= kDead);
 
   void start(std::string_view text) {
     text_ = text.data();

@@ -151,7 +151,8 @@ CharClasses::CharClasses() {
   const auto add_page = [&] {
     const bool same = std::all_of(page.begin(), page.end(), [&](auto k) { return k == page[0]; });
     auto& known = uniform[static_cast<std::size_t>(page[0])];
-    const std::uint32_t begin = same && known ? *known : static_cast<std::uint32_t>(entries_.size());
+    const std::uint32_t begin =
+        same && known ? *known : static_cast<std::uint32_t>(entries_.size());
     if (begin == entries_.size()) entries_.insert(entries_.end(), page.begin(), page.end());
     if (same) known = begin;
     page_[number++] = begin;

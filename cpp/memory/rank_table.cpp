@@ -7,6 +7,19 @@
 #include "memory/text.h"
 
 namespace memgpt {
+namespace {
+
+// Of more than 8 bytes.
+std::uint64_t long_hash(const char* text, std::size_t size) {
+  std::uint64_t hash = size;
+  for (std::size_t at = 0; at + 8 < size; at += 8) {
+    hash = mix_hash(hash, load_bytes<std::uint64_t>(text + at));
+  }
+  return mix_hash(hash, load_bytes<std::uint64_t>(text + size - 8));
+}
+
+}  // namespace
+
 RankTable::RankTable(std::string_view packed) : packed_(packed.data()) {
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(packed[at]); };
   if (packed.size() < 8 || packed.substr(0, 4) != "MGR1") throw Error("damaged token table");
@@ -21,7 +34,8 @@ RankTable::RankTable(std::string_view packed) : packed_(packed.data()) {
     longest_ = std::max(longest_, size);
     at += 1 + size;
   }
-  if (starts_.size() != count || at != packed.size()) throw Error("damaged token table");
+  const bool complete = starts_.size() == count && at == packed.size();
+  if (!complete || count > kMost) throw Error("damaged token table");
 
   singles_.fill(kNone);
   pairs_.assign(0x10000, kNone);
@@ -47,25 +61,30 @@ void RankTable::insert(std::uint32_t rank, std::string_view token) {
     singles_[static_cast<unsigned char>(token[0])] = rank;
   } else if (token.size() == 2) {
     pairs_[pair_index(token.data())] = rank;
+  } else if (token.size() <= 8) {
+    const std::uint64_t key = short_key(token.data(), token.size());
+    const std::uint64_t hash = mix_hash(token.size(), key);
+    std::size_t slot = hash & (shorts_.size() - 1);
+    while (shorts_[slot].size != 0) slot = (slot + 1) & (shorts_.size() - 1);
+    shorts_[slot] = {key, static_cast<std::uint32_t>(token.size()), rank};
+    add_to_filter(hash);
   } else {
-    const std::uint64_t hash = token_hash(token.data(), token.size());
-    const std::size_t bit = filter_bit(hash);
-    filter_[bit / 64] |= std::uint64_t{1} << bit % 64;
-    if (token.size() <= 8) {
-      std::size_t slot = hash & (shorts_.size() - 1);
-      while (shorts_[slot].size != 0) slot = (slot + 1) & (shorts_.size() - 1);
-      shorts_[slot] = {short_key(token.data(), token.size()),
-                       static_cast<std::uint32_t>(token.size()), rank};
-    } else {
-      std::size_t slot = hash & (longs_.size() - 1);
-      while (longs_[slot].rank != kNone) slot = (slot + 1) & (longs_.size() - 1);
-      longs_[slot] = {static_cast<std::uint32_t>(hash >> 32U), rank};
-    }
+    const std::uint64_t hash = long_hash(token.data(), token.size());
+    std::size_t slot = hash & (longs_.size() - 1);
+    while (longs_[slot].rank != kNone) slot = (slot + 1) & (longs_.size() - 1);
+    longs_[slot] = {static_cast<std::uint32_t>(hash >> 32U), rank};
+    add_to_filter(hash);
   }
 }
 
-std::uint32_t RankTable::find_long(const char* text, std::size_t size,
-                                   std::uint64_t hash) const noexcept {
+void RankTable::add_to_filter(std::uint64_t hash) {
+  const std::size_t bit = filter_bit(hash);
+  filter_[bit / 64] |= std::uint64_t{1} << bit % 64;
+}
+
+std::uint32_t RankTable::find_long(const char* text, std::size_t size, bool filter) const noexcept {
+  const std::uint64_t hash = long_hash(text, size);
+  if (filter && !may_have(hash)) return kNone;
   const auto tag = static_cast<std::uint32_t>(hash >> 32U);
   std::size_t slot = hash & (longs_.size() - 1);
   while (true) {
@@ -132,7 +151,8 @@ bool RankTable::is_early(std::string_view character, std::uint32_t rank) const {
 
 void RankTable::drop_late_characters(std::uint32_t rank) {
   const std::string_view token = bytes(rank);
-  if (is_ascii(token) || !is_valid_utf8(token)) return;  // The borders of the characters in it are crossed.
+  // In a token that is not valid by itself, the borders of the characters are crossed.
+  if (is_ascii(token) || !is_valid_utf8(token)) return;
   for (std::size_t at = 0; at < token.size(); ++at) {
     const Character character = character_at(token, at);
     if (character.size == 0 || character.size == token.size()) continue;

@@ -24,8 +24,8 @@ inline std::uint64_t short_key(const char* text, std::size_t size) {
     return load_bytes<std::uint32_t>(text) |
            std::uint64_t{load_bytes<std::uint32_t>(text + size - 4)} << 32U;
   }
-  return load_bytes<std::uint16_t>(text) |
-         std::uint64_t{static_cast<unsigned char>(text[2])} << 16U;
+  return load_bytes<std::uint16_t>(text) | std::uint64_t{static_cast<unsigned char>(text[2])}
+                                               << 16U;
 }
 
 inline std::uint64_t mix_hash(std::uint64_t hash, std::uint64_t value) {
@@ -43,6 +43,7 @@ inline std::size_t pair_index(const char* text) {
 class RankTable {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+  static constexpr std::size_t kMost = std::size_t{1} << 22U;  // so that merging can pack ranks
 
   // Throws Error where the table is damaged.
   explicit RankTable(std::string_view packed);
@@ -77,6 +78,7 @@ class RankTable {
   };
 
   void insert(std::uint32_t rank, std::string_view token);
+  void add_to_filter(std::uint64_t hash);
   template <bool kFilter>
   [[nodiscard]] std::uint32_t look_up(const char* text, std::size_t size) const noexcept {
     if (size == 1) return singles_[static_cast<unsigned char>(text[0])];

@@ -58,8 +58,7 @@ struct BpeTokenCounter::Vocabulary {
   }
 
   // The first special token from `at` on: where it begins, and which it is.
-  std::pair<std::size_t, const Special*> find_special(std::string_view text,
-                                                      std::size_t at) const {
+  std::pair<std::size_t, const Special*> find_special(std::string_view text, std::size_t at) const {
     // They all begin alike, so that the text is searched once, not once for each.
     for (at = text.find("<|", at); at != text.npos; at = text.find("<|", at + 1)) {
       for (const Special& token : special) {
@@ -76,9 +75,9 @@ std::shared_ptr<const BpeTokenCounter::Vocabulary> BpeTokenCounter::Vocabulary::
     return RankTable({begin, static_cast<std::size_t>(end - begin)});
   };
   if (name == "cl100k_base") {
-    static const auto shared = std::make_shared<const Vocabulary>(Vocabulary{
-        "cl100k_base", next_cl100k, kCl100kSpecial,
-        table(memgpt_ranks_cl100k_base, memgpt_ranks_cl100k_base_end)});
+    static const auto shared = std::make_shared<const Vocabulary>(
+        Vocabulary{"cl100k_base", next_cl100k, kCl100kSpecial,
+                   table(memgpt_ranks_cl100k_base, memgpt_ranks_cl100k_base_end)});
     return shared;
   }
   if (name == "o200k_base") {
@@ -112,9 +111,8 @@ std::vector<std::uint32_t> BpeTokenCounter::encode(std::string_view text, bool s
   if (repaired) text = *repaired;
   std::vector<std::uint32_t> tokens;
   const auto append = [&](std::string_view part) {
-    vocabulary_->split(part, [&](std::string_view piece) {
-      encode_piece(vocabulary_->ranks, piece, &tokens);
-    });
+    vocabulary_->split(
+        part, [&](std::string_view piece) { encode_piece(vocabulary_->ranks, piece, &tokens); });
   };
   std::size_t begin = 0;
   while (special && begin < text.size()) {

@@ -35,7 +35,8 @@ class BpeTokenCounter final : public TokenCounter {
   [[nodiscard]] std::size_t count(std::string_view text) const override;
 
   // special: map the text of special tokens ("<|endoftext|>") to their ids.
-  [[nodiscard]] std::vector<std::uint32_t> encode(std::string_view text, bool special = false) const;
+  [[nodiscard]] std::vector<std::uint32_t> encode(std::string_view text,
+                                                  bool special = false) const;
   // Bytes of the tokens; may be invalid UTF-8 where tokens split a character.
   // Throws InvalidInput for an id that the encoding does not have.
   [[nodiscard]] std::string decode(const std::vector<std::uint32_t>& tokens) const;

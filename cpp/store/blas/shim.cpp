@@ -30,3 +30,16 @@ extern "C" int sgemm_(const char* transa, const char* transb, const int* m, cons
     out.noalias() += *alpha * left * right;
   return 0;
 }
+
+// Faiss's transforms (PCA, OPQ and the like) mention these; nothing here trains them. They throw
+// rather than abort, should a later index kind reach one.
+#define MEMGPT_ABSENT(name) \
+  extern "C" int name() { throw memgpt::StoreError(#name " is not built in: no index needs it"); }
+
+MEMGPT_ABSENT(dgemm_)
+MEMGPT_ABSENT(dgesvd_)
+MEMGPT_ABSENT(dsyev_)
+MEMGPT_ABSENT(sgeqrf_)
+MEMGPT_ABSENT(sgesvd_)
+MEMGPT_ABSENT(sorgqr_)
+MEMGPT_ABSENT(ssyrk_)

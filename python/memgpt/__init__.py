@@ -1,0 +1,57 @@
+"""MemGPT as a kernel: language-model agents with memory without end, in process.
+
+>>> import memgpt
+>>> home = memgpt.open(":memory:")
+>>> agent = home.create_agent("sam")
+>>> print(agent.send("My name is Chad and I live in Turin."))  # doctest: +SKIP
+"""
+
+from memgpt import errors
+from memgpt._core import (
+    ArchivalHit,
+    Context,
+    MemoryPolicy,
+    Message,
+    Passage,
+    RecallHit,
+    RecursiveSummary,
+    Span,
+    Step,
+    TokenCounter,
+    ToolCall,
+)
+from memgpt.agent import Agent, Home, Response, open
+from memgpt.errors import *  # noqa: F403
+from memgpt.llm import Embedder, LLMProvider, Reply
+from memgpt.memory import BaseMemory, ChatMemory, MemoryModule
+from memgpt.tools import Tool, tool
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Agent",
+    "ArchivalHit",
+    "BaseMemory",
+    "ChatMemory",
+    "Context",
+    "Embedder",
+    "Home",
+    "LLMProvider",
+    "MemoryModule",
+    "MemoryPolicy",
+    "Message",
+    "Passage",
+    "RecallHit",
+    "RecursiveSummary",
+    "Reply",
+    "Response",
+    "Span",
+    "Step",
+    "TokenCounter",
+    "Tool",
+    "ToolCall",
+    "errors",
+    "open",
+    "tool",
+    *errors.__all__,
+]

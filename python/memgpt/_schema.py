@@ -1,0 +1,112 @@
+"""JSON schemas of Python functions: types from the signature, descriptions from the docstring."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from memgpt.errors import ToolError
+
+_SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_SECTION = re.compile(r"^\s*(args|arguments|parameters|returns?|raises|yields|examples?):\s*$", re.I)
+_ARGUMENT = re.compile(r"^\s*\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
+
+
+def _type_schema(annotation: Any) -> dict[str, Any]:
+    if annotation in _SIMPLE:
+        return {"type": _SIMPLE[annotation]}
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        kinds = [_type_schema(arg) for arg in args if arg is not type(None)]
+        if len(kinds) == 1 and isinstance(kinds[0].get("type"), str):
+            return {**kinds[0], "type": [kinds[0]["type"], "null"]} if len(args) > 1 else kinds[0]
+        return {"anyOf": kinds} if kinds else {}
+    if origin is typing.Literal:
+        return {"enum": list(args)}
+    if origin in (list, tuple, set) or annotation in (list, tuple, set):
+        return {"type": "array", "items": _type_schema(args[0]) if args else {}}
+    if origin is dict or annotation is dict:
+        return {"type": "object"}
+    if inspect.isclass(annotation) and issubclass(annotation, enum.Enum):
+        return {"enum": [member.value for member in annotation]}
+    return {}
+
+
+def _describe(docstring: str | None) -> tuple[str, dict[str, str]]:
+    """The description and one text per argument; indentation means nothing here."""
+    description: list[str] = []
+    arguments: dict[str, str] = {}
+    section, current = "", ""
+    for line in (docstring or "").splitlines():
+        if heading := _SECTION.match(line):
+            section, current = heading[1].lower(), ""
+        elif not section:
+            description.append(line.strip())
+        elif section.startswith(("arg", "param")) and line.strip():
+            if match := _ARGUMENT.match(line):
+                current = match[1]
+                arguments[current] = match[2].strip()
+            elif current:
+                arguments[current] += " " + line.strip()
+    return " ".join(filter(None, description)), arguments
+
+
+def function_schema(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
+    """The description and the JSON Schema of a function's arguments.
+
+    Args:
+        function: a function or bound method. A parameter named ``agent`` is left out: the kernel
+            passes the agent there.
+
+    Raises:
+        ToolError: for *args, **kwargs or positional-only parameters, which no model can fill in.
+    """
+    name = getattr(function, "__name__", "tool")
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception:  # an annotation that cannot be resolved, e.g. in a class made by exec
+        hints = dict(getattr(function, "__annotations__", {}))
+    description, texts = _describe(function.__doc__)
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "agent":
+            continue
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ToolError(
+                f'tool "{name}": the parameter "{parameter}" cannot be filled in by a model; '
+                "give every parameter a name and a type"
+            )
+        schema = _type_schema(hints.get(parameter.name))
+        if parameter.name in texts:
+            schema["description"] = texts[parameter.name]
+        properties[parameter.name] = schema
+        if parameter.default is parameter.empty:
+            required.append(parameter.name)
+    return description, {"type": "object", "properties": properties, "required": required}
+
+
+def fingerprint(function: Callable[..., Any]) -> str:
+    """Names a function's code in the journal: changes whenever the code does."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return f"{type(function).__module__}.{type(function).__qualname__}"
+    digest = hashlib.sha256()
+
+    def feed(part: types.CodeType) -> None:
+        digest.update(part.co_code)
+        digest.update(repr((part.co_names, part.co_varnames)).encode())
+        for constant in part.co_consts:
+            if isinstance(constant, types.CodeType):
+                feed(constant)
+            else:
+                digest.update(repr(constant).encode("utf-8", "replace"))
+
+    feed(code)
+    return digest.hexdigest()[:16]

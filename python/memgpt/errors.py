@@ -1,0 +1,171 @@
+"""Every error that memgpt raises. The C++ core has the same tree in error.h.
+
+::
+
+    Error
+    ├── ConfigError            an argument or option that cannot work (also a ValueError)
+    │   ├── WindowTooSmall     system prompt, tools and blocks do not fit the context window
+    │   └── MissingKey         a provider needs a key that is not set
+    ├── InvalidInput           a message or text that cannot be taken (also a ValueError)
+    │   └── MessageTooLarge    larger than the window can ever hold
+    ├── NotFound               (also a LookupError)
+    │   ├── AgentNotFound
+    │   ├── BlockNotFound
+    │   ├── ToolNotFound
+    │   └── ModelNotFound
+    ├── AlreadyExists          the name is taken
+    ├── EditFailed             a block edit that changes nothing (also a ValueError)
+    │   ├── LimitExceeded      the new value is over the block's limit
+    │   └── ReadOnlyBlock
+    ├── StoreError             the database cannot do what was asked
+    │   ├── NotADatabase
+    │   ├── NewerVersion       written by a newer memgpt
+    │   ├── ReadOnlyStore
+    │   └── Conflict           the branch head moved under a step
+    ├── TurnError
+    │   ├── Busy               another sender holds the turn for too long
+    │   └── Reentrant          this call chain already holds the turn
+    ├── ToolError              a tool cannot be registered or called
+    ├── ProviderError          a model's provider failed
+    ├── Unbound                code that the journal only knows by name is needed
+    └── ScriptExhausted        a ScriptedLLM was asked for more than its script holds
+"""
+
+
+__all__ = [
+    "AgentNotFound",
+    "AlreadyExists",
+    "BlockNotFound",
+    "Busy",
+    "ConfigError",
+    "Conflict",
+    "EditFailed",
+    "Error",
+    "InvalidInput",
+    "LimitExceeded",
+    "MessageTooLarge",
+    "MissingKey",
+    "ModelNotFound",
+    "NewerVersion",
+    "NotADatabase",
+    "NotFound",
+    "ProviderError",
+    "ReadOnlyBlock",
+    "ReadOnlyStore",
+    "Reentrant",
+    "ScriptExhausted",
+    "StoreError",
+    "ToolError",
+    "ToolNotFound",
+    "TurnError",
+    "Unbound",
+    "WindowTooSmall",
+]
+
+
+class Error(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(Error, ValueError):
+    """An argument or option that cannot work."""
+
+
+class WindowTooSmall(ConfigError):
+    """System prompt, tools and memory blocks do not fit the context window."""
+
+
+class MissingKey(ConfigError):
+    """A provider needs a key that is not set."""
+
+
+class InvalidInput(Error, ValueError):
+    """A message or text that cannot be taken."""
+
+
+class MessageTooLarge(InvalidInput):
+    """A message that is larger than the window can ever hold."""
+
+
+class NotFound(Error, LookupError):
+    """Something that was asked for by name is not there."""
+
+
+class AgentNotFound(NotFound):
+    """No agent has this name."""
+
+
+class BlockNotFound(NotFound):
+    """No memory block has this label."""
+
+
+class ToolNotFound(NotFound):
+    """No tool has this name."""
+
+
+class ModelNotFound(NotFound):
+    """No provider answers for this model handle."""
+
+
+class AlreadyExists(Error):
+    """The name is taken."""
+
+
+class EditFailed(Error, ValueError):
+    """A block edit that changes nothing; the text says what to do."""
+
+
+class LimitExceeded(EditFailed):
+    """The new value is over the block's limit."""
+
+
+class ReadOnlyBlock(EditFailed):
+    """The block cannot be edited by tools."""
+
+
+class StoreError(Error):
+    """The database cannot do what was asked."""
+
+
+class NotADatabase(StoreError):
+    """The file is not a memgpt database, or is damaged."""
+
+
+class NewerVersion(StoreError):
+    """The file was written by a newer memgpt."""
+
+
+class ReadOnlyStore(StoreError):
+    """The file or its folder cannot be written."""
+
+
+class Conflict(StoreError):
+    """The branch head moved under a step; nothing of the step was written."""
+
+
+class TurnError(Error):
+    """An agent takes one turn at a time."""
+
+
+class Busy(TurnError):
+    """Another sender holds the turn for too long."""
+
+
+class Reentrant(TurnError):
+    """This call chain already holds the agent's turn."""
+
+
+class ToolError(Error):
+    """A tool cannot be registered or called."""
+
+
+class ProviderError(Error):
+    """A model's provider failed."""
+
+
+class Unbound(Error):
+    """Code that the journal only knows by name is needed."""
+
+
+class ScriptExhausted(Error):
+    """A ScriptedLLM was asked for more than its script holds."""

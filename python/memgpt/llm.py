@@ -1,0 +1,224 @@
+"""Language models and embedders: subclass them to bring your own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from memgpt import _core
+from memgpt._core import Context, ToolCall
+from memgpt.errors import ConfigError, ModelNotFound, ProviderError
+from memgpt.tools import clean_text
+
+__all__ = ["Embedder", "LLMProvider", "Reply"]
+
+
+@dataclass
+class Reply:
+    """What a model answered.
+
+    Attributes:
+        content: text outside of tool calls; a MemGPT agent speaks through tools, so it is not shown.
+        tool_calls: the calls, in order; the first one is run.
+        thinking: the model's native reasoning.
+        prompt_tokens: tokens of the prompt as the provider counted them, if it did.
+        completion_tokens: tokens of the answer as the provider counted them, if it did.
+    """
+
+    content: str = ""
+    tool_calls: Sequence[ToolCall] = ()
+    thinking: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class LLMProvider:
+    """A language model. Subclass it and define :meth:`complete`.
+
+    Attributes:
+        model: the model's handle; by default the class's name.
+        context_window: tokens that the model can take; 0 where you do not know.
+        tokenizer: ``"o200k_base"``, ``"cl100k_base"`` or ``""`` where the model's own is not to be
+            had; counts are then labelled as estimates.
+    """
+
+    model: str = ""
+    context_window: int = 0
+    tokenizer: str = ""
+
+    def complete(self, context: Context) -> Any:
+        """One model call.
+
+        Args:
+            context: what the model shall see; ``context.to_request()`` is a dict in the form of
+                OpenAI's chat completions.
+
+        Returns:
+            A :class:`Reply`, a chat completion or one of its messages as a dict, or plain text.
+            What you raise comes out of ``send()`` as it is, and the agent stays usable.
+        """
+        raise ProviderError(f"{type(self).__name__} defines no complete(self, context)")
+
+    def summarize(self, text: str, limit_tokens: int) -> str | None:
+        """A summary of messages that leave the window.
+
+        Args:
+            text: the summary so far and the messages, one dated line each.
+            limit_tokens: what the summary may take.
+
+        Returns:
+            The summary, or None for a mechanical digest, which also stands in for a summary that is
+            empty or too long.
+        """
+        return None
+
+
+class Embedder:
+    """Text to vectors. Subclass it and define :meth:`embed`.
+
+    Attributes:
+        name: names the vectors: vectors of different names are never compared.
+        dimension: floats in a vector.
+    """
+
+    name: str = ""
+    dimension: int = 0
+
+    def embed(self, texts: list[str]) -> Any:
+        """Vectors of texts, shape (len(texts), dimension): a 2-D array or a list of lists."""
+        raise ConfigError(f"{type(self).__name__} defines no embed(self, texts)")
+
+
+_Parts = tuple[str, str, list[tuple[str, str, str]], int, int]
+
+
+def _call_parts(call: Any) -> tuple[str, str, str]:
+    if isinstance(call, ToolCall):
+        return call.id, call.name, call.arguments
+    function = call.get("function") or call
+    arguments = function.get("arguments", "{}")
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments)
+    return (
+        clean_text(str(call.get("id") or "")),
+        clean_text(str(function.get("name") or "")),
+        clean_text(arguments),
+    )
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else -1
+
+
+def reply_parts(reply: Any, whose: str) -> _Parts:
+    """A provider's answer in the form that the core takes.
+
+    Raises:
+        TypeError: naming the provider, where the answer has none of the accepted forms.
+    """
+    if isinstance(reply, str):
+        return clean_text(reply), "", [], -1, -1
+    if isinstance(reply, Reply):
+        return (
+            clean_text(reply.content),
+            clean_text(reply.thinking),
+            [_call_parts(call) for call in reply.tool_calls],
+            _count(reply.prompt_tokens),
+            _count(reply.completion_tokens),
+        )
+    if isinstance(reply, dict):
+        usage = reply.get("usage") or {}
+        message = reply["choices"][0]["message"] if reply.get("choices") else reply
+        if "content" in message or "tool_calls" in message:
+            return (
+                clean_text(message.get("content") or ""),
+                clean_text(message.get("reasoning_content") or message.get("thinking") or ""),
+                [_call_parts(call) for call in message.get("tool_calls") or []],
+                _count(usage.get("prompt_tokens")),
+                _count(usage.get("completion_tokens")),
+            )
+    raise TypeError(
+        f"{whose}.complete() returned {type(reply).__name__}; return a memgpt.Reply, a chat "
+        "completion or its message as a dict, or a str"
+    )
+
+
+def to_core_provider(model: Any) -> _core.Provider:
+    """The core's view of ``model=``: a handle, an LLMProvider or its class.
+
+    Raises:
+        ModelNotFound: for a handle that no provider answers for.
+    """
+    if isinstance(model, type) and issubclass(model, LLMProvider):
+        model = model()
+    if isinstance(model, LLMProvider):
+        name = type(model).__name__
+        complete = model.complete
+        own_summary = type(model).summarize is not LLMProvider.summarize
+        return _core.PythonProvider(
+            model=model.model or name,
+            context_window=model.context_window,
+            tokenizer=model.tokenizer,
+            complete=lambda context: reply_parts(complete(context), name),
+            summarize=model.summarize if own_summary else None,
+        )
+    if model == "offline":
+        return _core.OfflineModel()
+    raise ModelNotFound(
+        f'no provider answers for the model {model!r}; give "offline", or an instance of a '
+        "memgpt.LLMProvider subclass"
+    )
+
+
+def _floats(rows: Any, texts: int, embedder: Embedder) -> list[float]:
+    if hasattr(rows, "tolist"):
+        rows = rows.tolist()
+    flat: list[float] = []
+    try:
+        lengths = {len(row) for row in rows}
+        for row in rows:
+            flat.extend(float(value) for value in row)
+    except TypeError as error:
+        raise ConfigError(
+            f"{type(embedder).__name__}.embed() must return one row of {embedder.dimension} floats "
+            f"for each text ({error})"
+        ) from error
+    if len(rows) != texts or lengths - {embedder.dimension}:
+        raise ConfigError(
+            f"{type(embedder).__name__}.embed() returned {len(rows)} rows of {sorted(lengths)} "
+            f"floats for {texts} texts; its dimension is {embedder.dimension}"
+        )
+    return flat
+
+
+def to_core_embedder(embedding: Any) -> _core.CoreEmbedder | None:
+    """The core's view of ``embedding=``: ``"offline"``, an Embedder or its class, or None.
+
+    Raises:
+        ModelNotFound: for a handle that no embedder answers for.
+        ConfigError: for an embedder without a positive dimension.
+    """
+    if embedding is None:
+        return None
+    if isinstance(embedding, type) and issubclass(embedding, Embedder):
+        embedding = embedding()
+    if isinstance(embedding, Embedder):
+        own = embedding
+        if not isinstance(own.dimension, int) or own.dimension <= 0:
+            raise ConfigError(
+                f"{type(own).__name__}.dimension must be the number of floats in a vector"
+            )
+        return _core.PythonEmbedder(
+            name=own.name or type(own).__name__,
+            dimension=own.dimension,
+            embed=lambda texts: _floats(own.embed(texts), len(texts), own),
+        )
+    if embedding == "offline":
+        return _core.OfflineEmbedder()
+    raise ModelNotFound(
+        f'no embedder answers for {embedding!r}; give "offline", None, or an instance of a '
+        "memgpt.Embedder subclass"
+    )
+

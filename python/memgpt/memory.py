@@ -1,0 +1,374 @@
+"""Core memory classes: subclass them to give an agent its own memory.
+
+A memory class holds ``self.memory``, a dict from section names to :class:`MemoryModule`; its public
+methods become the agent's tools. They may be called by the model or by you.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Optional
+
+from memgpt import _core
+from memgpt._schema import fingerprint, function_schema
+from memgpt.errors import BlockNotFound, ConfigError, EditFailed
+from memgpt.tools import clean_text, guarded, result_text
+
+__all__ = ["BaseMemory", "ChatMemory", "MemoryModule"]
+
+
+class MemoryModule:
+    """One section of core memory: a memory block.
+
+    Until its memory is given to an agent it holds its own value; afterwards it is a handle to the
+    agent's block, and an assignment to ``value`` is a step of the agent.
+
+    Args:
+        name: the section's label: 1 to 50 letters, digits, ``_`` or ``-``.
+        value: the text.
+        limit: characters that the section may hold.
+        description: what the section is for; shown to the model.
+        read_only: tools cannot edit it.
+
+    Raises:
+        LimitExceeded: where the value is over the limit, bound to an agent or not.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        value: str = "",
+        limit: int = 2000,
+        description: str = "",
+        read_only: bool = False,
+    ) -> None:
+        self._home: _core.CoreHome | None = None
+        self._agent_id = ""
+        self._block = _core.Block(name, _text(value), limit, description, read_only)
+        _core.check_limit(name, _text(value), limit)
+
+    @classmethod
+    def _bound(cls, home: _core.CoreHome, agent_id: str, label: str) -> MemoryModule:
+        module = cls.__new__(cls)
+        module._home, module._agent_id, module._label = home, agent_id, label
+        return module
+
+    def _read(self) -> _core.Block:
+        if self._home is None:
+            return self._block
+        for block in self._home.agent_by_id(self._agent_id).blocks():
+            if block.label == self._label:
+                return block
+        raise BlockNotFound(f'the memory block "{self._label}" is no longer attached to its agent')
+
+    @property
+    def name(self) -> str:
+        """The section's label."""
+        return self._read().label
+
+    label = name
+
+    @property
+    def value(self) -> str:
+        """The text. An assignment over the limit raises LimitExceeded and changes nothing."""
+        return self._read().value
+
+    @value.setter
+    def value(self, value: str) -> None:
+        if self._home is None:
+            old = self._block
+            _core.check_limit(old.label, _text(value), old.limit)
+            self._block = _core.Block(
+                old.label, _text(value), old.limit, old.description, old.read_only
+            )
+        else:
+            agent = self._home.agent_by_id(self._agent_id)
+            agent.set_block(self._label, _text(value), "user")
+
+    @property
+    def limit(self) -> int:
+        """Characters that the section may hold."""
+        return self._read().limit
+
+    @property
+    def description(self) -> str:
+        return self._read().description
+
+    @property
+    def read_only(self) -> bool:
+        return self._read().read_only
+
+    def __repr__(self) -> str:
+        block = self._read()
+        return f"MemoryModule({block.label!r}, {block.value!r}, limit={block.limit})"
+
+    def __str__(self) -> str:
+        return self._read().value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise EditFailed(f"a memory block holds text, not a {type(value).__name__}")
+    return clean_text(value)
+
+
+class Sections(dict[str, MemoryModule]):
+    """``self.memory`` of a bound memory object."""
+
+    def __missing__(self, name: str) -> MemoryModule:
+        raise BlockNotFound(f'there is no memory block "{name}"; blocks are: {", ".join(self)}')
+
+
+class BaseMemory:
+    """The base of memory classes. It has no tools of its own.
+
+    ``self.memory`` is a dict from section names to :class:`MemoryModule`. Public methods become
+    tools: arguments and types come from the signature, descriptions from the docstring. After each
+    call the agent's blocks follow ``self.memory``: a new key creates a block, a missing key
+    detaches one, a replaced module sets its value. Other attributes are not kept in the journal:
+    when an agent is opened again its memory class is not constructed anew.
+    """
+
+    memory: dict[str, MemoryModule]
+
+    def __getitem__(self, name: str) -> MemoryModule:
+        return self.memory[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.memory)
+
+
+class ChatMemory(BaseMemory):
+    """Memory for a conversation of two: a persona and what is known of the human.
+
+    Args:
+        persona: who the agent is.
+        human: what it knows of the person it talks to.
+        limit: characters that each of the two may hold.
+
+    Raises:
+        LimitExceeded: where one of the texts is over the limit.
+    """
+
+    _by_agent_type = {
+        "memgpt_agent": ("core_memory_append", "core_memory_replace"),
+        "memgpt_v2_agent": (
+            "memory_insert",
+            "memory_replace",
+            "memory_rethink",
+            "memory_finish_edits",
+        ),
+    }
+
+    def __init__(
+        self,
+        persona: str = "I am a friendly companion with a long memory.",
+        human: str = "",
+        limit: int = 2000,
+    ) -> None:
+        self.memory = {
+            "persona": MemoryModule("persona", persona, limit),
+            "human": MemoryModule("human", human, limit),
+        }
+
+    def core_memory_append(self, name: str, content: str) -> Optional[str]:
+        """Add a line to a block of core memory.
+
+        Args:
+            name: the block's label.
+            content: what to add.
+        """
+        module = self.memory[name]
+        module.value = _core.append_text(module.value, content)
+        return None
+
+    def core_memory_replace(self, name: str, old_content: str, new_content: str) -> Optional[str]:
+        """Replace text in a block of core memory.
+
+        Args:
+            name: the block's label.
+            old_content: exact text that is there now.
+            new_content: what to put in its place; empty to delete.
+        """
+        module = self.memory[name]
+        module.value = _core.replace_text(module.value, old_content, new_content)
+        return None
+
+    def memory_insert(self, label: str, new_str: str, insert_line: int = -1) -> Optional[str]:
+        """Insert a text into a block of core memory.
+
+        Args:
+            label: the block's label.
+            new_str: what to insert.
+            insert_line: the line after which to insert: 0 for the beginning, -1 for the end.
+        """
+        module = self.memory[label]
+        module.value = _core.insert_text(module.value, new_str, insert_line)
+        return None
+
+    def memory_replace(self, label: str, old_str: str, new_str: str) -> Optional[str]:
+        """Replace text in a block of core memory.
+
+        Args:
+            label: the block's label.
+            old_str: exact text that is there now.
+            new_str: what to put in its place; empty to delete.
+        """
+        return self.core_memory_replace(label, old_str, new_str)
+
+    def memory_rethink(self, label: str, new_memory: str) -> Optional[str]:
+        """Rewrite a whole block of core memory.
+
+        Args:
+            label: the block's label.
+            new_memory: the block's new text.
+        """
+        self.memory[label].value = new_memory
+        return None
+
+    def memory_finish_edits(self) -> Optional[str]:
+        """Say that the memory edits are done."""
+        return "Memory edits finished."
+
+
+def class_name(memory: type[BaseMemory]) -> str:
+    """How the journal names a memory class."""
+    return f"{memory.__module__}.{memory.__qualname__}"
+
+
+def tool_names(memory: type[BaseMemory], agent_type: str) -> list[str]:
+    """The methods that become tools: all public ones, less ChatMemory's for other agent types."""
+    offered = ChatMemory._by_agent_type.get(agent_type, ())
+    names: list[str] = []
+    for cls in reversed(memory.__mro__):
+        for name, member in vars(cls).items():
+            if cls in (object, BaseMemory) or name.startswith("_") or name in names:
+                continue
+            if inspect.isfunction(member):
+                names.append(name)
+    own = vars(ChatMemory)
+    return [n for n in names if n in offered or getattr(memory, n) is not own.get(n)]
+
+
+def check_sections(memory: BaseMemory) -> dict[str, MemoryModule]:
+    """``memory.memory``, checked.
+
+    Raises:
+        ConfigError: where it is not a dict of MemoryModules.
+    """
+    sections = getattr(memory, "memory", None)
+    if not isinstance(sections, dict) or not all(
+        isinstance(module, MemoryModule) for module in sections.values()
+    ):
+        raise ConfigError(
+            f"{type(memory).__name__}.memory must be a dict from names to MemoryModule objects"
+        )
+    return sections
+
+
+def new_blocks(memory: BaseMemory) -> list[_core.Block]:
+    """The blocks that an agent with this memory starts with.
+
+    Raises:
+        ConfigError: where the memory belongs to another agent already.
+    """
+    blocks = []
+    for name, module in check_sections(memory).items():
+        if module._home is not None:
+            raise ConfigError(
+                "this memory object belongs to another agent; make a new one for each agent"
+            )
+        blocks.append(_block_named(name, module))
+    return blocks
+
+
+def _block_named(name: str, module: MemoryModule) -> _core.Block:
+    return _core.Block(name, module.value, module.limit, module.description, module.read_only)
+
+
+def bind(memory: BaseMemory, home: _core.CoreHome, agent_id: str) -> None:
+    """Turn each section into a handle to the agent's block of the same name."""
+    old = getattr(memory, "memory", None)
+    sections = Sections()
+    for block in home.agent_by_id(agent_id).blocks():
+        module = old.get(block.label) if isinstance(old, dict) else None
+        if module is None or (module._home is not None and module._agent_id != agent_id):
+            module = MemoryModule._bound(home, agent_id, block.label)
+        else:
+            module._home, module._agent_id, module._label = home, agent_id, block.label
+        sections[block.label] = module
+    memory.memory = sections
+
+
+class _Holder:
+    """A memory object's home and agent, known once the agent is there."""
+
+    def __init__(self) -> None:
+        self.home: _core.CoreHome | None = None
+        self.agent_id = ""
+
+
+def _follow(memory: BaseMemory, agent: _core.CoreAgent, home: _core.CoreHome) -> None:
+    """Make the agent's blocks follow ``memory.memory`` after a call."""
+    sections = check_sections(memory)
+    attached = {block.label for block in agent.blocks()}
+    for label in attached - sections.keys():
+        agent.detach_block(label)
+    for label, module in sections.items():
+        ours = module._home is not None and module._agent_id == agent.id and module._label == label
+        if ours and label in attached:
+            continue
+        if label in attached:
+            agent.set_block(label, module.value, "user")
+        else:
+            agent.create_block(_block_named(label, module))
+    bind(memory, home, agent.id)
+
+
+def _call(memory: BaseMemory, name: str, holder: _Holder, arguments: dict[str, Any]) -> str:
+    assert holder.home is not None
+    home, agent = holder.home, holder.home.agent_by_id(holder.agent_id)
+    bind(memory, home, agent.id)
+    before = [(block.label, block.value) for block in agent.blocks()]
+    sections = memory.memory
+    try:
+        result = getattr(memory, name)(**arguments)
+        _follow(memory, agent, home)
+    except BaseException:
+        memory.memory = sections
+        raise
+    if result is not None:
+        return result_text(result)
+    changed = [(block.label, block.value) for block in agent.blocks()] != before
+    return "Memory updated." if changed else "No memory was changed."
+
+
+def make_tools(
+    memory: BaseMemory, agent_type: str = "memgpt_agent"
+) -> tuple[list[_core.CoreTool], _Holder]:
+    """The core's view of a memory object's tools; they work once the holder is filled."""
+    holder = _Holder()
+    tools: list[_core.CoreTool] = []
+    for name in tool_names(type(memory), agent_type):
+        method = getattr(memory, name)
+        description, parameters = function_schema(method)
+        tools.append(
+            _core.PythonTool(
+                name=name,
+                description=description or name.replace("_", " "),
+                parameters=json.dumps(parameters),
+                outside=False,
+                memory=True,
+                fingerprint=fingerprint(method),
+                callable=guarded(_bound_call(memory, name, holder)),
+            )
+        )
+    return tools, holder
+
+
+def _bound_call(
+    memory: BaseMemory, name: str, holder: _Holder
+) -> Callable[[dict[str, Any]], str]:
+    return lambda arguments: _call(memory, name, holder, arguments)

@@ -1,0 +1,88 @@
+"""For your tests and ours: models that say what you wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from memgpt._core import Context, ToolCall
+from memgpt.errors import ConfigError, ScriptExhausted
+from memgpt.llm import LLMProvider, Reply
+
+__all__ = ["ScriptedLLM"]
+
+
+class ScriptedLLM(LLMProvider):
+    """A model that follows a script.
+
+    Args:
+        script: a list, or a function of the context that returns an item. An item is
+            ``{"tool": name, "args": {...}, "heartbeat": bool, "thinking": str}`` (all but ``tool``
+            may be missing), a list of such items (several calls in one reply), a str (a reply
+            without a call), a :class:`memgpt.Reply`, or an exception, which is raised.
+        context_window: tokens.
+
+    Attributes:
+        calls: how often the model was called.
+        last_context: what it saw last.
+
+    Raises:
+        ScriptExhausted: by the call that finds the script at its end.
+    """
+
+    model = "scripted"
+    tokenizer = "o200k_base"
+
+    def __init__(
+        self,
+        script: Sequence[Any] | Callable[[Context], Any],
+        *,
+        context_window: int = 32_768,
+    ) -> None:
+        self.script = script
+        self.context_window = context_window
+        self.calls = 0
+        self.last_context: Context | None = None
+
+    def complete(self, context: Context) -> Reply:
+        self.last_context = context
+        self.calls += 1
+        if callable(self.script):
+            return _reply(self.script(context))
+        if self.calls > len(self.script):
+            raise ScriptExhausted(
+                f"the script has {len(self.script)} replies and this is call {self.calls}; add "
+                "another, or end the turn with heartbeat=False"
+            )
+        return _reply(self.script[self.calls - 1])
+
+
+def _reply(item: Any) -> Reply:
+    if isinstance(item, BaseException) or (
+        isinstance(item, type) and issubclass(item, BaseException)
+    ):
+        raise item
+    if isinstance(item, Reply):
+        return item
+    if isinstance(item, str):
+        return Reply(content=item)
+    if isinstance(item, dict):
+        return Reply(tool_calls=[_call(item)])
+    if isinstance(item, (list, tuple)):
+        return Reply(tool_calls=[_call(part) for part in item])
+    raise ConfigError(
+        f"a script's item must be a dict, a list of dicts, a str or a Reply, not {type(item).__name__}"
+    )
+
+
+def _call(item: dict[str, Any]) -> ToolCall:
+    unknown = set(item) - {"tool", "args", "heartbeat", "thinking"}
+    if unknown or "tool" not in item:
+        raise ConfigError(
+            f'a script\'s item needs "tool" and may have "args", "heartbeat" and "thinking"; it has '
+            f"{sorted(item)}"
+        )
+    arguments = {"thinking": item.get("thinking", ""), **item.get("args", {})}
+    arguments["request_heartbeat"] = bool(item.get("heartbeat", False))
+    return ToolCall(item["tool"], json.dumps(arguments, ensure_ascii=False))

@@ -1,0 +1,160 @@
+"""Tools: functions that the model may call."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any, overload
+
+from memgpt import _core
+from memgpt._schema import fingerprint, function_schema
+from memgpt.errors import Error, ToolError
+
+__all__ = ["Tool", "tool"]
+
+
+class Tool:
+    """A tool written as a class: subclass it and define a typed ``run``.
+
+    Attributes:
+        name: what the model calls; by default the class's name.
+        description: by default ``run``'s docstring, or the class's.
+        effects: ``"outside"`` (the default): a call is recorded durably before it runs and is
+            never repeated by the kernel. ``"none"``: the call changes nothing outside of the agent.
+
+    ``run`` may take a parameter named ``agent``: it gets the agent, and the model does not see it.
+    What it returns goes back to the model: text as it is, anything else as JSON. An exception
+    goes back as a failed result, and the model gets another step.
+    """
+
+    name: str = ""
+    description: str = ""
+    effects: str = "outside"
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        raise ToolError(f'tool "{self.name or type(self).__name__}" defines no run()')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.run(*args, **kwargs)
+
+
+class FunctionTool(Tool):
+    """What ``@memgpt.tool`` makes of a function; it can still be called like one."""
+
+    def __init__(self, function: Callable[..., Any], name: str | None, effects: str) -> None:
+        self.name = name or function.__name__
+        self.effects = effects
+        self.run = function
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+
+@overload
+def tool(function: Callable[..., Any], /) -> FunctionTool: ...
+@overload
+def tool(
+    *, name: str | None = None, effects: str = "outside"
+) -> Callable[[Callable[..., Any]], FunctionTool]: ...
+def tool(
+    function: Callable[..., Any] | None = None, /, *, name: str | None = None, effects: str = "outside"
+) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
+    """Make a tool of a typed function.
+
+    Args:
+        function: its signature and annotations give the schema, its Google-style docstring the
+            descriptions.
+        name: what the model calls; by default the function's name.
+        effects: ``"outside"`` or ``"none"``, see :class:`Tool`.
+
+    Raises:
+        ToolError: where the signature cannot be turned into a schema.
+    """
+    if function is None:
+        return lambda wrapped: FunctionTool(wrapped, name, effects)
+    return FunctionTool(function, name, effects)
+
+
+def clean_text(text: str) -> str:
+    """Text that can be stored as UTF-8: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def result_text(value: Any) -> str:
+    """What the model reads of a tool's return value.
+
+    Raises:
+        ToolError: where the value is neither text nor something that JSON can hold.
+    """
+    if value is None:
+        return "OK, nothing returned"
+    if isinstance(value, str):
+        return clean_text(value)
+    try:
+        return clean_text(json.dumps(value, ensure_ascii=False))
+    except (TypeError, ValueError) as error:
+        raise ToolError(
+            f"the tool returned a {type(value).__name__}, which cannot be turned into text "
+            f"({error}); return a str, or something that json.dumps takes"
+        ) from error
+
+
+def failure_text(error: Exception) -> str:
+    """What the model reads of an exception."""
+    try:
+        text = str(error)
+    except Exception:  # a broken __str__ must not break the step
+        text = "(its message cannot be read)"
+    return clean_text(text if isinstance(error, Error) else f"{type(error).__name__}: {text}")
+
+
+def guarded(call: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], tuple[bool, str]]:
+    """The form in which the core calls a tool: (failed, text); only Ctrl-C and exit pass."""
+
+    def run(arguments: dict[str, Any]) -> tuple[bool, str]:
+        try:
+            return False, result_text(call(arguments))
+        except Exception as error:
+            return True, failure_text(error)
+
+    return run
+
+
+def as_tool(value: Any) -> Tool:
+    """A Tool from a Tool, a Tool class or a plain function.
+
+    Raises:
+        ToolError: for anything else.
+    """
+    if isinstance(value, Tool):
+        return value
+    if inspect.isclass(value) and issubclass(value, Tool):
+        return value()
+    if callable(value) and hasattr(value, "__name__"):
+        return FunctionTool(value, None, "outside")
+    raise ToolError(
+        f"{value!r} is no tool; give a function, what @memgpt.tool made of one, or a memgpt.Tool"
+    )
+
+
+def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
+    """The core's view of a tool; ``get_agent`` is asked at each call, never stored with an agent."""
+    own = as_tool(value)
+    if own.effects not in ("none", "outside"):
+        raise ToolError(f'effects must be "none" or "outside", not {own.effects!r}')
+    run = own.run
+    description, parameters = function_schema(run)
+    wants_agent = "agent" in inspect.signature(run).parameters
+
+    def call(arguments: dict[str, Any]) -> Any:
+        return run(**arguments, agent=get_agent()) if wants_agent else run(**arguments)
+
+    return _core.PythonTool(
+        name=own.name or type(own).__name__,
+        description=own.description or description or inspect.cleandoc(own.__doc__ or ""),
+        parameters=json.dumps(parameters),
+        outside=own.effects == "outside",
+        memory=False,
+        fingerprint=fingerprint(run),
+        callable=guarded(call),
+    )
