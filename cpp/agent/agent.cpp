@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/builtin_tools.h"
+#include "agent/turn_run.h"
 #include "error.h"
 
 namespace memgpt {
@@ -223,13 +224,16 @@ std::vector<Message> Agent::messages(std::int64_t from_position, std::int64_t li
   return home_->journal()->messages(state().agent.head, from_position, limit);
 }
 
+// As the next call would see it: fitted to the budget, without a model call for the summary.
 Context Agent::context() {
-  const auto now = state();
-  std::unique_lock lock(mutex_);
-  const auto counter = counter_;
-  const auto budget = budget_for_window(config_.context_window);
-  lock.unlock();
-  return compile(*now.prefix, now.window, budget, *counter);
+  WriteSet preview;
+  preview.state = state();
+  TurnRun run;
+  run.preview = true;
+  const std::scoped_lock lock(mutex_);
+  if (policy_) fit_window(preview, run);
+  return compile(*preview.state.prefix, preview.state.window,
+                 budget_for_window(config_.context_window), *counter_);
 }
 
 std::vector<std::string> Agent::unbound() {

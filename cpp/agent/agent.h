@@ -138,6 +138,7 @@ class Agent {
   std::shared_ptr<Embedder> embedder_;
   std::shared_ptr<const MemoryPolicy> policy_;
   std::shared_ptr<const TokenCounter> counter_;
+  DigestChain digests_;      // of the turn holder
   WriteSet* active_ = nullptr;  // of the tool that runs now, on the turn holder's thread
   std::int64_t data_version_ = 0;
 };

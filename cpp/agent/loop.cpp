@@ -69,8 +69,9 @@ void Agent::append_input(const Input& input, TurnRun& run) {
 bool Agent::step(TurnRun& run) {
   WriteSet writes = begin("step", "agent");
   fit_window(writes, run);
-  const Context context = compile(*writes.state.prefix, writes.state.window,
-                                  budget_for_window(config_.context_window), *counter_);
+  const auto context = std::make_shared<const Context>(
+      compile(*writes.state.prefix, writes.state.window,
+              budget_for_window(config_.context_window), *counter_));
   const auto clean =
       clean_reply(provider_->complete(context),
                   [&] { return "call-" + home_->environment().new_uuid(); });
@@ -80,9 +81,9 @@ bool Agent::step(TurnRun& run) {
   row.model = provider_->model();
   row.tokenizer = counter_->name();
   row.compiler = kCompilerVersion;
-  row.digest = to_hex(context.digest());
-  row.context_tokens = context.text_tokens;
-  row.overhead_tokens = context.overhead_tokens;
+  row.digest = to_hex(digests_.digest(context->spans));
+  row.context_tokens = context->text_tokens;
+  row.overhead_tokens = context->overhead_tokens;
   row.prompt_tokens = reply.usage.prompt_tokens;
   row.completion_tokens = reply.usage.completion_tokens;
   row.reply = reply_to_json(reply);
@@ -90,7 +91,7 @@ bool Agent::step(TurnRun& run) {
   Response& response = run.response;
   ++response.steps;
   response.prompt_tokens +=
-      reply.usage.prompt_tokens >= 0 ? reply.usage.prompt_tokens : context.tokens();
+      reply.usage.prompt_tokens >= 0 ? reply.usage.prompt_tokens : context->tokens();
   response.completion_tokens += std::max(0, reply.usage.completion_tokens);
 
   const auto first_new = writes.state.next_position;

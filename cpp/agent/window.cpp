@@ -139,7 +139,7 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   const std::string text =
       (previous.empty() ? "" : "Summary so far:\n" + previous + "\n\nNew messages:\n") +
       transcript(evicted);
-  if (auto made = provider_->summarize(text, limit)) {
+  if (auto made = run.preview ? std::nullopt : provider_->summarize(text, limit)) {
     summary.text = valid_utf8(std::move(*made));
     summary.author = provider_->model();
     summary.trust = Trust::model;

@@ -31,9 +31,10 @@ class PythonProvider final : public LLMProvider {
   [[nodiscard]] int context_window() const override { return context_window_; }
   [[nodiscard]] std::string tokenizer() const override { return tokenizer_; }
 
-  [[nodiscard]] Reply complete(const Context& context) override {
+  [[nodiscard]] Reply complete(
+      const std::shared_ptr<const Context>& context) override {
     const py::gil_scoped_acquire gil;
-    auto parts = (*complete_)(std::make_shared<Context>(context)).cast<ReplyParts>();
+    auto parts = (*complete_)(context).cast<ReplyParts>();
     Reply reply{std::move(std::get<0>(parts)), std::move(std::get<1>(parts)), {},
                 {std::get<3>(parts), std::get<4>(parts)}};
     for (auto& [id, name, arguments] : std::get<2>(parts))

@@ -61,7 +61,7 @@ void bind_context(py::module_& module) {
       .def_readonly("context_window", &Budget::context_window)
       .def_readonly("reply_reserve", &Budget::reply_reserve)
       .def_property_readonly("limit", &Budget::limit);
-  py::class_<Span>(module, "Span", "A piece of the context and where it came from.")
+  py::class_<Span, std::shared_ptr<Span>>(module, "Span", "A piece of the context and where it came from.")
       .def_property_readonly("kind",
                              [](const Span& span) { return std::string(to_string(span.kind)); })
       .def_readonly("origin", &Span::origin)

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "llm/offline_step.h"
+#include "llm/offline_tokens.h"
 #include "memory/block.h"
 #include "memory/words.h"
 

@@ -26,7 +26,8 @@ bool has_doubt(Tokens tokens) {
 bool speaks_for_others(std::string_view word) {
   return is_any_of(word, {"said", "says", "say", "told", "asked", "wrote", "write", "translate",
                           "replied", "quote", "if", "when", "whenever", "unless", "suppose",
-                          "supposing", "imagine", "maybe", "perhaps", "wish", "pretend", "once", "hopefully"});
+                          "supposing", "imagine", "maybe", "perhaps", "wish", "pretend", "once",
+                          "hopefully"});
 }
 
 // Whether "... and I" goes on with a new clause, and not with "my sister and I".
@@ -41,7 +42,6 @@ bool is_new_clause_after_and(Tokens tokens, std::size_t i) {
   // "with Anna and I".
   return !tokens[i - 2].capital || (i > 2 && !is_any_of(before(2), {"with", "and", "that", "friend",
                                                                     "husband", "wife", "partner"}));
-});
 }
 
 struct Clauses {
@@ -147,7 +147,8 @@ Fact make_fact(std::string_view sentence, Tokens clause) {
   fact.text = sentence.substr(begin, last == clause.size() ? end - begin
                                                            : clause[last - 1].end - begin);
   if (last < clause.size()) fact.text += "\xE2\x80\xA6";
-  if (fact.text[0] >= 'a' && fact.text[0] <= 'z') fact.text[0] = static_cast<char>(fact.text[0] - 32);
+  char& first = fact.text[0];
+  if (first >= 'a' && first <= 'z') first = static_cast<char>(first - 'a' + 'A');
   fact.relative_date = has_relative_date(clause);
   classify(fact, clause);
   return fact;

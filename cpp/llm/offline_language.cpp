@@ -97,7 +97,8 @@ std::size_t keep_length(Tokens tokens, std::size_t at) {
   }
   // "Store opens at nine" and "save 20 %" are no requests.
   const bool polite = at > 0 && tokens[at - 1].text == "please";
-  return polite || is_any_of(tokens[at + 1].text, {"this", "that", "the", "my", "our", "following"});
+  const std::string_view next = tokens[at + 1].text;
+  return polite || is_any_of(next, {"this", "that", "the", "my", "our", "following"});
 }
 
 std::string trimmed(std::string_view text) {

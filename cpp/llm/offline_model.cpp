@@ -5,7 +5,9 @@
 
 namespace memgpt {
 
-Reply OfflineModel::complete(const Context& context) { return decide(context.request()); }
+Reply OfflineModel::complete(const std::shared_ptr<const Context>& context) {
+  return decide(context->request());
+}
 
 Reply OfflineModel::decide(const Request& request) {
   const offline::Turn turn = offline::read_turn(request, offline::kSelf);

@@ -13,6 +13,17 @@ bool is_number(std::string_view word) {
                           "ten", "some", "several", "many", "both"});
 }
 
+std::size_t skip_adverbs(Tokens tokens, std::size_t at) {
+  while (is_any_of(word_at(tokens, at),
+                   {"really", "also", "just", "actually", "currently", "now", "still", "always",
+                    "usually", "often", "recently", "finally", "absolutely", "mostly", "only",
+                    "both", "already", "truly", "never", "no", "longer", "do", "did", "not", "can",
+                    "cannot", "originally", "even", "all", "sometimes", "totally", "today"})) {
+    ++at;
+  }
+  return at;
+}
+
 // --- "I am ..." ---
 
 bool states_trait(std::string_view word) {
@@ -93,8 +104,9 @@ bool is_vague_object(std::string_view word) {
 
 bool likes(Tokens tokens, std::size_t at) {
   const std::string_view object = word_at(tokens, at);
-  if (is_vague_object(object) || (object == "to" && at + 1 == tokens.size()) || has_phrase(tokens, at, "the way") ||
-      has_phrase(tokens, at, "the idea") || has_phrase(tokens, at, "the sound")) {
+  if (is_vague_object(object) || (object == "to" && at + 1 == tokens.size()) ||
+      has_phrase(tokens, at, "the way") || has_phrase(tokens, at, "the idea") ||
+      has_phrase(tokens, at, "the sound")) {
     return false;
   }
   return !is_any_of(word_at(tokens, at + 1), {"say", "hear", "bother", "ask", "know"});
@@ -198,7 +210,7 @@ bool states_fact(Tokens tokens, std::size_t at) {
     word = word_at(tokens, verb);
     if (word == "been") return states_being(tokens, verb + 1);
     // "I have moved", but not "I have work to do".
-    if (!word.ends_with("ed") && word != "got" && word != "bought" && word != "taught") return false;
+    if (!word.ends_with("ed") && !is_any_of(word, {"got", "bought", "taught"})) return false;
   }
   return states_action(tokens, verb + 1, word);
 }

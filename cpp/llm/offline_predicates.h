@@ -7,7 +7,7 @@
 
 namespace memgpt::offline {
 
-// A clause that begins at `at` and states something lasting: "I live in", "my dog is", "we have two".
+// A clause that begins at `at` states something lasting: "I live in", "my dog is", "we have two".
 [[nodiscard]] bool states_fact(Tokens tokens, std::size_t at);
 
 // "Call me Bob", "people call me Bob".

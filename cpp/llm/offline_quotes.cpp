@@ -177,8 +177,8 @@ std::vector<Entry> choose_entries(const std::vector<Entry>& entries, const Quest
     if (candidate.score == 0 || weak || chosen.size() == most) break;
     // One common word of many is no match.
     const std::size_t shared = shared_terms(candidate.stems, question);
-    if (!is_in(question.dates, candidate.entry->time) && shared * 4 < question.terms.size()) continue;
-    chosen.push_back(*candidate.entry);
+    const bool match = shared * 4 >= question.terms.size();
+    if (match || is_in(question.dates, candidate.entry->time)) chosen.push_back(*candidate.entry);
   }
   return chosen;
 }

@@ -41,7 +41,8 @@ std::string unescape(std::string_view text) {
     if (rest.starts_with(kEscape)) {
       rest.remove_prefix(kEscape.size());
       if (rest.starts_with('/')) rest.remove_prefix(1);
-      if (std::any_of(kTags.begin(), kTags.end(), [&](auto tag) { return rest.starts_with(tag); })) {
+      if (std::any_of(kTags.begin(), kTags.end(),
+                      [&](std::string_view tag) { return rest.starts_with(tag); })) {
         out.push_back('<');
         at += kEscape.size();
         continue;

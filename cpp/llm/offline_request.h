@@ -1,4 +1,4 @@
-// What the offline model reads out of a request: blocks, tools, the open turn and what was done in it.
+// What the offline model reads out of a request: blocks, tools, the open turn and its calls.
 #pragma once
 
 #include <string>

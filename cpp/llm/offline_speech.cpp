@@ -69,13 +69,15 @@ std::string Step::report_storing(const std::vector<std::string>& kept) const {
   }
   std::string report;
   if (!noted.empty()) report = "Noted: " + noted;
-  if (!known.empty()) report = append_word(std::move(report), "\n", "I have that already: " + known);
+  if (!known.empty()) {
+    report = append_word(std::move(report), "\n", "I have that already: " + known);
+  }
   if (!left.empty()) {
     report = append_word(std::move(report), "\n", "I could not keep this: " + left);
   }
   if (!wanted.empty()) {
-    report = append_word(std::move(report), "\n",
-                         "I could not keep this in core memory, for " + not_stored_ + ": " + wanted);
+    const std::string why = "I could not keep this in core memory, for " + not_stored_ + ": ";
+    report = append_word(std::move(report), "\n", why + wanted);
   }
   return report;
 }

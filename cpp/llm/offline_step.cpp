@@ -90,7 +90,8 @@ std::optional<Reply> Step::search(const Question& question) {
                                  "They ask something: I search what was said.")) {
       return reply;
     }
-    if (last_page_.total > last_page_.shown && !has_good_entry(entries_, question, turn_.input.text)) {
+    if (last_page_.total > last_page_.shown &&
+        !has_good_entry(entries_, question, turn_.input.text)) {
       if (auto reply = search_with("conversation_search", query, 1,
                                    "The first page matches poorly: I look at one more.")) {
         return reply;

@@ -57,8 +57,8 @@ bool ends_sentence(std::string_view text, std::size_t begin, std::size_t at) {
   while (word > begin && at - word < 5 && static_cast<unsigned char>(text[word - 1]) > ' ') --word;
   const std::string_view before = text.substr(word, at - word);
   if (before.size() == 1 && before[0] >= 'A' && before[0] <= 'Z' && before[0] != 'I') return false;
-  return !is_any_of(before, {"Mr", "Mrs", "Ms", "Dr", "St", "Prof", "vs", "e.g", "i.e", "etc", "a.m",
-                              "p.m"});
+  return !is_any_of(before, {"Mr", "Mrs", "Ms", "Dr", "St", "Prof", "vs", "e.g", "i.e", "etc",
+                              "a.m", "p.m"});
 }
 
 }  // namespace
@@ -86,7 +86,8 @@ std::vector<Token> tokenize(std::string_view text) {
   const std::vector<Word> found = find_words(text);
   for (std::size_t i = 0; i < found.size(); ++i) {
     const Word& word = found[i];
-    Token token{word.text, word.begin, word.end, text[word.begin] >= 'A' && text[word.begin] <= 'Z'};
+    const char first = text[word.begin];
+    Token token{word.text, word.begin, word.end, first >= 'A' && first <= 'Z'};
     const bool joined =
         i + 1 < found.size() &&
         is_apostrophe(text.substr(word.end, found[i + 1].begin - word.end)) &&

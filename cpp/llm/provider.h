@@ -1,6 +1,7 @@
 // A language model, and what it answers.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,7 +37,7 @@ class LLMProvider {
   [[nodiscard]] virtual std::string tokenizer() const { return ""; }
 
   // One model call. Called without the GIL, on the sender's thread.
-  [[nodiscard]] virtual Reply complete(const Context& context) = 0;
+  [[nodiscard]] virtual Reply complete(const std::shared_ptr<const Context>& context) = 0;
 
   // A summary of `text` in at most `limit_tokens` tokens; nullopt = make a mechanical digest.
   [[nodiscard]] virtual std::optional<std::string> summarize(std::string_view text,

@@ -65,13 +65,13 @@ Span make_span(SpanKind kind, std::string origin, std::string text) {
 }
 
 // The spans of one system message: counted as one text, so that they add up exactly.
-void count_together(std::vector<Span>& spans, std::size_t from, const TokenCounter& counter) {
+void count_together(std::vector<Span>& spans, const TokenCounter& counter) {
   std::string text;
   std::size_t counted = 0;
-  for (std::size_t i = from; i < spans.size(); ++i) {
-    text += spans[i].text;
+  for (auto& span : spans) {
+    text += span.text;
     const std::size_t total = counter.count(text);
-    spans[i].tokens = static_cast<int>(total) - static_cast<int>(counted);
+    span.tokens = static_cast<int>(total) - static_cast<int>(counted);
     counted = total;
   }
 }
@@ -95,46 +95,57 @@ Prefix compile_prefix(const PrefixInput& input, const TokenCounter& counter) {
   for (const auto& tool : input.tools) {
     auto span = make_span(SpanKind::tool_schema, "tool:" + tool.name, tool_text(tool));
     span.tokens = static_cast<int>(counter.count(span.text));
-    prefix.spans.push_back(std::move(span));
+    prefix.spans.push_back(std::make_shared<const Span>(std::move(span)));
   }
-  const auto system_at = prefix.spans.size();
-  prefix.spans.push_back(
+  std::vector<Span> system;
+  system.push_back(
       make_span(SpanKind::system, "system_prompt", std::string(input.system_prompt) + "\n\n"));
   for (std::size_t i = 0; i < input.blocks.size(); ++i) {
     std::string text = i == 0 ? "<core_memory>\n" : "";
     text += block_text(input.blocks[i]);
     if (i + 1 == input.blocks.size()) text += "</core_memory>\n\n";
-    prefix.spans.push_back(
+    system.push_back(
         make_span(SpanKind::memory_block, "block:" + input.blocks[i].label, std::move(text)));
   }
   if (!input.external_memory.empty())
-    prefix.spans.push_back(make_span(
+    system.push_back(make_span(
         SpanKind::external_memory, "external_memory",
         "<outside_context>\n" + std::string(input.external_memory) + "\n</outside_context>\n"));
   if (!input.summary.empty())
-    prefix.spans.push_back(
+    system.push_back(
         make_span(SpanKind::summary, "summary",
                   "\n<summary>\n" + escape_markup(input.summary) + "\n</summary>\n"));
-  count_together(prefix.spans, system_at, counter);
-  for (const auto& span : prefix.spans) prefix.text_tokens += span.tokens;
+  count_together(system, counter);
+  for (auto& span : system)
+    prefix.spans.push_back(std::make_shared<const Span>(std::move(span)));
+  for (const auto& span : prefix.spans) prefix.text_tokens += span->tokens;
   prefix.overhead_tokens = kOverheadPerRequest + kOverheadPerMessage +
                            kOverheadPerTool * static_cast<int>(input.tools.size());
   return prefix;
 }
 
 WindowMessage measure(Message message, const TokenCounter& counter, int known_tokens) {
-  WindowMessage measured;
-  measured.text = render_content(message);
+  Span span;
+  span.kind = message.role == Role::tool ? SpanKind::tool_return : SpanKind::message;
+  span.origin = message.id;
+  span.text = render_content(message);
   if (!message.tool_calls.empty()) {
-    if (!measured.text.empty()) measured.text += '\n';
-    append_calls(measured.text, message.tool_calls);
+    if (!span.text.empty()) span.text += '\n';
+    append_calls(span.text, message.tool_calls);
   }
-  message.tokens =
-      known_tokens >= 0 ? known_tokens : static_cast<int>(counter.count(measured.text));
-  measured.digest = sha256(measured.text);
+  span.digest = sha256(span.text);
+  if (message.shown_bytes >= 0)
+    span.cut = std::to_string(static_cast<std::int64_t>(message.text.size()) -
+                              message.shown_bytes) +
+               " bytes of this message are in recall memory only";
+  message.tokens = known_tokens >= 0 ? known_tokens : static_cast<int>(counter.count(span.text));
+  span.tokens = message.tokens;
+  WindowMessage measured;
   measured.overhead_tokens =
       kOverheadPerMessage + kOverheadPerCall * static_cast<int>(message.tool_calls.size());
   measured.message = std::make_shared<const Message>(std::move(message));
+  span.message = measured.message;
+  measured.span = std::make_shared<const Span>(std::move(span));
   return measured;
 }
 
@@ -150,19 +161,8 @@ Context compile(const Prefix& prefix, const Window& window, Budget budget,
   context.tokenizer = counter.name();
   context.exact = counter.exact();
   for (const auto& item : window) {
-    const Message& message = *item->message;
-    Span& span = context.spans.emplace_back();
-    span.kind = message.role == Role::tool ? SpanKind::tool_return : SpanKind::message;
-    span.origin = message.id;
-    span.text = item->text;
-    span.tokens = message.tokens;
-    span.digest = item->digest;
-    span.message = item->message;
-    if (message.shown_bytes >= 0)
-      span.cut = std::to_string(static_cast<std::int64_t>(message.text.size()) -
-                                message.shown_bytes) +
-                 " bytes of this message are in recall memory only";
-    context.text_tokens += message.tokens;
+    context.spans.push_back(item->span);
+    context.text_tokens += item->message->tokens;
     context.overhead_tokens += item->overhead_tokens;
   }
   return context;
@@ -174,7 +174,8 @@ Request Context::request() const {
   request.max_reply_tokens = budget.reply_reserve;
   request.messages.reserve(spans.size());
   request.messages.push_back({Role::system, "", {}, ""});
-  for (const auto& span : spans) {
+  for (const auto& pointer : spans) {
+    const Span& span = *pointer;
     if (in_system_message(span.kind)) {
       request.messages.front().content += span.text;
     } else if (span.message) {
@@ -228,21 +229,27 @@ std::string Context::to_request_json(std::string_view model) const {
   return out;
 }
 
-Digest Context::digest() const {
-  Digest chain{};
+Digest Context::digest() const { return DigestChain().digest(spans); }
+
+Digest DigestChain::digest(const Spans& spans) {
+  std::size_t same = 0;
+  while (same < spans.size() && same < spans_.size() && spans[same] == spans_[same]) ++same;
+  links_.resize(same);
   std::string link;
-  for (const auto& span : spans) {
-    link.assign(reinterpret_cast<const char*>(chain.data()), chain.size());
-    link.append(reinterpret_cast<const char*>(span.digest.data()), span.digest.size());
-    chain = sha256(link);
+  for (std::size_t i = same; i < spans.size(); ++i) {
+    const Digest previous = i == 0 ? Digest{} : links_[i - 1];
+    link.assign(previous.begin(), previous.end());
+    link.append(spans[i]->digest.begin(), spans[i]->digest.end());
+    links_.push_back(sha256(link));
   }
-  return chain;
+  spans_ = spans;
+  return links_.empty() ? Digest{} : links_.back();
 }
 
 std::string Context::draw() const {
   constexpr int width = 48;
   std::array<int, kKinds.size()> by_kind{};
-  for (const auto& span : spans) by_kind[static_cast<std::size_t>(span.kind)] += span.tokens;
+  for (const auto& span : spans) by_kind[static_cast<std::size_t>(span->kind)] += span->tokens;
   const auto bar = [&](int tokens) {
     const int limit = std::max(1, budget.context_window);
     return std::string(static_cast<std::size_t>((tokens * width + limit - 1) / limit), '#');
@@ -262,7 +269,8 @@ std::string Context::draw() const {
     if (by_kind[i] > 0) out += row(std::string(kKinds[i]), by_kind[i]);
   out += row("wire (estimate)", overhead_tokens);
   out += row("free", std::max(0, budget.limit() - tokens()));
-  for (const auto& span : spans) {
+  for (const auto& pointer : spans) {
+    const Span& span = *pointer;
     out += "\n-- " + std::string(to_string(span.kind)) + "  " + span.origin + "  " +
            std::to_string(span.tokens) + " tokens" + (span.cut.empty() ? "" : "  [" + span.cut + "]") +
            '\n' + span.text;

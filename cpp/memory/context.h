@@ -25,7 +25,8 @@ enum class SpanKind {
 };
 [[nodiscard]] std::string_view to_string(SpanKind kind);
 
-// A piece of the context and where it came from.
+// A piece of the context and where it came from. Immutable once made, and shared by every context
+// that it stands in.
 struct Span {
   SpanKind kind = SpanKind::system;
   std::string origin;  // "block:human", "message-...", "tool:send_message", "summary", ...
@@ -53,8 +54,10 @@ struct PrefixInput {
   std::string_view summary;          // empty = none yet
 };
 
+using Spans = std::vector<std::shared_ptr<const Span>>;
+
 struct Prefix {
-  std::vector<Span> spans;
+  Spans spans;
   std::vector<ToolSchema> tools;
   int text_tokens = 0;
   int overhead_tokens = 0;
@@ -65,8 +68,7 @@ struct Prefix {
 // A message with what compiling needs of it, computed once when it is appended.
 struct WindowMessage {
   std::shared_ptr<const Message> message;
-  std::string text;  // the span's text
-  Digest digest{};
+  std::shared_ptr<const Span> span;
   int overhead_tokens = 0;
   [[nodiscard]] int cost() const { return message->tokens + overhead_tokens; }
 };
@@ -79,7 +81,7 @@ using Window = std::vector<std::shared_ptr<const WindowMessage>>;
 
 class Context {
  public:
-  std::vector<Span> spans;
+  Spans spans;
   std::vector<ToolSchema> tools;
   Budget budget;
   int text_tokens = 0;      // sum of the spans' tokens
@@ -94,8 +96,19 @@ class Context {
   [[nodiscard]] std::string to_request_json(std::string_view model) const;
   // Plain text for people: a bar, a line a kind, then every span.
   [[nodiscard]] std::string draw() const;
-  // SHA-256 chained over the spans.
+  // SHA-256 chained over the spans: h_i = SHA-256(h_{i-1} || digest of span i).
   [[nodiscard]] Digest digest() const;
+};
+
+// Computes the same digest as Context::digest(), reusing the links of the spans that the last
+// context began with: an appended message costs one small hash.
+class DigestChain {
+ public:
+  [[nodiscard]] Digest digest(const Spans& spans);
+
+ private:
+  Spans spans_;
+  std::vector<Digest> links_;
 };
 
 // Pure: the same prefix, window and budget give the same bytes.

@@ -53,7 +53,7 @@ std::string transcript(const Window& messages) {
   for (const auto& item : messages) {
     const Message& message = *item->message;
     out += '[' + format_time(message.time_us) + "] " + std::string(speaker(message)) + ": " +
-           (message.text.empty() ? item->text : message.text) + '\n';
+           (message.text.empty() ? item->span->text : message.text) + '\n';
   }
   return out;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <memory>
 
 #include "error.h"
 
@@ -94,10 +95,18 @@ std::string escape_markup(std::string_view text) {
 }
 
 Digest sha256(std::string_view bytes) {
+  struct Free {
+    void operator()(EVP_MD* algorithm) const { EVP_MD_free(algorithm); }
+    void operator()(EVP_MD_CTX* state) const { EVP_MD_CTX_free(state); }
+  };
+  // Looking the algorithm up costs more than hashing a short text: once a thread is enough.
+  thread_local const std::unique_ptr<EVP_MD, Free> algorithm(
+      EVP_MD_fetch(nullptr, "SHA256", nullptr));
+  thread_local const std::unique_ptr<EVP_MD_CTX, Free> state(EVP_MD_CTX_new());
   Digest digest{};
-  unsigned int size = 0;
-  // One-shot digest of memory with a built-in algorithm: it fails only where OpenSSL is broken.
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+  if (!algorithm || !state || EVP_DigestInit_ex2(state.get(), algorithm.get(), nullptr) != 1 ||
+      EVP_DigestUpdate(state.get(), bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(state.get(), digest.data(), nullptr) != 1)
     throw Error("OpenSSL cannot compute SHA-256");
   return digest;
 }

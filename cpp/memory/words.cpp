@@ -211,24 +211,20 @@ constexpr Suffix kStep4[] = {{"al", ""},   {"ance", ""}, {"ence", ""}, {"er", ""
 
 // In order, for binary search. "may" is not among them: it is also a month.
 constexpr std::array kStopWords = std::to_array<std::string_view>(
-    {"a",      "about",  "above",   "after",   "again",    "against", "all",     "also",   "am",
-     "an",     "and",    "any",     "are",     "aren",     "as",      "at",      "be",     "because",
-     "been",   "before", "being",   "below",   "between",  "both",    "but",     "by",     "can",
-     "cannot", "could",  "couldn",  "d",       "did",      "didn",    "do",      "does",   "doesn",
-     "doing",  "don",    "down",    "during",  "each",     "either",  "etc",     "ever",   "few",
-     "for",    "from",   "further", "had",     "hadn",     "has",     "hasn",    "have",   "haven",
-     "having", "he",     "her",     "here",    "hers",     "herself", "him",     "himself", "his",
-     "how",    "i",      "if",      "in",      "into",     "is",      "isn",     "it",     "its",
-     "itself", "just",   "ll",      "m",       "me",       "might",   "more",    "most",   "must",
-     "my",     "myself", "no",      "nor",     "not",      "now",     "of",      "off",    "on",
-     "once",   "only",   "or",      "other",   "our",      "ours",    "ourselves", "out",  "over",
-     "own",    "re",     "s",       "same",    "shall",    "she",     "should",  "shouldn", "so",
-     "some",   "such",   "t",       "than",    "that",     "the",     "their",   "theirs", "them",
-     "themselves", "then", "there", "these",   "they",     "this",    "those",   "through", "to",
-     "too",    "under",  "until",   "up",      "us",       "ve",      "very",    "was",    "wasn",
-     "we",     "were",   "weren",   "what",    "when",     "where",   "which",   "while",  "who",
-     "whom",   "whose",  "why",     "will",    "with",     "won",     "would",   "wouldn", "you",
-     "your",   "yours",  "yourself", "yourselves"});
+    {"a", "about", "above", "after", "again", "against", "all", "also", "am", "an", "and", "any",
+     "are", "aren", "as", "at", "be", "because", "been", "before", "being", "below", "between",
+     "both", "but", "by", "can", "cannot", "could", "couldn", "d", "did", "didn", "do", "does",
+     "doesn", "doing", "don", "down", "during", "each", "either", "etc", "ever", "few", "for",
+     "from", "further", "had", "hadn", "has", "hasn", "have", "haven", "having", "he", "her",
+     "here", "hers", "herself", "him", "himself", "his", "how", "i", "if", "in", "into", "is",
+     "isn", "it", "its", "itself", "just", "ll", "m", "me", "might", "more", "most", "must", "my",
+     "myself", "no", "nor", "not", "now", "of", "off", "on", "once", "only", "or", "other", "our",
+     "ours", "ourselves", "out", "over", "own", "re", "s", "same", "shall", "she", "should",
+     "shouldn", "so", "some", "such", "t", "than", "that", "the", "their", "theirs", "them",
+     "themselves", "then", "there", "these", "they", "this", "those", "through", "to", "too",
+     "under", "until", "up", "us", "ve", "very", "was", "wasn", "we", "were", "weren", "what",
+     "when", "where", "which", "while", "who", "whom", "whose", "why", "will", "with", "won",
+     "would", "wouldn", "you", "your", "yours", "yourself", "yourselves"});
 static_assert(std::is_sorted(kStopWords.begin(), kStopWords.end()));
 
 }  // namespace

@@ -1,0 +1,11 @@
+"""``python -m memgpt`` is ``memgpt run``."""
+
+import sys
+
+from memgpt.cli import main
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    if arguments[:1] not in (["run"], ["--version"]):
+        arguments = ["run", *arguments]
+    sys.exit(main(arguments))

@@ -1,0 +1,99 @@
+"""The command line. What a command needs is imported when it runs, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["RunOptions", "main"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The flags of ``memgpt run``."""
+
+    agent: str = "memgpt"
+    persona: str | None = None
+    human: str | None = None
+    model: str | None = None
+    context_window: int | None = None
+    db: str | None = None
+    first: bool = False
+
+
+def _parser() -> argparse.ArgumentParser:
+    from memgpt import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="memgpt", description="Agents with lasting memory, on this machine."
+    )
+    parser.add_argument("--version", action="version", version=f"memgpt {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="chat with an agent",
+        description="Chat with an agent. In a terminal you are asked for messages; from a pipe "
+        "each line is a message; with nothing at all on standard input a demo is played.",
+        epilog="MEMGPT_HOME names the folder for the database, your personas and your humans; "
+        "it is ~/.memgpt by default.",
+    )
+    run.add_argument(
+        "--agent", metavar="NAME", default="memgpt", help="which agent; made on first use (memgpt)"
+    )
+    run.add_argument(
+        "--persona", metavar="NAME|FILE.txt", help="who the agent is: a stock text or your own"
+    )
+    run.add_argument(
+        "--human", metavar="NAME|FILE.txt", help="what the agent knows of you to begin with"
+    )
+    run.add_argument("--model", metavar="HANDLE", help="the language model (offline)")
+    run.add_argument(
+        "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
+    )
+    run.add_argument("--db", metavar="PATH", help="the database (MEMGPT_HOME/agents.db)")
+    run.add_argument("--first", action="store_true", help="you speak first, not the agent")
+    return parser
+
+
+def _speak_utf8_or_replace() -> None:
+    """A terminal or pipe that cannot show a character gets a question mark, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _drop_output() -> None:
+    """Python flushes stdout once more on its way out; let that go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: the arguments; those of the process by default.
+
+    Returns:
+        The exit code: 0, or 2 where something could not be set up.
+    """
+    _speak_utf8_or_replace()
+    parser = _parser()
+    arguments = vars(parser.parse_args(argv))
+    if arguments.pop("command") is None:
+        parser.print_help()
+        return 0
+    from memgpt.cli.run import run
+
+    try:
+        return run(RunOptions(**arguments))
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    except KeyboardInterrupt:
+        return 130

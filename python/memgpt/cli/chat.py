@@ -1,0 +1,266 @@
+"""Chatting with an agent: in a terminal, or line by line from a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from rich.text import Text
+
+import memgpt
+from memgpt.cli import look
+from memgpt.cli.run import make_folder
+
+__all__ = ["COMMANDS", "Session", "execute", "read_lines", "talk"]
+
+_HEARTBEAT = "Automated timer"
+_MEMORY_WARNING = (
+    "Memory pressure: the conversation will soon be too long for your context window. Save what "
+    "must stay in view with core_memory_append or archival_memory_insert."
+)
+
+
+@dataclass
+class Session:
+    """A chat with one agent."""
+
+    agent: memgpt.Agent
+    path: str
+    screen: look.Screen = field(default_factory=look.Screen)
+    errors: look.Screen = field(default_factory=lambda: look.Screen(stderr=True))
+    ended: bool = False
+    messages: int = 0
+    evictions: int = 0
+    evicted: int = 0
+    largest: int = 0
+
+    def send(self, text: str, role: str = "user", type: str = "") -> memgpt.Response:
+        """One turn; keeps count of what the summary at the end says."""
+        response = self.agent._send(text, role=role, type=type)
+        self.messages += role == "user"
+        self.evictions += response.evicted > 0
+        self.evicted += response.evicted
+        self.largest = max(self.largest, self.agent.context().tokens)
+        return response
+
+    def error(self, text: str) -> None:
+        """One red line."""
+        self.errors.print(Text(" ".join(text.split()), "red"))
+
+    def turn(self, text: str, role: str = "user", type: str = "") -> None:
+        """A turn with everything that can be seen of it. It never ends the chat."""
+        try:
+            if self.screen.is_terminal:
+                with self.screen.status("Thinking..."):
+                    response = self.send(text, role, type)
+            else:
+                response = self.send(text, role, type)
+            self._show(response)
+        except KeyboardInterrupt:
+            self.screen.print(
+                Text("The step was interrupted. The agent is fine; what was done is kept.", "red")
+            )
+        except memgpt.Error as error:
+            self.error(str(error))
+
+    def _show(self, response: memgpt.Response) -> None:
+        for line in look.turn_lines(response.messages):
+            self.screen.print(line)
+        if response.stop_reason != "end_turn":
+            self.screen.print(
+                Text(f"(ended by {response.stop_reason} after {response.steps} steps)", "dim")
+            )
+        if response.evicted:
+            self.screen.print(eviction_line(response.evicted))
+
+
+def eviction_line(evicted: int) -> Text:
+    """What is said when messages have left the window."""
+    return Text(
+        f"── the window was full: {evicted} messages went into the summary; nothing is lost ──",
+        "bold yellow",
+    )
+
+
+def _exit(session: Session, argument: str) -> None:
+    session.ended = True
+
+
+def _dump(session: Session, argument: str) -> None:
+    window = session.agent.window
+    if argument and not (argument.isascii() and argument.isdigit() and int(argument) > 0):
+        session.error(f"/dump takes a number of messages, not {argument!r}")
+        return
+    for message in window[-int(argument) :] if argument else window:
+        session.screen.print(look.dump_line(message))
+
+
+def _memory(session: Session, argument: str) -> None:
+    for line in look.memory_view(session.agent):
+        session.screen.print(line)
+
+
+def _context(session: Session, argument: str) -> None:
+    for line in look.window_view(session.agent.context()):
+        session.screen.print(line)
+
+
+def _heartbeat(session: Session, argument: str) -> None:
+    session.turn(_HEARTBEAT, "system", "heartbeat")
+
+
+def _memory_warning(session: Session, argument: str) -> None:
+    session.turn(_MEMORY_WARNING, "system", "system_alert")
+
+
+def _help(session: Session, argument: str) -> None:
+    for name, (_, usage, text) in COMMANDS.items():
+        line = Text(f"  {(name + ' ' + usage).rstrip():<16}", "bold").append(text, "default")
+        session.screen.print(line)
+
+
+# Help, completion and dispatch all read this table, so that none of them can say something else.
+Command = Callable[[Session, str], None]
+COMMANDS: dict[str, tuple[Command, str, str]] = {
+    "/exit": (_exit, "", "leave; so do Ctrl-C and Ctrl-D at the prompt. Everything is saved"),
+    "/dump": (_dump, "[N]", "the last N messages in the window, or all of them"),
+    "/memory": (_memory, "", "core memory, the newest of archival memory, the summary"),
+    "/context": (_context, "", "the window, drawn: what fills it and how many tokens are free"),
+    "/heartbeat": (_heartbeat, "", "send a heartbeat, so that the agent may act by itself"),
+    "/memorywarning": (_memory_warning, "", "send the warning that the window is nearly full"),
+    "/help": (_help, "", "this list; so does /"),
+}
+
+
+def execute(session: Session, line: str) -> None:
+    """Run a line that begins with a slash."""
+    name, _, argument = line.strip().partition(" ")
+    command = COMMANDS.get("/help" if name == "/" else name)
+    if command is None:
+        session.error(f'Unrecognized command "{name}", see /help')
+        return
+    try:
+        command[0](session, argument.strip())
+    except memgpt.Error as error:
+        session.error(str(error))
+
+
+class _Commands(Completer):
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterator[Completion]:
+        typed = document.text_before_cursor
+        if typed.startswith("/"):
+            for name, (_, usage, text) in COMMANDS.items():
+                if name.startswith(typed):
+                    yield Completion(name, -len(typed), f"{name} {usage}", text)
+
+
+def _history() -> History:
+    try:
+        path = make_folder() / "history"
+        if os.access(path if path.exists() else path.parent, os.W_OK):
+            return FileHistory(str(path))
+    except memgpt.Error:
+        pass
+    return InMemoryHistory()
+
+
+def _turn_or_retry(session: Session, prompt: PromptSession[str], text: str) -> None:
+    """A turn; where a provider fails in a way that is not ours, the user may try it again."""
+    role = type = ""
+    while True:
+        remembered = len(session.agent.recall)
+        try:
+            session.turn(text, role or "user", type)
+            return
+        except Exception as error:
+            for line in traceback.format_exception(error)[-2:]:
+                session.errors.print(Text(line.rstrip(), "red"))
+        try:
+            answer = prompt.prompt("retry? [y/N] ")
+        except (KeyboardInterrupt, EOFError):
+            return
+        if answer.strip().lower() not in ("y", "yes"):
+            return
+        # The message is in the journal by now, unless it failed before; say it only once.
+        if len(session.agent.recall) > remembered:
+            text, role, type = _HEARTBEAT, "system", "heartbeat"
+
+
+def talk(session: Session, notes: Sequence[str], *, user_first: bool = False) -> None:
+    """Chat in a terminal until the user leaves."""
+    agent, screen = session.agent, session.screen
+    title = Text(f"memgpt {memgpt.__version__}", "bold")
+    screen.print(title.append(f" · {agent.name} · model {agent.config['model']} · {session.path}"))
+    for note in notes:
+        screen.print(Text(note, "green"))
+    screen.print(Text("/help lists the commands, /exit leaves", "dim"))
+    prompt: PromptSession[str] = PromptSession(history=_history(), completer=_Commands())
+    if not user_first:
+        session.turn("The human has logged in", "system", "login")
+    while not session.ended:
+        try:
+            line = prompt.prompt([("fg:ansigreen", "🧑 ")])
+        except (KeyboardInterrupt, EOFError):
+            break
+        if not line.strip():
+            screen.print(Text("An empty message cannot be sent; /help lists commands", "dim"))
+        elif line.startswith("!"):
+            screen.print(Text("Commands begin with '/', not '!'", "dim"))
+        elif line.startswith("/"):
+            execute(session, line)
+        else:
+            _turn_or_retry(session, prompt, line)
+    screen.print(Text(f"Bye. {len(agent.recall):,} messages are in {session.path}", "dim"))
+
+
+def _decoded(raw: bytes, number: int) -> str:
+    raw = raw.rstrip(b"\r\n")
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError:
+        print(f"line {number}: not UTF-8; the bytes that are not were replaced", file=sys.stderr)
+        return raw.decode("utf-8", "replace")
+
+
+def read_lines(
+    session: Session, notes: Sequence[str], first_line: bytes, rest: Iterable[bytes]
+) -> None:
+    """Take each line as a message and print each reply, until the lines end or one is /exit."""
+    for note in notes:
+        print(note, file=sys.stderr)
+    for number, raw in enumerate(chain([first_line], rest), 1):
+        text = _decoded(raw, number)
+        if text.startswith("/"):
+            execute(session, text)
+        elif text.strip():
+            _answer(session, text, number)
+        if session.ended:
+            break
+    print(
+        f"{session.messages:,} messages, {session.evictions:,} evictions ({session.evicted:,} "
+        f"messages went into the summary), largest context {session.largest:,} of "
+        f"{session.agent.context().budget.limit:,} tokens, {session.path}",
+        file=sys.stderr,
+    )
+
+
+def _answer(session: Session, text: str, number: int) -> None:
+    try:
+        response = session.send(text)
+    except Exception as error:  # one line must not end the others: a provider may raise anything
+        what = str(error) if isinstance(error, memgpt.Error) else f"{type(error).__name__}: {error}"
+        print(f"line {number}: {' '.join(what.split())}", file=sys.stderr)
+        return
+    print(response.text, flush=True)
+    if not response.text:
+        print(f"line {number}: no reply ({response.stop_reason})", file=sys.stderr)

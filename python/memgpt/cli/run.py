@@ -1,0 +1,163 @@
+"""``memgpt run``: finds the texts, opens the agent, and hands over to a way of chatting."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import memgpt
+from memgpt.cli import RunOptions
+
+__all__ = ["folder", "make_folder", "open_agent", "run", "stock_text"]
+
+_SHELVES = {"persona": "personas", "human": "humans"}
+
+
+def folder() -> Path:
+    """Where a user's database, personas, humans and prompt history are."""
+    return Path(os.environ.get("MEMGPT_HOME") or Path.home() / ".memgpt").expanduser()
+
+
+def make_folder() -> Path:
+    """:func:`folder`, made if it is not there, readable by its owner only.
+
+    Raises:
+        memgpt.ConfigError: where it cannot be made.
+    """
+    try:
+        path = folder()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise memgpt.ConfigError(
+            f"cannot make the folder for agents: {error}; set MEMGPT_HOME, or give --db PATH"
+        ) from error
+    return path
+
+
+def _decoded(data: bytes, kind: str, source: str) -> str:
+    try:
+        return data.decode("utf-8-sig").rstrip()
+    except UnicodeDecodeError as error:
+        raise memgpt.ConfigError(
+            f"--{kind} {source} is not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from error
+
+
+def _shelf_names(kind: str) -> Iterator[str]:
+    for shelf in (folder() / _SHELVES[kind], resources.files("memgpt.cli") / _SHELVES[kind]):
+        if shelf.is_dir():
+            yield from (f.name[:-4] for f in shelf.iterdir() if f.name.endswith(".txt"))
+
+
+def stock_text(kind: str, given: str) -> str:
+    """The text that ``--persona`` or ``--human`` means.
+
+    Args:
+        kind: ``persona`` or ``human``.
+        given: a name in the user's folder or among the shipped texts, or the path of a file.
+
+    Raises:
+        memgpt.ConfigError: where there is no such text, or it cannot be read.
+    """
+    try:
+        if given and os.path.basename(given) == given:
+            for shelf in (folder(), resources.files("memgpt.cli")):
+                file = shelf / _SHELVES[kind] / f"{given}.txt"
+                if file.is_file():
+                    return _decoded(file.read_bytes(), kind, str(file))
+        if given and os.path.exists(given):
+            return _decoded(Path(given).read_bytes(), kind, given)
+        names = ", ".join(sorted(set(_shelf_names(kind))))
+    except (OSError, RuntimeError, ValueError) as error:
+        if isinstance(error, memgpt.Error):
+            raise
+        raise memgpt.ConfigError(f"cannot read --{kind} {given}: {error}") from error
+    raise memgpt.ConfigError(
+        f"there is no {kind} {given!r}; there are {names}, or give the path of a text file"
+    )
+
+
+def _reopened(
+    home: memgpt.Home, options: RunOptions, texts: dict[str, str]
+) -> tuple[memgpt.Agent, list[str]]:
+    """An agent that exists, and what there is to say about it."""
+    agent = home.agent(options.agent, model=options.model, context_window=options.context_window)
+    notes = [f"welcome back, {len(agent.recall):,} messages remembered"]
+    for label, text in texts.items():
+        if agent.memory[label].value == text:
+            notes.append(f"{label} is that text already")
+            continue
+        agent.memory[label].value = text
+        notes.append(f"{label} replaced by {getattr(options, label)}")
+    if options.context_window is not None:
+        notes.append(f"the context window is {options.context_window:,} tokens now")
+    for part in agent.unbound:
+        if part.startswith("model="):
+            raise memgpt.ConfigError(
+                f"the agent {options.agent!r} has a model of its own, {part}, which a program has "
+                "to give; choose another with --model offline"
+            )
+        notes.append(f"not available here: {part}")
+    return agent, notes
+
+
+def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, list[str]]:
+    """The agent that the flags name, made on first use.
+
+    Returns:
+        The agent, and what there is to tell the user about it.
+
+    Raises:
+        memgpt.Error: where the flags cannot work.
+    """
+    given = {"persona": options.persona, "human": options.human}
+    texts = {kind: stock_text(kind, name) for kind, name in given.items() if name is not None}
+    if options.agent in home.agents():
+        return _reopened(home, options, texts)
+    agent = home.create_agent(
+        options.agent,
+        memory=memgpt.ChatMemory(**texts),
+        model=options.model or "offline",
+        context_window=options.context_window,
+    )
+    return agent, [f"a new agent, {options.agent!r}"]
+
+
+def _chat(options: RunOptions) -> int:
+    from memgpt.cli import chat
+
+    terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    first_line = b""
+    if not terminal:
+        # Nothing at all on stdin, as in `make chat < /dev/null`: show what this is.
+        first_line = sys.stdin.buffer.readline() if sys.stdin is not None else b""
+        if not first_line:
+            from memgpt.cli import demo
+
+            return demo.play(options)
+    path = options.db if options.db is not None else str(make_folder() / "agents.db")
+    with memgpt.open(path) as home:
+        agent, notes = open_agent(home, options)
+        session = chat.Session(agent, home.path)
+        if terminal:
+            chat.talk(session, notes, user_first=options.first)
+        else:
+            chat.read_lines(session, notes, first_line, sys.stdin.buffer)
+    return 0
+
+
+def run(options: RunOptions) -> int:
+    """``memgpt run``.
+
+    Returns:
+        The exit code: 0, or 2 where something could not be set up.
+    """
+    try:
+        return _chat(options)
+    except memgpt.Error as error:
+        # What goes wrong in a chat is reported there; what comes here kept it from beginning.
+        print(f"memgpt: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2

@@ -1,0 +1,130 @@
+"""Fixtures of all tests: a home on disk, scripted models that check what they are shown."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import memgpt
+import pytest
+from memgpt.testing import ScriptedLLM
+
+
+def say(text: str, heartbeat: bool = False) -> dict[str, Any]:
+    """A script's item: the agent says something."""
+    return {"tool": "send_message", "args": {"message": text}, "heartbeat": heartbeat}
+
+
+def call(tool: str, heartbeat: bool = True, **args: Any) -> dict[str, Any]:
+    """A script's item: the agent calls a tool and goes on."""
+    return {"tool": tool, "args": args, "heartbeat": heartbeat}
+
+
+def check_request(request: dict[str, Any]) -> None:
+    """Every call has exactly one return, directly after it; no return is without its call."""
+    messages = request["messages"]
+    assert messages[0]["role"] == "system"
+    ids: list[str] = []
+    at = 1
+    while at < len(messages):
+        assert messages[at]["role"] != "tool", f"a return without its call: {messages[at]}"
+        asked = [c["id"] for c in messages[at].get("tool_calls") or []]
+        at += 1
+        returned = []
+        while at < len(messages) and messages[at]["role"] == "tool":
+            returned.append(messages[at]["tool_call_id"])
+            at += 1
+        assert Counter(asked) == Counter(returned)
+        ids += asked
+    assert len(ids) == len(set(ids)), "two calls have the same id"
+
+
+class CheckedLLM(ScriptedLLM):
+    """A ScriptedLLM that checks each context it is shown."""
+
+    def complete(self, context: memgpt.Context) -> memgpt.Reply:
+        request = context.to_request()
+        check_request(request)
+        assert context.tokens <= context.budget.limit
+        assert context.tokens == context.text_tokens + context.overhead_tokens
+        assert context.text_tokens == sum(span.tokens for span in context.spans)
+        return super().complete(context)
+
+    def seen(self) -> str:
+        """The messages of the last request, as one text."""
+        assert self.last_context is not None
+        messages = self.last_context.to_request()["messages"]
+        return "\n".join(str(message["content"]) for message in messages)
+
+    def returned(self) -> str:
+        """The content of the newest tool return that the model saw."""
+        assert self.last_context is not None
+        messages = self.last_context.to_request()["messages"]
+        return [m["content"] for m in messages if m["role"] == "tool"][-1]
+
+
+class Kit:
+    """What tests share: ``kit.agent(script)`` makes an agent whose model follows the script."""
+
+    say = staticmethod(say)
+    call = staticmethod(call)
+    check_request = staticmethod(check_request)
+    LLM = CheckedLLM
+
+    def __init__(self, home: memgpt.Home) -> None:
+        self.home = home
+        self.llm = CheckedLLM([])
+
+    def agent(self, script: Any = (), name: str = "sam", **options: Any) -> memgpt.Agent:
+        self.llm = CheckedLLM(script)
+        return self.home.create_agent(name, model=self.llm, **options)
+
+    def still_answers(self, agent: memgpt.Agent, llm: CheckedLLM | None = None) -> None:
+        """The next message works, is seen by the model, and nothing of the log is lost."""
+        llm = llm or self.llm
+        llm.script = lambda context: say("still here")
+        before = [message.id for message in agent.recall.messages(0, 100_000)]
+        assert agent.send("Are you there?").text == "still here"
+        assert "Are you there?" in llm.seen()
+        check_request(agent.context().to_request())
+        after = agent.recall.messages(0, 100_000)
+        assert [message.id for message in after][: len(before)] == before
+        assert [message.position for message in after] == list(range(len(after)))
+
+    @staticmethod
+    def start(code: str, *args: Any) -> subprocess.Popen[str]:
+        """Run Python source in a new process."""
+        package = Path(memgpt.__file__).parent.parent
+        path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
+        return subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, args)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+
+    @classmethod
+    def run(cls, code: str, *args: Any) -> str:
+        """Run Python source in a new process and give what it printed."""
+        process = cls.start(code, *args)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        return out
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[memgpt.Home]:
+    """A home in a file of its own; fast, for no test here cuts the power."""
+    with memgpt.open(tmp_path / "agents.db", durability="process") as home:
+        yield home
+
+
+@pytest.fixture
+def kit(home: memgpt.Home) -> Kit:
+    return Kit(home)
