@@ -36,8 +36,9 @@ struct Response {
 // What a built-in tool may do while its step is under way.
 class ToolScope {
  public:
-  ToolScope(Agent& agent, WriteSet& writes, std::int64_t turn_begin)
-      : agent_(agent), writes_(writes), turn_begin_(turn_begin) {}
+  ToolScope(Agent& agent, WriteSet& writes, std::int64_t turn_begin,
+            std::vector<std::string>& found)
+      : agent_(agent), writes_(writes), turn_begin_(turn_begin), found_(found) {}
   void insert_passage(const std::string& text, std::vector<std::string> tags);
   // Older than the current turn, so that a question does not find itself.
   [[nodiscard]] RecallPage search_recall(RecallQuery query) const;
@@ -47,6 +48,7 @@ class ToolScope {
   Agent& agent_;
   WriteSet& writes_;
   std::int64_t turn_begin_;
+  std::vector<std::string>& found_;
 };
 
 class Agent {

@@ -166,15 +166,19 @@ void ToolScope::insert_passage(const std::string& text, std::vector<std::string>
 
 RecallPage ToolScope::search_recall(RecallQuery query) const {
   query.before_position = turn_begin_;
-  return memgpt::search_recall(*agent_.home_->journal(), writes_.state.agent.head, query);
+  auto page = memgpt::search_recall(*agent_.home_->journal(), writes_.state.agent.head, query);
+  for (const auto& hit : page.hits) found_.push_back(hit.message.text);
+  return page;
 }
 
 ArchivalPage ToolScope::search_archival(const std::string& text, ArchivalQuery query) const {
   query.vector = agent_.embed_query(text);
   const auto& embedder = agent_.embedder_;
-  return agent_.home_->indexes().search(*agent_.home_->journal(), agent_.id_,
-                                        embedder ? embedder->name() : "",
-                                        writes_.state.agent.head, query);
+  auto page = agent_.home_->indexes().search(*agent_.home_->journal(), agent_.id_,
+                                             embedder ? embedder->name() : "",
+                                             writes_.state.agent.head, query);
+  for (const auto& hit : page.hits) found_.push_back(hit.passage.text);
+  return page;
 }
 
 }  // namespace memgpt

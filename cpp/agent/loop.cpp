@@ -26,6 +26,14 @@ std::string spoken_text(const DecodedCall& call) {
   return string_or(call.arguments, "message");
 }
 
+// A reply that quotes what a search found would be found in its place by the next search.
+bool repeats_any(const std::string& text, const std::vector<std::string>& found) {
+  constexpr std::size_t kShortest = 16;  // shorter texts are repeated by chance
+  return std::any_of(found.begin(), found.end(), [&](const std::string& other) {
+    return other.size() >= kShortest && text.find(other) != std::string::npos;
+  });
+}
+
 }  // namespace
 
 Response Agent::send(const Input& input) {
@@ -148,7 +156,10 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
   message.author = "agent";
   message.trust = Trust::model;
   const bool speaks = decoded.tool && call.name == "send_message";
-  if (speaks) message.text = spoken_text(decoded);
+  if (speaks) {
+    message.text = spoken_text(decoded);
+    if (repeats_any(message.text, run.found)) message.type = kSearchEcho;
+  }
   writes.append(measure(std::move(message), *counter_));
 
   ToolResult result{true, decoded.problem};
@@ -187,7 +198,7 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
   }
   const WriteSet before = writes;
   ToolResult result;
-  ToolScope scope(*this, writes, run.begin_position);
+  ToolScope scope(*this, writes, run.begin_position, run.found);
   active_ = &writes;
   try {
     result = tool.run(scope, arguments);

@@ -9,6 +9,7 @@ struct Agent::TurnRun {
   Response response;
   std::int64_t begin_position = 0;  // of the input
   bool preview = false;             // of the window only: no model is called for a summary
+  std::vector<std::string> found;   // texts that the turn's searches returned
   int bad_replies = 0;              // in a row: no call, or one that cannot be run
 };
 

@@ -23,7 +23,10 @@ struct ToolCall {
 using TimeUs = std::int64_t;
 
 // Types of messages, as they are named inside the context: user_message, system_message,
-// system_alert, heartbeat, login, assistant_message, tool_return.
+// system_alert, heartbeat, login, assistant_message, tool_return; and search_echo: a spoken reply that
+// quotes what a search of its turn found.
+inline constexpr const char* kSearchEcho = "search_echo";
+
 struct Message {
   std::string id;
   std::int64_t position = 0;  // place in the agent's log; the window is ranges of positions

@@ -111,6 +111,9 @@ RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query) 
   sql += " AND m.branch = ?1 AND m.seq <= ?2 AND m.time_us >= ?3 AND m.time_us < ?4 "
          "AND m.position < ?5" +
          roles_filter(query.roles);
+  // Echoes of searches stand with the tool results that they repeat.
+  if (std::find(query.roles.begin(), query.roles.end(), Role::tool) == query.roles.end())
+    sql += std::string(" AND m.type <> '") + kSearchEcho + "'";
   constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from prompt_toolkit import PromptSession
+from prompt_toolkit import PromptSession, prompt
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -28,6 +29,9 @@ _MEMORY_WARNING = (
 )
 
 
+_INTERRUPTED = "The step was interrupted. The agent is fine, and what was done before is kept."
+
+
 @dataclass
 class Session:
     """A chat with one agent."""
@@ -36,6 +40,7 @@ class Session:
     path: str
     screen: look.Screen = field(default_factory=look.Screen)
     errors: look.Screen = field(default_factory=lambda: look.Screen(stderr=True))
+    may_retry: Callable[[str], bool] = lambda question: False
     ended: bool = False
     messages: int = 0
     evictions: int = 0
@@ -57,37 +62,40 @@ class Session:
 
     def turn(self, text: str, role: str = "user", type: str = "") -> None:
         """A turn with everything that can be seen of it. It never ends the chat."""
-        try:
-            if self.screen.is_terminal:
-                with self.screen.status("Thinking..."):
-                    response = self.send(text, role, type)
-            else:
-                response = self.send(text, role, type)
-            self._show(response)
-        except KeyboardInterrupt:
-            self.screen.print(
-                Text("The step was interrupted. The agent is fine; what was done is kept.", "red")
-            )
-        except memgpt.Error as error:
-            self.error(str(error))
+        while True:
+            remembered = len(self.agent.recall)
+            try:
+                self._show(self._thinking(text, role, type))
+            except KeyboardInterrupt:
+                self.errors.print(Text(_INTERRUPTED, "red"))
+            except memgpt.Error as error:
+                self.error(str(error))
+            except BrokenPipeError:
+                raise
+            except Exception as error:  # a provider may raise anything
+                for line in traceback.format_exception(error)[-2:]:
+                    self.errors.print(Text(line.rstrip(), "red"))
+                if self.may_retry("retry? [y/N] "):
+                    # The message is in the journal by now, unless it failed before that.
+                    if len(self.agent.recall) > remembered:
+                        text, role, type = _HEARTBEAT, "system", "heartbeat"
+                    continue
+            return
+
+    def _thinking(self, text: str, role: str, type: str) -> memgpt.Response:
+        if not self.screen.is_terminal:
+            return self.send(text, role, type)
+        with self.screen.status("Thinking..."):
+            return self.send(text, role, type)
 
     def _show(self, response: memgpt.Response) -> None:
         for line in look.turn_lines(response.messages):
             self.screen.print(line)
         if response.stop_reason != "end_turn":
-            self.screen.print(
-                Text(f"(ended by {response.stop_reason} after {response.steps} steps)", "dim")
-            )
+            why = f"(ended by {response.stop_reason} after {response.steps} steps)"
+            self.screen.print(Text(why, "dim"))
         if response.evicted:
-            self.screen.print(eviction_line(response.evicted))
-
-
-def eviction_line(evicted: int) -> Text:
-    """What is said when messages have left the window."""
-    return Text(
-        f"── the window was full: {evicted} messages went into the summary; nothing is lost ──",
-        "bold yellow",
-    )
+            self.screen.print(look.eviction_line(response.evicted))
 
 
 def _exit(session: Session, argument: str) -> None:
@@ -96,7 +104,7 @@ def _exit(session: Session, argument: str) -> None:
 
 def _dump(session: Session, argument: str) -> None:
     window = session.agent.window
-    if argument and not (argument.isascii() and argument.isdigit() and int(argument) > 0):
+    if argument and not re.fullmatch("[1-9][0-9]{0,8}", argument):
         session.error(f"/dump takes a number of messages, not {argument!r}")
         return
     for message in window[-int(argument) :] if argument else window:
@@ -142,13 +150,13 @@ COMMANDS: dict[str, tuple[Command, str, str]] = {
 
 def execute(session: Session, line: str) -> None:
     """Run a line that begins with a slash."""
-    name, _, argument = line.strip().partition(" ")
+    name, *rest = line.split(maxsplit=1)
     command = COMMANDS.get("/help" if name == "/" else name)
     if command is None:
         session.error(f'Unrecognized command "{name}", see /help')
         return
     try:
-        command[0](session, argument.strip())
+        command[0](session, "".join(rest).strip())
     except memgpt.Error as error:
         session.error(str(error))
 
@@ -174,26 +182,11 @@ def _history() -> History:
     return InMemoryHistory()
 
 
-def _turn_or_retry(session: Session, prompt: PromptSession[str], text: str) -> None:
-    """A turn; where a provider fails in a way that is not ours, the user may try it again."""
-    role = type = ""
-    while True:
-        remembered = len(session.agent.recall)
-        try:
-            session.turn(text, role or "user", type)
-            return
-        except Exception as error:
-            for line in traceback.format_exception(error)[-2:]:
-                session.errors.print(Text(line.rstrip(), "red"))
-        try:
-            answer = prompt.prompt("retry? [y/N] ")
-        except (KeyboardInterrupt, EOFError):
-            return
-        if answer.strip().lower() not in ("y", "yes"):
-            return
-        # The message is in the journal by now, unless it failed before; say it only once.
-        if len(session.agent.recall) > remembered:
-            text, role, type = _HEARTBEAT, "system", "heartbeat"
+def _confirmed(question: str) -> bool:
+    try:
+        return prompt(question).strip().lower() in ("y", "yes")
+    except (KeyboardInterrupt, EOFError):
+        return False
 
 
 def talk(session: Session, notes: Sequence[str], *, user_first: bool = False) -> None:
@@ -204,12 +197,13 @@ def talk(session: Session, notes: Sequence[str], *, user_first: bool = False) ->
     for note in notes:
         screen.print(Text(note, "green"))
     screen.print(Text("/help lists the commands, /exit leaves", "dim"))
-    prompt: PromptSession[str] = PromptSession(history=_history(), completer=_Commands())
+    prompts: PromptSession[str] = PromptSession(history=_history(), completer=_Commands())
+    session.may_retry = _confirmed
     if not user_first:
         session.turn("The human has logged in", "system", "login")
     while not session.ended:
         try:
-            line = prompt.prompt([("fg:ansigreen", "🧑 ")])
+            line = prompts.prompt([("fg:ansigreen", "🧑 ")])
         except (KeyboardInterrupt, EOFError):
             break
         if not line.strip():
@@ -219,7 +213,7 @@ def talk(session: Session, notes: Sequence[str], *, user_first: bool = False) ->
         elif line.startswith("/"):
             execute(session, line)
         else:
-            _turn_or_retry(session, prompt, line)
+            session.turn(line)
     screen.print(Text(f"Bye. {len(agent.recall):,} messages are in {session.path}", "dim"))
 
 

@@ -14,6 +14,7 @@ from memgpt import Agent, Context, Message, ToolCall
 __all__ = [
     "Screen",
     "dump_line",
+    "eviction_line",
     "gauge",
     "memory_view",
     "shortened",
@@ -117,6 +118,14 @@ def turn_lines(messages: Sequence[Message]) -> Iterator[Text]:
             if thought := _arguments(call).get("thinking"):
                 yield Text(f"💭 {shortened(str(thought), 400)}", "dim italic")
             yield from _call_lines(call, results.get(call.id))
+
+
+def eviction_line(evicted: int) -> Text:
+    """What is said when messages have left the window."""
+    return Text(
+        f"── the window was full: {evicted} messages went into the summary; nothing is lost ──",
+        "bold yellow",
+    )
 
 
 def dump_line(message: Message) -> Text:
