@@ -107,7 +107,10 @@ def test_surrogates_and_nul_in_a_spoken_reply(kit):
     class Raw(kit.LLM):
         def complete(self, context):
             super().complete(context)
-            return {"content": "aside \udc00\0", **calls(("a", "send_message", '{"message": "a\\u0000b"}'))}
+            return {
+                "content": "aside \udc00\0",
+                **calls(("a", "send_message", '{"message": "a\\u0000b"}')),
+            }
 
     llm = Raw(lambda context: kit.say(""))
     agent = kit.home.create_agent("sam", model=llm)

@@ -256,9 +256,7 @@ def test_read_only_block_cannot_be_detached_or_replaced_by_a_tool(kit, tool):
 
 
 def test_unknown_section_is_answered_with_those_that_exist(kit):
-    agent = kit.agent(
-        [kit.call("core_memory_append", name="pets", content="a cat"), kit.say("ok")]
-    )
+    agent = kit.agent([kit.call("core_memory_append", name="pets", content="a cat"), kit.say("ok")])
     agent.send("I have a cat")
     assert "Failed" in kit.llm.returned()
     for label in ("pets", "persona", "human"):
@@ -363,8 +361,9 @@ def test_our_chat_memory_binds_itself(kit):
 )
 def test_a_replacement_that_fails_changes_nothing(kit, args, says):
     memory = ChatMemory(persona="I am Sam.", human="Hello.\nThe human's name is Chad.", limit=60)
-    agent = kit.agent([kit.call("core_memory_replace", name="human", **args), kit.say("hm")],
-                      memory=memory)
+    agent = kit.agent(
+        [kit.call("core_memory_replace", name="human", **args), kit.say("hm")], memory=memory
+    )
     assert agent.send("change it").steps == 2
     assert '"status": "Failed"' in kit.llm.returned() and says in kit.llm.returned()
     assert agent.memory["human"].value == "Hello.\nThe human's name is Chad."

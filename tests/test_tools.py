@@ -26,17 +26,17 @@ def book(
     floor: int | None = None,
 ):
     """
-Book a room.
-It costs money.
+    Book a room.
+    It costs money.
 
-Args:
-city (str): Where to.
-nights: How many,
-counted from today.
+    Args:
+    city (str): Where to.
+    nights: How many,
+    counted from today.
 
-Returns:
-str: the booking.
-"""
+    Returns:
+    str: the booking.
+    """
     return f"{city} {nights} {price} {window} {guests} {extras} {note} {board} {floor}"
 
 
@@ -343,9 +343,7 @@ def test_ctrl_c_in_a_tool_comes_out_and_the_call_gets_its_return(kit, effects):
         agent.memory["human"].value = "half"
         raise KeyboardInterrupt
 
-    agent = kit.agent(
-        [kit.call("stop")], tools=[memgpt.tool(effects=effects)(stop)]
-    )
+    agent = kit.agent([kit.call("stop")], tools=[memgpt.tool(effects=effects)(stop)])
     with pytest.raises(KeyboardInterrupt):
         agent.send("stop")
     assert agent.memory["human"].value == ""

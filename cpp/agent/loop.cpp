@@ -214,11 +214,14 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
   active_ = nullptr;
   if (result.failed) writes = before;
   result.text = valid_utf8(std::move(result.text));
-  intent.phase = "result";
-  intent.status = result.failed ? "failed" : "ok";
-  // The text itself is the tool message's.
-  intent.time_us = home_->environment().now_us();
-  writes.commit.tool_runs.push_back(std::move(intent));
+  if (outside) {
+    // The text itself is the tool message's. A call without outside effects needs no record of
+    // its own: it is there with its step, or not at all.
+    intent.phase = "result";
+    intent.status = result.failed ? "failed" : "ok";
+    intent.time_us = home_->environment().now_us();
+    writes.commit.tool_runs.push_back(std::move(intent));
+  }
   return result;
 }
 

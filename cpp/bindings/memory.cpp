@@ -18,8 +18,10 @@ py::object to_datetime(TimeUs time_us) {
 
 void bind_message(py::module_& module) {
   py::class_<ToolCall>(module, "ToolCall", "A call of a tool, as the model wrote it.")
-      .def(py::init<std::string, std::string, std::string>(), py::arg("name"),
-           py::arg("arguments") = "{}", py::arg("id") = "")
+      .def(py::init([](std::string name, std::string arguments, std::string id) {
+             return ToolCall{std::move(id), std::move(name), std::move(arguments)};
+           }),
+           py::arg("name"), py::arg("arguments") = "{}", py::arg("id") = "")
       .def_readonly("id", &ToolCall::id)
       .def_readonly("name", &ToolCall::name)
       .def_readonly("arguments", &ToolCall::arguments, "JSON text.")

@@ -164,7 +164,7 @@ CREATE TABLE window(
   PRIMARY KEY(branch, seq)
 ) WITHOUT ROWID;
 
--- An intent before a tool with outside effects runs; a result for every call.
+-- Calls of tools with outside effects: an intent before the call, a result with the step after it.
 CREATE TABLE tool_run(
   branch INTEGER NOT NULL,
   seq INTEGER NOT NULL,

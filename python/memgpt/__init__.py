@@ -20,8 +20,9 @@ from memgpt._core import (
     TokenCounter,
     ToolCall,
 )
-from memgpt.agent import Agent, Home, Response, open
+from memgpt.agent import Agent, Response
 from memgpt.errors import *  # noqa: F403
+from memgpt.home import Home, open
 from memgpt.llm import Embedder, LLMProvider, Reply
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule
 from memgpt.tools import Tool, tool

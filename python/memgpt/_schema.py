@@ -14,7 +14,9 @@ from typing import Any
 from memgpt.errors import ToolError
 
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean"}
-_SECTION = re.compile(r"^\s*(args|arguments|parameters|returns?|raises|yields|examples?):\s*$", re.I)
+_SECTION = re.compile(
+    r"^\s*(args|arguments|parameters|returns?|raises|yields|examples?):\s*$", re.I
+)
 _ARGUMENT = re.compile(r"^\s*\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
 
 

@@ -1,33 +1,22 @@
-"""Homes and agents: handles to what the journal holds."""
+"""Agents: handles to what the journal holds."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core
 from memgpt import memory as memory_module
-from memgpt._core import (
-    ArchivalHit,
-    Context,
-    MemoryPolicy,
-    Message,
-    Passage,
-    RecallHit,
-    RecursiveSummary,
-    Step,
-)
-from memgpt.errors import AgentNotFound, ConfigError, InvalidInput
-from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
-from memgpt.memory import BaseMemory, ChatMemory, MemoryModule
+from memgpt._core import ArchivalHit, Context, Message, Passage, RecallHit, Step
+from memgpt.errors import InvalidInput
+from memgpt.memory import MemoryModule
 from memgpt.tools import to_core
 
-__all__ = ["Agent", "Archival", "CoreMemory", "Home", "Recall", "Response", "Usage", "open"]
+__all__ = ["Agent", "Archival", "CoreMemory", "Recall", "Response", "Usage"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
@@ -48,7 +37,7 @@ def _microseconds(time: dt.datetime | str | None) -> int | None:
     return (time - _EPOCH) // dt.timedelta(microseconds=1)
 
 
-def _checked_text(text: Any, what: str) -> str:
+def checked_text(text: Any, what: str) -> str:
     """Text that UTF-8 can hold."""
     if isinstance(text, (bytes, bytearray)):
         raise InvalidInput(f'{what} is bytes; decode it first: text.decode("utf-8", "replace")')
@@ -139,7 +128,7 @@ class CoreMemory(Mapping[str, MemoryModule]):
             WindowTooSmall: where the context has no room for it.
         """
         self._core.create_block(
-            _core.Block(label, _checked_text(value, "the value"), limit, description, read_only)
+            _core.Block(label, checked_text(value, "the value"), limit, description, read_only)
         )
         return self[label]
 
@@ -189,7 +178,7 @@ class Recall:
             InvalidInput: for a role that does not exist, or a time that cannot be read.
         """
         return self._core.search_recall(
-            _checked_text(query, "the query"),
+            checked_text(query, "the query"),
             _microseconds(start),
             _microseconds(end),
             list(roles),
@@ -221,7 +210,7 @@ class Archival:
             Unbound: where the agent's embedder is not bound.
         """
         return self._core.insert_passage(
-            _checked_text(text, "the passage"), list(tags), json.dumps(dict(metadata or {}))
+            checked_text(text, "the passage"), list(tags), json.dumps(dict(metadata or {}))
         )
 
     def search(
@@ -245,7 +234,7 @@ class Archival:
             offset: hits to skip.
         """
         return self._core.search_archival(
-            _checked_text(query, "the query"),
+            checked_text(query, "the query"),
             limit,
             offset,
             list(tags),
@@ -260,10 +249,10 @@ class Archival:
 class Agent:
     """One agent. A handle: the journal holds everything it is."""
 
-    def __init__(self, core: _core.CoreAgent, home: Home) -> None:
+    def __init__(self, core: _core.CoreAgent, home: _core.CoreHome) -> None:
         self._core = core
         self._home = home
-        self.memory = CoreMemory(core, home._core)
+        self.memory = CoreMemory(core, home)
         self.recall = Recall(core)
         self.archival = Archival(core)
 
@@ -308,10 +297,10 @@ class Agent:
         type: str = "",
     ) -> Response:
         core = self._core.send(
-            _checked_text(text, "the message"),
+            checked_text(text, "the message"),
             role,
             type,
-            _checked_text(name, "the name"),
+            checked_text(name, "the name"),
             _microseconds(time),
         )
         return Response(core)
@@ -350,7 +339,7 @@ class Agent:
         Raises:
             ToolError: for something that is no tool.
         """
-        self._core.add_tool(to_core(tool, _getter(self)))
+        self._core.add_tool(to_core(tool, agent_getter(self)))
 
     def remove_tool(self, name: str) -> None:
         """Take a tool away from the model: a journalled step.
@@ -365,239 +354,13 @@ class Agent:
         return f"<Agent {self.name!r}, model {self.config['model']}, {len(self.recall)} messages{unbound}>"
 
 
-def _getter(agent: Agent) -> Any:
+def agent_getter(agent: Agent) -> Callable[[], Agent]:
     """The agent for tools that ask for it, without keeping it alive."""
     reference = weakref.ref(agent)
-    core_home, agent_id, home = agent._home._core, agent.id, weakref.ref(agent._home)
+    home, agent_id = agent._home, agent.id
 
     def get() -> Agent:
-        if (alive := reference()) is not None:
-            return alive
-        owner = home()
-        return Agent(core_home.agent_by_id(agent_id), owner or Home._of(core_home))
+        alive = reference()
+        return alive if alive is not None else Agent(home.agent_by_id(agent_id), home)
 
     return get
-
-
-class Home:
-    """An open database and the agents in it. Use :func:`memgpt.open`."""
-
-    def __init__(self, path: str | os.PathLike[str], durability: str = "full") -> None:
-        self._core = _core.CoreHome(os.fspath(path), durability)
-        self._durability = durability
-
-    @classmethod
-    def _of(cls, core: _core.CoreHome) -> Home:
-        home = cls.__new__(cls)
-        home._core, home._durability = core, "full"
-        return home
-
-    @property
-    def path(self) -> str:
-        return self._core.path
-
-    def create_agent(
-        self,
-        name: str,
-        *,
-        memory: BaseMemory | type[BaseMemory] | None = None,
-        model: str | LLMProvider | type[LLMProvider] = "offline",
-        embedding: str | Embedder | type[Embedder] | None = "offline",
-        tools: Sequence[Any] = (),
-        include_base_tools: bool = True,
-        policy: MemoryPolicy | None = None,
-        context_window: int | None = None,
-        system: str = "",
-        max_steps: int = 50,
-        exist_ok: bool = False,
-    ) -> Agent:
-        """Make an agent.
-
-        Args:
-            name: unique among the agents of this home.
-            memory: its core memory; :class:`ChatMemory` with stock texts by default.
-            model: ``"offline"``, or an LLMProvider.
-            embedding: ``"offline"``, an Embedder, or None for archival memory without vectors.
-            tools: functions, ``@memgpt.tool`` functions or Tools. One with the name of a base tool
-                takes its place.
-            include_base_tools: offer send_message, the searches and archival_memory_insert.
-            policy: what stays in the window; ``RecursiveSummary()`` by default.
-            context_window: in tokens; by default the model's, or 32,768 where it is unknown.
-            system: the system prompt, which the agent cannot edit; a stock text by default.
-            max_steps: model calls per ``send()``.
-            exist_ok: return the agent of this name if there is one, bound to what is given here.
-
-        Raises:
-            AlreadyExists: where the name is taken.
-            WindowTooSmall: where system prompt, tools and memory do not fit; says by how much.
-            ModelNotFound: for a model handle that nothing answers for.
-        """
-        if exist_ok:
-            try:
-                return self.agent(
-                    name,
-                    memory=None if memory is None else type_of(memory),
-                    model=model,
-                    embedding=embedding,
-                    tools=tools,
-                    policy=policy,
-                    context_window=context_window,
-                )
-            except AgentNotFound:
-                pass
-        own = _instance(memory)
-        memory_tools, holder = memory_module.make_tools(own)
-        options = _core.AgentOptions()
-        options.provider = to_core_provider(model)
-        options.embedder = to_core_embedder(embedding)
-        options.policy = policy if policy is not None else RecursiveSummary()
-        options.context_window = _window(context_window)
-        options.system_prompt = _checked_text(system, "the system prompt")
-        options.max_steps = max_steps
-        options.memory_class = memory_module.class_name(type(own))
-        options.blocks = memory_module.new_blocks(own)
-        options.base_tools = include_base_tools
-        # A tool may want its agent, which is there only after its tools.
-        box: list[Any] = []
-        options.tools = memory_tools + [to_core(tool, lambda: box[0]()) for tool in tools]
-        core = self._core.create_agent(_checked_text(name, "the agent's name"), options)
-        holder.home, holder.agent_id = self._core, core.id
-        memory_module.bind(own, self._core, core.id)
-        agent = Agent(core, self)
-        box.append(_getter(agent))
-        return agent
-
-    def agent(
-        self,
-        name: str,
-        *,
-        memory: type[BaseMemory] | None = None,
-        model: str | LLMProvider | type[LLMProvider] | None = None,
-        embedding: str | Embedder | type[Embedder] | None = None,
-        tools: Sequence[Any] = (),
-        policy: MemoryPolicy | None = None,
-        context_window: int | None = None,
-    ) -> Agent:
-        """Open an agent. What is given is bound to it; what the journal only knows by name and
-        is not given is listed in ``agent.unbound``.
-
-        Raises:
-            AgentNotFound: where there is none of this name; says which there are.
-        """
-        core = self._core.agent(_checked_text(name, "the agent's name"))
-        agent = Agent(core, self)
-        config = agent.config
-        unbound_memory = any(entry.startswith("memory=") for entry in core.unbound())
-        stock = config["memory_class"] == memory_module.class_name(ChatMemory)
-        if memory is None and stock and unbound_memory:
-            memory = ChatMemory
-        binding = _core.Binding()
-        if model is not None and model != config["model"]:
-            binding.provider = to_core_provider(model)
-        if embedding is not None and embedding != "offline":
-            binding.embedder = to_core_embedder(embedding)
-        if policy is not None:
-            binding.policy = policy
-        binding.context_window = _window(context_window)
-        bound_tools = [to_core(tool, _getter(agent)) for tool in tools]
-        if memory is not None:
-            own = memory.__new__(memory)
-            memory_tools, holder = memory_module.make_tools(own)
-            holder.home, holder.agent_id = self._core, core.id
-            memory_module.bind(own, self._core, core.id)
-            wanted = set(agent.tools)
-            known = config["memory_class"] == memory_module.class_name(memory)
-            binding.memory_class = memory_module.class_name(memory)
-            # A base tool that was removed stays removed.
-            bound_tools = [t for t in memory_tools if not known or t.name in wanted] + bound_tools
-        binding.tools = bound_tools
-        if (
-            bound_tools
-            or binding.provider is not None
-            or binding.embedder is not None
-            or policy is not None
-            or context_window is not None
-        ):
-            core.bind(binding)
-        return agent
-
-    def agents(self) -> list[str]:
-        """Names of the agents, oldest first."""
-        return [row.name for row in self._core.agents()]
-
-    def delete_agent(self, name: str) -> None:
-        """Delete an agent: its name is free afterwards; the history stays in the file.
-
-        Raises:
-            AgentNotFound: where there is none of this name.
-        """
-        self._core.delete_agent(name)
-
-    def close(self) -> None:
-        """Close the file; using this home or its agents afterwards raises StoreError."""
-        self._core.close()
-        _forget(self)
-
-    def __enter__(self) -> Home:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Home {self.path!r}>"
-
-
-def _instance(given: BaseMemory | type[BaseMemory] | None) -> BaseMemory:
-    if given is None:
-        return ChatMemory()
-    if isinstance(given, type):
-        return given()
-    return given
-
-
-def type_of(given: BaseMemory | type[BaseMemory]) -> type[BaseMemory]:
-    """The class of a memory object, or the class itself."""
-    return given if isinstance(given, type) else type(given)
-
-
-def _window(context_window: int | None) -> int:
-    if context_window is None:
-        return 0
-    if isinstance(context_window, bool) or not isinstance(context_window, int) or context_window < 1:
-        raise ConfigError(f"context_window must be a number of tokens, not {context_window!r}")
-    return context_window
-
-
-_homes: weakref.WeakValueDictionary[str, Home] = weakref.WeakValueDictionary()
-
-
-def _forget(home: Home) -> None:
-    for path, other in list(_homes.items()):
-        if other is home:
-            del _homes[path]
-
-
-def open(path: str | os.PathLike[str] = "agents.db", *, durability: str = "full") -> Home:
-    """Open a database of agents, made if it is not there. The same path gives the same home.
-
-    Args:
-        path: a file; ``":memory:"`` is a private temporary file that goes when it is closed.
-        durability: ``"full"``: what was acknowledged survives a power cut. ``"process"``: it
-            survives a kill, perhaps not a power cut, and is faster.
-
-    Raises:
-        NotADatabase: where the file is something else.
-        NewerVersion: where a newer memgpt wrote it.
-        ReadOnlyStore: where it cannot be written.
-        StoreError: where it cannot be opened.
-    """
-    if os.fspath(path) == ":memory:":
-        return Home(":memory:", durability)
-    real = os.path.realpath(path)
-    home = _homes.get(real)
-    if home is None:
-        home = _homes[real] = Home(real, durability)
-    elif home._durability != durability:
-        raise ConfigError(f'"{real}" is open with durability="{home._durability}"; close it first')
-    return home

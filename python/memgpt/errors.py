@@ -31,7 +31,6 @@
     └── ScriptExhausted        a ScriptedLLM was asked for more than its script holds
 """
 
-
 __all__ = [
     "AgentNotFound",
     "AlreadyExists",

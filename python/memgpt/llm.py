@@ -221,4 +221,3 @@ def to_core_embedder(embedding: Any) -> _core.CoreEmbedder | None:
         f'no embedder answers for {embedding!r}; give "offline", None, or an instance of a '
         "memgpt.Embedder subclass"
     )
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, Optional
+from typing import Any
 
 from memgpt import _core
 from memgpt._schema import fingerprint, function_schema
@@ -173,7 +173,7 @@ class ChatMemory(BaseMemory):
             "human": MemoryModule("human", human, limit),
         }
 
-    def core_memory_append(self, name: str, content: str) -> Optional[str]:
+    def core_memory_append(self, name: str, content: str) -> str | None:
         """Add a line to a block of core memory.
 
         Args:
@@ -184,7 +184,7 @@ class ChatMemory(BaseMemory):
         module.value = _core.append_text(module.value, content)
         return None
 
-    def core_memory_replace(self, name: str, old_content: str, new_content: str) -> Optional[str]:
+    def core_memory_replace(self, name: str, old_content: str, new_content: str) -> str | None:
         """Replace text in a block of core memory.
 
         Args:
@@ -196,7 +196,7 @@ class ChatMemory(BaseMemory):
         module.value = _core.replace_text(module.value, old_content, new_content)
         return None
 
-    def memory_insert(self, label: str, new_str: str, insert_line: int = -1) -> Optional[str]:
+    def memory_insert(self, label: str, new_str: str, insert_line: int = -1) -> str | None:
         """Insert a text into a block of core memory.
 
         Args:
@@ -208,7 +208,7 @@ class ChatMemory(BaseMemory):
         module.value = _core.insert_text(module.value, new_str, insert_line)
         return None
 
-    def memory_replace(self, label: str, old_str: str, new_str: str) -> Optional[str]:
+    def memory_replace(self, label: str, old_str: str, new_str: str) -> str | None:
         """Replace text in a block of core memory.
 
         Args:
@@ -218,7 +218,7 @@ class ChatMemory(BaseMemory):
         """
         return self.core_memory_replace(label, old_str, new_str)
 
-    def memory_rethink(self, label: str, new_memory: str) -> Optional[str]:
+    def memory_rethink(self, label: str, new_memory: str) -> str | None:
         """Rewrite a whole block of core memory.
 
         Args:
@@ -228,7 +228,7 @@ class ChatMemory(BaseMemory):
         self.memory[label].value = new_memory
         return None
 
-    def memory_finish_edits(self) -> Optional[str]:
+    def memory_finish_edits(self) -> str | None:
         """Say that the memory edits are done."""
         return "Memory edits finished."
 
@@ -368,7 +368,5 @@ def make_tools(
     return tools, holder
 
 
-def _bound_call(
-    memory: BaseMemory, name: str, holder: _Holder
-) -> Callable[[dict[str, Any]], str]:
+def _bound_call(memory: BaseMemory, name: str, holder: _Holder) -> Callable[[dict[str, Any]], str]:
     return lambda arguments: _call(memory, name, holder, arguments)

@@ -139,8 +139,9 @@ def _second_process(path: str, name: str) -> None:
     with memgpt.open(path) as home:
         agent = home.agent(name)
         screen.print(
-            Text(f"── process {os.getpid()} opens it: {len(agent.recall)} messages, ")
-            .append(f"{len(agent.window)} of them in the window ──")
+            Text(f"── process {os.getpid()} opens it: {len(agent.recall)} messages, ").append(
+                f"{len(agent.window)} of them in the window ──"
+            )
         )
         _play_part(agent, 1)
         screen.print(Text("\nNow three questions about things said before the first eviction"))
@@ -159,7 +160,9 @@ def _show_memory(screen: look.Screen, agent: memgpt.Agent) -> None:
 
 def _play_in(options: RunOptions, path: str) -> int:
     name = _first_process(options, path)
-    look.Screen().print(Text(f"\n── process {os.getpid()} has closed the file; it knows nothing ──"))
+    look.Screen().print(
+        Text(f"\n── process {os.getpid()} has closed the file; it knows nothing ──")
+    )
     sys.stdout.flush()
     command = [sys.executable, "-m", "memgpt.cli.demo", path, name]
     code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode

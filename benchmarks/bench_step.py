@@ -1,0 +1,83 @@
+"""Cost of a step: ScriptedLLM, default prompt, ChatMemory and the seven tools.
+
+    python benchmarks/bench_step.py [--messages 10 1000] [--steps 200]
+
+For each length of history, prints the time of one send() of one step (the input's commit and the
+step's), for both durabilities: CPU of the whole process in user and in system mode, which is nearly
+all SQLite writing its WAL (with "full" also what fsync costs in CPU), and wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import memgpt
+from memgpt.testing import ScriptedLLM
+
+PUBLISHED = (
+    "beside it, as published (not run here): pymemgpt 0.3.25 CPU 26-40 ms, at 1,000 messages 68 ms;"
+    " Letta server 0.16.8 (archived) CPU 500 ms, at 1,000 messages 1,924 ms"
+)
+
+
+def answer(context: memgpt.Context) -> dict[str, object]:
+    """A model that answers at once."""
+    return {
+        "tool": "send_message",
+        "args": {"message": "That sounds like a good plan, tell me how it went."},
+        "thinking": "They tell me about their day.",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--messages", type=int, nargs="+", default=[10, 1000])
+    parser.add_argument("--steps", type=int, default=500, help="measured at each length")
+    options = parser.parse_args()
+    print(
+        "durability  history  user ms/step  system ms/step  wall ms/step (median)  context tokens"
+    )
+    for durability in ("process", "full"):
+        for length in sorted(options.messages):
+            with tempfile.TemporaryDirectory() as folder:
+                measure(Path(folder) / "bench.db", durability, length, options.steps)
+    print(PUBLISHED)
+
+
+def measure(path: Path, durability: str, length: int, steps: int) -> None:
+    """Fill an agent with `length` messages, then time single steps on fresh texts."""
+    home = memgpt.open(path, durability=durability)
+    agent = home.create_agent("bench", model=ScriptedLLM(answer))
+    number = 0
+
+    def text() -> str:
+        nonlocal number
+        number += 1
+        return f"Today, day {number}, I walked {number * 7919 % 1000} steps along the river."
+
+    while len(agent.recall) < length:
+        agent.send(text())
+    wall = []
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    for _ in range(steps):
+        message = text()
+        started = time.perf_counter()
+        agent.send(message)
+        wall.append((time.perf_counter() - started) * 1e3)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    user = (after.ru_utime - before.ru_utime) / steps * 1e3
+    system = (after.ru_stime - before.ru_stime) / steps * 1e3
+    print(
+        f"{durability:10}  {length:7}  {user:12.3f}  {system:14.3f}"
+        f"  {statistics.median(wall):21.3f}  {agent.context().tokens:14}"
+    )
+    home.close()
+
+
+if __name__ == "__main__":
+    main()

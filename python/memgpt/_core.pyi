@@ -1,0 +1,529 @@
+"""
+The C++ kernel of memgpt. Use the package memgpt instead.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import typing
+
+__all__: list[str] = [
+    "AgentOptions",
+    "AgentRow",
+    "ArchivalHit",
+    "Binding",
+    "Block",
+    "Budget",
+    "Context",
+    "CoreAgent",
+    "CoreEmbedder",
+    "CoreHome",
+    "CoreResponse",
+    "CoreTool",
+    "MemoryPolicy",
+    "Message",
+    "OfflineEmbedder",
+    "OfflineModel",
+    "Passage",
+    "Provider",
+    "PythonEmbedder",
+    "PythonProvider",
+    "PythonTool",
+    "RecallHit",
+    "RecursiveSummary",
+    "Span",
+    "Step",
+    "TokenCounter",
+    "ToolCall",
+    "append_text",
+    "check_limit",
+    "insert_text",
+    "replace_text",
+]
+
+class ToolCall:
+    """
+    A call of a tool, as the model wrote it.
+    """
+    def __init__(self, name: str, arguments: str = "{}", id: str = "") -> None: ...
+    def __repr__(self) -> str: ...
+    @property
+    def arguments(self) -> str:
+        """
+        JSON text.
+        """
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+class Message:
+    """
+    One entry of an agent's log; immutable.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def content(self) -> str:
+        """
+        What the model wrote outside of tool calls.
+        """
+    @property
+    def failed(self) -> bool:
+        """
+        A tool return: the call failed.
+        """
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str:
+        """
+        The speaker, or the tool of a tool return.
+        """
+    @property
+    def position(self) -> int:
+        """
+        Place in the agent's log, from 0.
+        """
+    @property
+    def role(self) -> str: ...
+    @property
+    def session(self) -> int: ...
+    @property
+    def text(self) -> str:
+        """
+        What was said, or the tool's result.
+        """
+    @property
+    def thinking(self) -> str: ...
+    @property
+    def time(self) -> typing.Any: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def tool_call_id(self) -> str: ...
+    @property
+    def tool_calls(self) -> list[ToolCall]: ...
+    @property
+    def trust(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+
+class Budget:
+    """
+    The window in tokens, and what is kept for the reply.
+    """
+    @property
+    def context_window(self) -> int: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def reply_reserve(self) -> int: ...
+
+class Span:
+    """
+    A piece of the context and where it came from.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def cut(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def tokens(self) -> int: ...
+
+class Context:
+    """
+    What the model sees at its next call: print it to look at it.
+    """
+    def __repr__(self) -> str: ...
+    def __str__(self) -> str: ...
+    def digest(self) -> str: ...
+    def to_request(self, model: str = "") -> typing.Any:
+        """
+        The request as a dict, in OpenAI's chat-completions form.
+        """
+    @property
+    def budget(self) -> Budget: ...
+    @property
+    def exact(self) -> bool: ...
+    @property
+    def overhead_tokens(self) -> int: ...
+    @property
+    def spans(self) -> list[Span]: ...
+    @property
+    def text_tokens(self) -> int: ...
+    @property
+    def tokenizer(self) -> str: ...
+    @property
+    def tokens(self) -> int:
+        """
+        Tokens of the text, exact, plus the wire format's estimate.
+        """
+
+class TokenCounter:
+    """
+    Exact token counts, identical to tiktoken's.
+
+    Args:
+        encoding: "o200k_base" or "cl100k_base".
+
+    Raises:
+        ConfigError: for another encoding.
+    """
+    def __init__(self, encoding: str) -> None: ...
+    def count(self, text: str) -> int:
+        """
+        Number of tokens of the text.
+        """
+    def count_many(self, texts: collections.abc.Sequence[str]) -> list[int]:
+        """
+        Number of tokens of each text.
+        """
+    def decode(
+        self, tokens: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
+    ) -> str:
+        """
+        The text of token ids; half characters become U+FFFD.
+        """
+    def encode(self, text: str, special: bool = False) -> list[int]:
+        """
+        Token ids. special=True maps the text of special tokens to their ids.
+        """
+    @property
+    def name(self) -> str: ...
+
+class Block:
+    """
+    A version of a memory block.
+    """
+    def __init__(
+        self,
+        label: str,
+        value: str,
+        limit: typing.SupportsInt | typing.SupportsIndex = 2000,
+        description: str = "",
+        read_only: bool = False,
+    ) -> None: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def value(self) -> str: ...
+
+class MemoryPolicy:
+    """
+    Decides what stays in the window.
+    """
+    @property
+    def name(self) -> str: ...
+    @property
+    def parameters(self) -> typing.Any: ...
+
+class RecursiveSummary(MemoryPolicy):
+    """
+    MemGPT's policy: warn, then evict the oldest messages into a recursive summary.
+
+    Args:
+        warn_at: share of the window (less the reply reserve) at which the agent is warned.
+        evict_at: share at which messages are evicted.
+        evict_to: share that is left.
+
+    Raises:
+        ConfigError: unless 0 < evict_to < evict_at <= 1.
+    """
+    def __init__(
+        self,
+        warn_at: typing.SupportsFloat | typing.SupportsIndex = 0.75,
+        evict_at: typing.SupportsFloat | typing.SupportsIndex = 0.9,
+        evict_to: typing.SupportsFloat | typing.SupportsIndex = 0.5,
+    ) -> None: ...
+
+class Provider:
+    @property
+    def context_window(self) -> int: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def tokenizer(self) -> str: ...
+
+class OfflineModel(Provider):
+    def __init__(self) -> None: ...
+
+class PythonProvider(Provider):
+    def __init__(
+        self,
+        model: str,
+        context_window: typing.SupportsInt | typing.SupportsIndex,
+        tokenizer: str,
+        complete: typing.Any,
+        summarize: typing.Any,
+    ) -> None: ...
+
+class CoreEmbedder:
+    def embed(self, texts: collections.abc.Sequence[str]) -> list[float]: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+
+class OfflineEmbedder(CoreEmbedder):
+    def __init__(self) -> None: ...
+
+class PythonEmbedder(CoreEmbedder):
+    def __init__(
+        self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, embed: typing.Any
+    ) -> None: ...
+
+class CoreResponse:
+    @property
+    def completion_tokens(self) -> int: ...
+    @property
+    def evicted(self) -> int: ...
+    @property
+    def messages(self) -> list[Message]: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def spoken(self) -> list[str]: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def stop_reason(self) -> str: ...
+
+class Passage:
+    """
+    One entry of archival memory.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def metadata(self) -> typing.Any: ...
+    @property
+    def tags(self) -> list[str]: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def time_us(self) -> int: ...
+
+class RecallHit:
+    """
+    A message that recall search found.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def message(self) -> Message: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def snippet(self) -> str: ...
+
+class ArchivalHit:
+    """
+    A passage that archival search found.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def passage(self) -> Passage: ...
+    @property
+    def score(self) -> float:
+        """
+        Cosine similarity.
+        """
+    @property
+    def snippet(self) -> str: ...
+
+class Step:
+    """
+    One commit of an agent's history.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def completion_tokens(self) -> int: ...
+    @property
+    def config(self) -> int: ...
+    @property
+    def context_tokens(self) -> int: ...
+    @property
+    def decision(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def overhead_tokens(self) -> int: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def reply(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def time_us(self) -> int: ...
+    @property
+    def tokenizer(self) -> str: ...
+
+class CoreTool:
+    @property
+    def name(self) -> str: ...
+
+class PythonTool(CoreTool):
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        parameters: str,
+        outside: bool,
+        memory: bool,
+        fingerprint: str,
+        callable: typing.Any,
+    ) -> None: ...
+
+class AgentOptions:
+    base_tools: bool
+    embedder: CoreEmbedder
+    memory_class: str
+    provider: Provider
+    system_prompt: str
+    def __init__(self) -> None: ...
+    @property
+    def blocks(self) -> list[Block]: ...
+    @blocks.setter
+    def blocks(self, arg0: collections.abc.Sequence[Block]) -> None: ...
+    @property
+    def context_window(self) -> int: ...
+    @context_window.setter
+    def context_window(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def max_steps(self) -> int: ...
+    @max_steps.setter
+    def max_steps(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def policy(self) -> None: ...
+    @policy.setter
+    def policy(self, arg1: MemoryPolicy) -> None: ...
+    @property
+    def tools(self) -> list[CoreTool]: ...
+    @tools.setter
+    def tools(self, arg0: collections.abc.Sequence[CoreTool]) -> None: ...
+
+class Binding:
+    embedder: CoreEmbedder
+    memory_class: str
+    provider: Provider
+    def __init__(self) -> None: ...
+    @property
+    def context_window(self) -> int: ...
+    @context_window.setter
+    def context_window(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def policy(self) -> None: ...
+    @policy.setter
+    def policy(self, arg1: MemoryPolicy) -> None: ...
+    @property
+    def tools(self) -> list[CoreTool]: ...
+    @tools.setter
+    def tools(self, arg0: collections.abc.Sequence[CoreTool]) -> None: ...
+
+class CoreAgent:
+    def add_tool(self, tool: CoreTool) -> None: ...
+    def bind(self, binding: Binding) -> None: ...
+    def blocks(self) -> list[Block]: ...
+    def config(self) -> str: ...
+    def context(self) -> Context: ...
+    def counts(self) -> tuple[int, int]: ...
+    def create_block(self, block: Block) -> None: ...
+    def detach_block(self, label: str) -> None: ...
+    def insert_passage(
+        self, text: str, tags: collections.abc.Sequence[str], metadata: str
+    ) -> Passage: ...
+    def messages(
+        self,
+        from_position: typing.SupportsInt | typing.SupportsIndex,
+        limit: typing.SupportsInt | typing.SupportsIndex,
+    ) -> list[Message]: ...
+    def remove_tool(self, name: str) -> None: ...
+    def search_archival(
+        self,
+        text: str,
+        limit: typing.SupportsInt | typing.SupportsIndex,
+        offset: typing.SupportsInt | typing.SupportsIndex,
+        tags: collections.abc.Sequence[str],
+        start: typing.SupportsInt | typing.SupportsIndex | None,
+        end: typing.SupportsInt | typing.SupportsIndex | None,
+    ) -> list[ArchivalHit]: ...
+    def search_recall(
+        self,
+        text: str,
+        start: typing.SupportsInt | typing.SupportsIndex | None,
+        end: typing.SupportsInt | typing.SupportsIndex | None,
+        roles: collections.abc.Sequence[str],
+        limit: typing.SupportsInt | typing.SupportsIndex,
+        offset: typing.SupportsInt | typing.SupportsIndex,
+    ) -> list[RecallHit]: ...
+    def send(
+        self,
+        text: str,
+        role: str,
+        type: str,
+        name: str,
+        time_us: typing.SupportsInt | typing.SupportsIndex | None,
+    ) -> CoreResponse: ...
+    def set_block(self, label: str, value: str, author: str) -> None: ...
+    def steps(self) -> list[Step]: ...
+    def summary(self) -> str: ...
+    def unbound(self) -> list[str]: ...
+    def window(self) -> list[Message]: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+class AgentRow:
+    @property
+    def created_us(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+class CoreHome:
+    def __init__(self, path: str, durability: str) -> None: ...
+    def agent(self, name: str) -> CoreAgent: ...
+    def agent_by_id(self, id: str) -> CoreAgent: ...
+    def agents(self) -> list[AgentRow]: ...
+    def close(self) -> None: ...
+    def create_agent(self, name: str, options: AgentOptions) -> CoreAgent: ...
+    def delete_agent(self, name: str) -> None: ...
+    @property
+    def path(self) -> str: ...
+
+def append_text(value: str, content: str) -> str: ...
+def check_limit(
+    label: str, value: str, limit: typing.SupportsInt | typing.SupportsIndex
+) -> None: ...
+def insert_text(
+    value: str, content: str, line: typing.SupportsInt | typing.SupportsIndex
+) -> str: ...
+def replace_text(value: str, old_content: str, new_content: str) -> str: ...

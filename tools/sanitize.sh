@@ -1,0 +1,24 @@
+#!/bin/sh
+# Runs the tests on a debug build under ASan and UBSan, then the threaded ones under TSan.
+set -eu
+cd "$(dirname "$0")/.."
+python=$PWD/.venv/bin/python
+
+run() { # name, sanitizers, runtime libraries to preload, tests
+  build=build/$1
+  cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DMEMGPT_SANITIZE="$2" \
+    -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" >/dev/null
+  cmake --build "$build" >/dev/null
+  rm -rf "$build/site" && mkdir -p "$build/site"
+  cp -r python/memgpt "$build/site/" && rm -f "$build/site/memgpt/"*.so
+  cp "$build"/_core*.so "$build/site/memgpt/"
+  LD_PRELOAD="$3" PYTHONPATH="$PWD/$build/site" PYTHONMALLOC=malloc \
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    TSAN_OPTIONS=suppressions="$PWD/tools/tsan.supp:halt_on_error=1" \
+    "$python" -m pytest -p no:cacheprovider $4
+}
+
+stdcxx=$(g++ -print-file-name=libstdc++.so.6)
+run asan address,undefined "$(g++ -print-file-name=libasan.so) $stdcxx" \
+  "tests/test_memory.py tests/test_tools.py tests/test_loop.py tests/test_bad_input.py tests/test_store.py"
+run tsan thread "$(g++ -print-file-name=libtsan.so) $stdcxx" "tests/test_loop.py -k thread"
