@@ -40,10 +40,10 @@ class Error : public std::runtime_error {
   [[nodiscard]] virtual const char* name() const noexcept { return "Error"; }
 };
 
-#define MEMGPT_ERROR(Name, Parent)                                            \
-  class Name : public Parent {                                                \
-   public:                                                                    \
-    using Parent::Parent;                                                     \
+#define MEMGPT_ERROR(Name, Parent)                                             \
+  class Name : public Parent {                                                 \
+   public:                                                                     \
+    using Parent::Parent;                                                      \
     [[nodiscard]] const char* name() const noexcept override { return #Name; } \
   }
 

@@ -5,6 +5,7 @@ Runs on the first conversation of LoCoMo where its data is at hand, and always o
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -88,7 +89,7 @@ def check_everything_is_found(db: Path, turns: list[Turn], evictions: int) -> No
         assert max(step.context_tokens + step.overhead_tokens for step in steps) <= WINDOW
         kept = [json.loads(step.decision)["keep"] for step in steps if step.decision]
         starts = [keep[0][0] for keep in kept if keep]
-        assert sum(b > a for a, b in zip(starts, starts[1:], strict=False)) >= evictions
+        assert sum(b > a for a, b in itertools.pairwise(starts)) >= evictions
         assert agent.memory.summary
         window = {message.text for message in agent.window}
         assert turns[0] not in window

@@ -245,9 +245,9 @@ std::vector<std::string> Agent::unbound() {
   if (!policy_) names.push_back("policy=... (was \"" + config_.policy + "\")");
   for (const auto& tool : config_.tools)
     if (tools_.find(tool.schema.name) == tools_.end())
-      names.push_back(tool.origin == "memory"
-                          ? "memory=" + config_.memory_class + " (tool \"" + tool.schema.name + "\")"
-                          : "tools=[" + tool.schema.name + "]");
+      names.push_back(tool.origin == "memory" ? "memory=" + config_.memory_class + " (tool \"" +
+                                                    tool.schema.name + "\")"
+                                              : "tools=[" + tool.schema.name + "]");
   return names;
 }
 
@@ -318,12 +318,11 @@ void Agent::remove_tool(const std::string& name) {
   const auto hold = take_turn();
   refresh();
   AgentConfig config = this->config();
-  const auto removed = std::erase_if(
-      config.tools, [&](const ToolConfig& tool) { return tool.schema.name == name; });
+  const auto removed =
+      std::erase_if(config.tools, [&](const ToolConfig& tool) { return tool.schema.name == name; });
   if (removed == 0) {
     std::string names;
-    for (const auto& tool : config.tools)
-      names += (names.empty() ? "" : ", ") + tool.schema.name;
+    for (const auto& tool : config.tools) names += (names.empty() ? "" : ", ") + tool.schema.name;
     throw ToolNotFound("agent \"" + name_ + "\" has no tool \"" + name + "\"; tools are: " + names);
   }
   tools_.erase(name);
@@ -381,8 +380,7 @@ Message Agent::new_message(const LiveState& state, Role role, std::string type, 
   message.type = std::move(type);
   message.time_us = time_us;
   message.session = state.session;
-  const bool new_session =
-      state.next_position == 0 || time_us - state.last_time_us > kSessionGapUs;
+  const bool new_session = state.next_position == 0 || time_us - state.last_time_us > kSessionGapUs;
   if (new_session) ++message.session;
   return message;
 }

@@ -23,7 +23,7 @@ struct Input {
 };
 
 struct Response {
-  std::vector<std::string> spoken;  // what send_message said, in order
+  std::vector<std::string> spoken;                       // what send_message said, in order
   std::vector<std::shared_ptr<const Message>> messages;  // all that the turn appended
   int steps = 0;                                         // model calls
   std::int64_t prompt_tokens = 0;      // of all calls: the provider's figure, or ours
@@ -134,13 +134,13 @@ class Agent {
   std::mutex mutex_;  // guards what follows; never held while anything else runs
   std::shared_ptr<const LiveState> state_;
   AgentConfig config_;
-  ToolMap tools_;                     // bound
-  std::vector<ToolSchema> schemas_;   // of the bound tools, injected, in order
+  ToolMap tools_;                    // bound
+  std::vector<ToolSchema> schemas_;  // of the bound tools, injected, in order
   std::shared_ptr<LLMProvider> provider_;
   std::shared_ptr<Embedder> embedder_;
   std::shared_ptr<const MemoryPolicy> policy_;
   std::shared_ptr<const TokenCounter> counter_;
-  DigestChain digests_;      // of the turn holder
+  DigestChain digests_;         // of the turn holder
   WriteSet* active_ = nullptr;  // of the tool that runs now, on the turn holder's thread
   std::int64_t data_version_ = 0;
 };

@@ -84,10 +84,13 @@ TimeUs parse_date(const std::string& text, const char* name, bool end) {
   const bool dated = count == 3 || count == 5;
   const bool clock = field[3] >= 0 && field[3] < 24 && field[4] >= 0 && field[4] < 60;
   if (!dated || !date.ok() || !clock || at != last)
-    throw InvalidInput(std::string(name) + " must be a date like 2023-05-08 or a time like "
-                       "2023-05-08 13:56, not \"" + std::string(utf8_prefix(text, 40)) + "\"");
+    throw InvalidInput(std::string(name) +
+                       " must be a date like 2023-05-08 or a time like "
+                       "2023-05-08 13:56, not \"" +
+                       std::string(utf8_prefix(text, 40)) + "\"");
   const auto time = sys_days(date) + hours(field[3]) + minutes(field[4]);
-  const auto span = !end ? microseconds(0) : (count == 3 ? microseconds(days(1)) : microseconds(minutes(1)));
+  const auto span =
+      !end ? microseconds(0) : (count == 3 ? microseconds(days(1)) : microseconds(minutes(1)));
   return duration_cast<microseconds>(time.time_since_epoch() + span).count();
 }
 
@@ -136,8 +139,8 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
   std::vector<std::shared_ptr<Tool>> tools;
   const auto add = [&](const char* name, const char* description, const char* parameters,
                        BuiltinTool::Body body) {
-    tools.push_back(std::make_shared<BuiltinTool>(ToolSchema{name, description, parameters},
-                                                  std::move(body)));
+    tools.push_back(
+        std::make_shared<BuiltinTool>(ToolSchema{name, description, parameters}, std::move(body)));
   };
   add("send_message", "Say something to the user.",
       R"({"type": "object", "properties": {"message": {"type": "string", "description": "What to say."}}, "required": ["message"]})",

@@ -36,8 +36,8 @@ class EstimatingCounter final : public TokenCounter {
 
 std::string uuid4() {
   // One generator a thread: seeding costs a system call.
-  thread_local std::mt19937_64 random{
-      (static_cast<std::uint64_t>(std::random_device{}()) << 32) ^ std::random_device{}()};
+  thread_local std::mt19937_64 random{(static_cast<std::uint64_t>(std::random_device{}()) << 32) ^
+                                      std::random_device{}()};
   static constexpr char hex[] = "0123456789abcdef";
   std::string out;
   for (int i = 0; i < 2; ++i) {
@@ -152,10 +152,9 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   const auto take = [&](const std::shared_ptr<Tool>& tool) {
     static_cast<void>(inject_arguments(tool->schema()));
     const auto entry = tool_config(*tool);
-    const auto found =
-        std::find_if(config.tools.begin(), config.tools.end(), [&](const ToolConfig& other) {
-          return other.schema.name == entry.schema.name;
-        });
+    const auto found = std::find_if(
+        config.tools.begin(), config.tools.end(),
+        [&](const ToolConfig& other) { return other.schema.name == entry.schema.name; });
     if (found == config.tools.end())
       config.tools.push_back(entry);
     else
@@ -229,8 +228,8 @@ std::shared_ptr<Agent> Home::agent(const std::string& name) {
   if (const auto row = journal->find_agent(name)) return agent_by_id(row->id);
   std::string names;
   for (const auto& row : journal->agents()) names += (names.empty() ? "" : ", ") + row.name;
-  throw AgentNotFound("there is no agent \"" + std::string(utf8_prefix(name, 200)) + "\" in \"" + path_ +
-                      "\"; agents are: " + (names.empty() ? "none" : names));
+  throw AgentNotFound("there is no agent \"" + std::string(utf8_prefix(name, 200)) + "\" in \"" +
+                      path_ + "\"; agents are: " + (names.empty() ? "none" : names));
 }
 
 std::vector<AgentRow> Home::agents() { return journal()->agents(); }

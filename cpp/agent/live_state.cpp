@@ -11,8 +11,7 @@ namespace {
 
 std::string block_names(const std::vector<BlockVersion>& blocks) {
   std::string names;
-  for (const auto& version : blocks)
-    names += (names.empty() ? "" : ", ") + version.block.label;
+  for (const auto& version : blocks) names += (names.empty() ? "" : ", ") + version.block.label;
   return names.empty() ? "none" : names;
 }
 

@@ -22,9 +22,7 @@ void check_input(const Input& input) {
                        std::string(to_string(input.role)));
 }
 
-std::string spoken_text(const DecodedCall& call) {
-  return string_or(call.arguments, "message");
-}
+std::string spoken_text(const DecodedCall& call) { return string_or(call.arguments, "message"); }
 
 // A reply that quotes what a search found would be found in its place by the next search.
 bool repeats_any(const std::string& text, const std::vector<std::string>& found) {
@@ -57,11 +55,11 @@ Response Agent::send(const Input& input) {
 // Commit 1: the input is durable before any model is called.
 void Agent::append_input(const Input& input, TurnRun& run) {
   WriteSet writes = begin("input", input.role == Role::user ? "user" : "system");
-  auto message = new_message(
-      writes.state, input.role,
-      !input.type.empty() ? input.type
-                          : (input.role == Role::user ? "user_message" : "system_message"),
-      input.time_us.value_or(writes.commit.step.time_us));
+  auto message = new_message(writes.state, input.role,
+                             !input.type.empty()
+                                 ? input.type
+                                 : (input.role == Role::user ? "user_message" : "system_message"),
+                             input.time_us.value_or(writes.commit.step.time_us));
   message.text = input.text;
   message.name = input.name;
   message.author = writes.commit.step.author;
@@ -78,11 +76,10 @@ bool Agent::step(TurnRun& run) {
   WriteSet writes = begin("step", "agent");
   fit_window(writes, run);
   const auto context = std::make_shared<const Context>(
-      compile(*writes.state.prefix, writes.state.window,
-              budget_for_window(config_.context_window), *counter_));
-  const auto clean =
-      clean_reply(provider_->complete(context),
-                  [&] { return "call-" + home_->environment().new_uuid(); });
+      compile(*writes.state.prefix, writes.state.window, budget_for_window(config_.context_window),
+              *counter_));
+  const auto clean = clean_reply(provider_->complete(context),
+                                 [&] { return "call-" + home_->environment().new_uuid(); });
   const Reply& reply = clean.reply;
 
   StepRow& row = writes.commit.step;
@@ -103,8 +100,8 @@ bool Agent::step(TurnRun& run) {
   response.completion_tokens += std::max(0, reply.usage.completion_tokens);
 
   const auto first_new = writes.state.next_position;
-  const bool go_on = reply.tool_calls.empty() ? record_no_call(run, writes, reply)
-                                              : run_calls(run, writes, clean);
+  const bool go_on =
+      reply.tool_calls.empty() ? record_no_call(run, writes, reply) : run_calls(run, writes, clean);
   commit(writes);
   for (const auto& item : writes.state.window)
     if (item->message->position >= first_new) response.messages.push_back(item->message);
@@ -127,8 +124,8 @@ bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
     return false;
   }
   writes.append(measure(std::move(message), *counter_));
-  auto alert = new_message(writes.state, Role::system, "system_alert",
-                           home_->environment().now_us());
+  auto alert =
+      new_message(writes.state, Role::system, "system_alert", home_->environment().now_us());
   alert.text = kNoToolCall;
   alert.author = "kernel";
   alert.trust = Trust::kernel;
@@ -186,8 +183,14 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
 ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
                            const json::object& arguments) {
   const bool outside = tool.effects() == Effects::outside;
-  ToolRunRow intent{call.id, "intent", call.name, call.arguments,
-                    outside ? "outside" : "none", "", "started", "",
+  ToolRunRow intent{call.id,
+                    "intent",
+                    call.name,
+                    call.arguments,
+                    outside ? "outside" : "none",
+                    "",
+                    "started",
+                    "",
                     home_->environment().now_us()};
   if (outside) {
     // The reply and the intent are durable before anything happens outside.

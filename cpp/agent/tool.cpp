@@ -24,8 +24,8 @@ bool is_type(const json::value& value, std::string_view type) {
   if (type == "boolean") return value.is_bool();
   if (type == "integer")
     return value.is_int64() || value.is_uint64() ||
-           (value.is_double() && value.as_double() == static_cast<double>(
-                                                          static_cast<std::int64_t>(value.as_double())));
+           (value.is_double() &&
+            value.as_double() == static_cast<double>(static_cast<std::int64_t>(value.as_double())));
   if (type == "number") return value.is_number();
   if (type == "array") return value.is_array();
   if (type == "object") return value.is_object();
@@ -69,8 +69,7 @@ ToolSchema inject_arguments(const ToolSchema& schema) {
   }
   if (const auto* own = parameters.if_contains("required"); own != nullptr && own->is_array())
     for (const auto& name : own->as_array()) required.push_back(name);
-  properties[kHeartbeat] = {{"type", "boolean"},
-                            {"description", "true to go on after this call."}};
+  properties[kHeartbeat] = {{"type", "boolean"}, {"description", "true to go on after this call."}};
   required.push_back(json::value(kHeartbeat));
   parameters["type"] = "object";
   parameters["properties"] = std::move(properties);

@@ -12,7 +12,8 @@ namespace memgpt {
 
 class ToolScope;
 
-// What a call does outside of the journal. A call with outside effects is journalled before it runs.
+// What a call does outside of the journal. A call with outside effects is journalled before it
+// runs.
 enum class Effects { none, outside };
 
 // Where a tool comes from: it decides who binds it when an agent is opened again.

@@ -41,9 +41,10 @@ Turn::Hold Turn::take(const std::string& agent, double timeout_s,
     try {
       if (poll) poll();
       if (Clock::now() >= deadline)
-        throw Busy("agent \"" + agent + "\" is busy with another send() in this process; it was "
-                   "waited for " + std::to_string(static_cast<int>(timeout_s)) +
-                   " s (turn_timeout_s)");
+        throw Busy("agent \"" + agent +
+                   "\" is busy with another send() in this process; it was "
+                   "waited for " +
+                   std::to_string(static_cast<int>(timeout_s)) + " s (turn_timeout_s)");
     } catch (...) {
       give_up();
       throw;

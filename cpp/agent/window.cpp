@@ -65,7 +65,8 @@ void Agent::refresh_prefix(WriteSet& writes) {
   WindowRow& row = *writes.commit.window;
   row.ranges = positions_of(writes.state.window);
   // An empty window begins where the next message will stand.
-  if (row.ranges.empty()) row.ranges.push_back({writes.state.next_position, writes.state.next_position});
+  if (row.ranges.empty())
+    row.ranges.push_back({writes.state.next_position, writes.state.next_position});
   row.warned = writes.state.warned;
   row.outside = writes.state.outside;
   if (writes.state.summary && !writes.commit.summary) row.summary = writes.state.summary->id;
@@ -95,8 +96,8 @@ void Agent::fit_window(WriteSet& writes, TurnRun& run) {
     writes.commit.step.decision = decision_to_json(decision, writes.state.window);
     evict(writes, decision.keep, run);
     if (decision.warn) {
-      auto alert = new_message(writes.state, Role::system, "system_alert",
-                               home_->environment().now_us());
+      auto alert =
+          new_message(writes.state, Role::system, "system_alert", home_->environment().now_us());
       alert.text = kMemoryPressure;
       alert.author = "kernel";
       alert.trust = Trust::kernel;
@@ -104,15 +105,17 @@ void Agent::fit_window(WriteSet& writes, TurnRun& run) {
       writes.state.warned = true;
       writes.commit.window.emplace();
     }
-    const int total = std::accumulate(
-        writes.state.window.begin(), writes.state.window.end(), writes.state.prefix->tokens(),
-        [](int sum, const auto& item) { return sum + item->cost(); });
+    const int total = std::accumulate(writes.state.window.begin(), writes.state.window.end(),
+                                      writes.state.prefix->tokens(),
+                                      [](int sum, const auto& item) { return sum + item->cost(); });
     if (total <= input.limit_tokens) return;
   }
-  throw WindowTooSmall("the newest message and what always stands in the context do not fit the "
-                       "window of " + std::to_string(config_.context_window) +
-                       " tokens; shorten memory blocks or reopen the agent with a larger "
-                       "context_window");
+  throw WindowTooSmall(
+      "the newest message and what always stands in the context do not fit the "
+      "window of " +
+      std::to_string(config_.context_window) +
+      " tokens; shorten memory blocks or reopen the agent with a larger "
+      "context_window");
 }
 
 void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run) {
@@ -121,7 +124,8 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   Window evicted;
   std::size_t next = 0;
   for (const auto& range : keep) {
-    for (; next < static_cast<std::size_t>(range.begin); ++next) evicted.push_back(state.window[next]);
+    for (; next < static_cast<std::size_t>(range.begin); ++next)
+      evicted.push_back(state.window[next]);
     for (; next < static_cast<std::size_t>(range.end); ++next) kept.push_back(state.window[next]);
   }
   for (; next < state.window.size(); ++next) evicted.push_back(state.window[next]);
@@ -132,8 +136,8 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   const int limit = summary_limit_tokens(budget_for_window(config_.context_window));
   const std::string previous = state.summary ? state.summary->text : "";
   SummaryRow summary;
-  summary.covered = (state.summary ? state.summary->covered : 0) +
-                    static_cast<std::int64_t>(evicted.size());
+  summary.covered =
+      (state.summary ? state.summary->covered : 0) + static_cast<std::int64_t>(evicted.size());
   summary.covers = positions_of(evicted);
   if (state.summary && state.summary->id > 0) summary.replaces = state.summary->id;
   const std::string text =
@@ -150,8 +154,7 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
     summary.text = mechanical_digest(previous, evicted, summary.covered, limit, *counter_);
     summary.author = "digest";
     summary.tokens = static_cast<int>(counter_->count(summary.text));
-    for (const auto& item : evicted)
-      summary.trust = std::min(summary.trust, item->message->trust);
+    for (const auto& item : evicted) summary.trust = std::min(summary.trust, item->message->trust);
   }
   state.summary = summary;
   state.warned = false;

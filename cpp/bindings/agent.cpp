@@ -74,7 +74,8 @@ void bind_results(py::module_& module) {
       .def_readonly("text", &Passage::text)
       .def_readonly("tags", &Passage::tags)
       .def_property_readonly(
-          "metadata", [](const Passage& passage) { return to_python(json::parse(passage.metadata)); })
+          "metadata",
+          [](const Passage& passage) { return to_python(json::parse(passage.metadata)); })
       .def_readonly("time_us", &Passage::time_us)
       .def_readonly("author", &Passage::author)
       .def("__repr__", [](const Passage& passage) {
@@ -88,10 +89,9 @@ void bind_results(py::module_& module) {
   py::class_<ArchivalHit>(module, "ArchivalHit", "A passage that archival search found.")
       .def_readonly("passage", &ArchivalHit::passage)
       .def_readonly("score", &ArchivalHit::score, "Cosine similarity.")
-      .def_property_readonly("snippet",
-                             [](const ArchivalHit& hit) {
-                               return std::string(utf8_prefix(hit.passage.text, 200));
-                             })
+      .def_property_readonly(
+          "snippet",
+          [](const ArchivalHit& hit) { return std::string(utf8_prefix(hit.passage.text, 200)); })
       .def("__repr__", [](const ArchivalHit& hit) {
         return "<ArchivalHit " + std::string(utf8_prefix(hit.passage.text, 60)) + ">";
       });
@@ -133,7 +133,11 @@ void bind_options(py::module_& module) {
       .def_readwrite("context_window", &AgentOptions::context_window)
       .def_readwrite("max_steps", &AgentOptions::max_steps)
       .def_readwrite("provider", &AgentOptions::provider)
-      .def_readwrite("embedder", &AgentOptions::embedder)
+      .def_property(
+          "embedder", [](const AgentOptions& options) { return options.embedder; },
+          [](AgentOptions& options, std::optional<std::shared_ptr<Embedder>> embedder) {
+            options.embedder = std::move(embedder).value_or(nullptr);
+          })
       .def_property(
           "policy", [](const AgentOptions&) { return py::none(); },
           [](AgentOptions& options, std::shared_ptr<MemoryPolicy> policy) {
@@ -146,7 +150,11 @@ void bind_options(py::module_& module) {
   py::class_<Binding>(module, "Binding")
       .def(py::init<>())
       .def_readwrite("provider", &Binding::provider)
-      .def_readwrite("embedder", &Binding::embedder)
+      .def_property(
+          "embedder", [](const Binding& binding) { return binding.embedder; },
+          [](Binding& binding, std::optional<std::shared_ptr<Embedder>> embedder) {
+            binding.embedder = std::move(embedder).value_or(nullptr);
+          })
       .def_property(
           "policy", [](const Binding&) { return py::none(); },
           [](Binding& binding, std::shared_ptr<MemoryPolicy> policy) {
@@ -159,8 +167,7 @@ void bind_options(py::module_& module) {
 
 RecallPage search_recall_from_python(Agent& agent, std::string text, std::optional<TimeUs> start,
                                      std::optional<TimeUs> end,
-                                     const std::vector<std::string>& roles, int limit,
-                                     int offset) {
+                                     const std::vector<std::string>& roles, int limit, int offset) {
   RecallQuery query;
   query.text = std::move(text);
   query.start = start;
@@ -180,34 +187,40 @@ void bind_agent_class(py::module_& module) {
           "send",
           [](Agent& agent, std::string text, const std::string& role, std::string type,
              std::string name, std::optional<TimeUs> time_us) {
-            return agent.send(
-                {std::move(text), role_from_string(role), std::move(type), std::move(name), time_us});
+            return agent.send({std::move(text), role_from_string(role), std::move(type),
+                               std::move(name), time_us});
           },
           py::arg("text"), py::arg("role"), py::arg("type"), py::arg("name"), py::arg("time_us"),
           Release())
-      .def("context", [](Agent& agent) { return std::make_shared<Context>(agent.context()); },
-           Release())
-      .def("blocks", [](Agent& agent) { return agent.state().block_values(); }, Release())
-      .def("window",
-           [](Agent& agent) {
-             std::vector<std::shared_ptr<const Message>> messages;
-             for (const auto& item : agent.state().window) messages.push_back(item->message);
-             return messages;
-           },
-           Release())
-      .def("summary",
-           [](Agent& agent) {
-             const auto state = agent.state();
-             return state.summary ? state.summary->text : std::string();
-           },
-           Release())
-      .def("counts",
-           [](Agent& agent) {
-             const auto state = agent.state();
-             return std::make_pair(state.next_position, state.passages);
-           },
-           Release())
-      .def("config", [](Agent& agent) { return to_json(agent.config()); }, Release())
+      .def(
+          "context", [](Agent& agent) { return std::make_shared<Context>(agent.context()); },
+          Release())
+      .def(
+          "blocks", [](Agent& agent) { return agent.state().block_values(); }, Release())
+      .def(
+          "window",
+          [](Agent& agent) {
+            std::vector<std::shared_ptr<const Message>> messages;
+            for (const auto& item : agent.state().window) messages.push_back(item->message);
+            return messages;
+          },
+          Release())
+      .def(
+          "summary",
+          [](Agent& agent) {
+            const auto state = agent.state();
+            return state.summary ? state.summary->text : std::string();
+          },
+          Release())
+      .def(
+          "counts",
+          [](Agent& agent) {
+            const auto state = agent.state();
+            return std::make_pair(state.next_position, state.passages);
+          },
+          Release())
+      .def(
+          "config", [](Agent& agent) { return to_json(agent.config()); }, Release())
       .def("unbound", &Agent::unbound, Release())
       .def("set_block", &Agent::set_block, py::arg("label"), py::arg("value"), py::arg("author"),
            Release())
@@ -215,9 +228,8 @@ void bind_agent_class(py::module_& module) {
       .def("detach_block", &Agent::detach_block, py::arg("label"), Release())
       .def(
           "search_recall",
-          [](Agent& agent, std::string text, std::optional<TimeUs> start,
-             std::optional<TimeUs> end, const std::vector<std::string>& roles, int limit,
-             int offset) {
+          [](Agent& agent, std::string text, std::optional<TimeUs> start, std::optional<TimeUs> end,
+             const std::vector<std::string>& roles, int limit, int offset) {
             return search_recall_from_python(agent, std::move(text), start, end, roles, limit,
                                              offset)
                 .hits;

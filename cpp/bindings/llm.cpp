@@ -31,11 +31,12 @@ class PythonProvider final : public LLMProvider {
   [[nodiscard]] int context_window() const override { return context_window_; }
   [[nodiscard]] std::string tokenizer() const override { return tokenizer_; }
 
-  [[nodiscard]] Reply complete(
-      const std::shared_ptr<const Context>& context) override {
+  [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context) override {
     const py::gil_scoped_acquire gil;
     auto parts = (*complete_)(context).cast<ReplyParts>();
-    Reply reply{std::move(std::get<0>(parts)), std::move(std::get<1>(parts)), {},
+    Reply reply{std::move(std::get<0>(parts)),
+                std::move(std::get<1>(parts)),
+                {},
                 {std::get<3>(parts), std::get<4>(parts)}};
     for (auto& [id, name, arguments] : std::get<2>(parts))
       reply.tool_calls.push_back({std::move(id), std::move(name), std::move(arguments)});
@@ -85,8 +86,7 @@ void bind_llm(py::module_& module) {
       .def_property_readonly("tokenizer", &LLMProvider::tokenizer);
   py::class_<OfflineModel, LLMProvider, std::shared_ptr<OfflineModel>>(module, "OfflineModel")
       .def(py::init<>());
-  py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module,
-                                                                           "PythonProvider")
+  py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module, "PythonProvider")
       .def(py::init<std::string, int, std::string, py::object, py::object>(), py::arg("model"),
            py::arg("context_window"), py::arg("tokenizer"), py::arg("complete"),
            py::arg("summarize"));
@@ -94,8 +94,7 @@ void bind_llm(py::module_& module) {
       .def_property_readonly("name", &Embedder::name)
       .def_property_readonly("dimension", &Embedder::dimension)
       .def("embed", &Embedder::embed, py::arg("texts"));
-  py::class_<OfflineEmbedder, Embedder, std::shared_ptr<OfflineEmbedder>>(module,
-                                                                          "OfflineEmbedder")
+  py::class_<OfflineEmbedder, Embedder, std::shared_ptr<OfflineEmbedder>>(module, "OfflineEmbedder")
       .def(py::init<>());
   py::class_<PythonEmbedder, Embedder, std::shared_ptr<PythonEmbedder>>(module, "PythonEmbedder")
       .def(py::init<std::string, int, py::object>(), py::arg("name"), py::arg("dimension"),

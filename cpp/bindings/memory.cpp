@@ -11,8 +11,8 @@ namespace {
 
 py::object to_datetime(TimeUs time_us) {
   const auto datetime = py::module_::import("datetime");
-  const auto epoch = datetime.attr("datetime")(1970, 1, 1, py::arg("tzinfo") =
-                                                            datetime.attr("timezone").attr("utc"));
+  const auto epoch = datetime.attr("datetime")(
+      1970, 1, 1, py::arg("tzinfo") = datetime.attr("timezone").attr("utc"));
   return epoch + datetime.attr("timedelta")(py::arg("microseconds") = time_us);
 }
 
@@ -32,10 +32,8 @@ void bind_message(py::module_& module) {
                                                 "One entry of an agent's log; immutable.")
       .def_readonly("id", &Message::id)
       .def_readonly("position", &Message::position, "Place in the agent's log, from 0.")
-      .def_property_readonly("role",
-                             [](const Message& message) {
-                               return std::string(to_string(message.role));
-                             })
+      .def_property_readonly(
+          "role", [](const Message& message) { return std::string(to_string(message.role)); })
       .def_readonly("type", &Message::type)
       .def_readonly("name", &Message::name, "The speaker, or the tool of a tool return.")
       .def_readonly("text", &Message::text, "What was said, or the tool's result.")
@@ -63,7 +61,8 @@ void bind_context(py::module_& module) {
       .def_readonly("context_window", &Budget::context_window)
       .def_readonly("reply_reserve", &Budget::reply_reserve)
       .def_property_readonly("limit", &Budget::limit);
-  py::class_<Span, std::shared_ptr<Span>>(module, "Span", "A piece of the context and where it came from.")
+  py::class_<Span, std::shared_ptr<Span>>(module, "Span",
+                                          "A piece of the context and where it came from.")
       .def_property_readonly("kind",
                              [](const Span& span) { return std::string(to_string(span.kind)); })
       .def_readonly("origin", &Span::origin)
@@ -162,8 +161,8 @@ void bind_memory(py::module_& module) {
   module.def("replace_text", &replace_text, py::arg("value"), py::arg("old_content"),
              py::arg("new_content"));
   module.def("insert_text", &insert_text, py::arg("value"), py::arg("content"), py::arg("line"));
-  py::class_<MemoryPolicy, std::shared_ptr<MemoryPolicy>>(
-      module, "MemoryPolicy", "Decides what stays in the window.")
+  py::class_<MemoryPolicy, std::shared_ptr<MemoryPolicy>>(module, "MemoryPolicy",
+                                                          "Decides what stays in the window.")
       .def_property_readonly("name", &MemoryPolicy::name)
       .def_property_readonly("parameters", [](const MemoryPolicy& policy) {
         return to_python(json::parse(policy.parameters()));

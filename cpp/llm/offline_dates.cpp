@@ -115,8 +115,8 @@ std::optional<FoundDates> iso_date(Tokens tokens, std::size_t at) {
       tokens[at + 2].text.size() != 2 || tokens[at + 2].begin != tokens[at].begin + 8) {
     return std::nullopt;
   }
-  const auto date = date_of_time(tokens[at].text + '-' + tokens[at + 1].text + '-' +
-                                 tokens[at + 2].text);
+  const auto date =
+      date_of_time(tokens[at].text + '-' + tokens[at + 1].text + '-' + tokens[at + 2].text);
   if (!date || !is_year(static_cast<int>(date->year()))) return std::nullopt;
   return FoundDates{range_of(*date, *date), at, at + 3};
 }
@@ -159,9 +159,10 @@ bool has_relative_date(Tokens tokens) {
     const std::string& word = tokens[i].text;
     if (is_any_of(word, {"today", "yesterday", "tomorrow", "tonight", "ago"})) return true;
     if (i == 0 || !is_any_of(tokens[i - 1].text, {"last", "next", "this"})) continue;
-    if (is_any_of(word, {"week", "weekend", "month", "year", "night", "morning", "afternoon",
-                         "evening", "spring", "summer", "autumn", "fall", "winter", "monday",
-                         "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}) ||
+    if (is_any_of(word,
+                  {"week",    "weekend",   "month",    "year",   "night",    "morning", "afternoon",
+                   "evening", "spring",    "summer",   "autumn", "fall",     "winter",  "monday",
+                   "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}) ||
         month_of(word) != 0) {
       return true;
     }

@@ -24,10 +24,10 @@ bool has_doubt(Tokens tokens) {
 }
 
 bool speaks_for_others(std::string_view word) {
-  return is_any_of(word, {"said", "says", "say", "told", "asked", "wrote", "write", "translate",
-                          "replied", "quote", "if", "when", "whenever", "unless", "suppose",
-                          "supposing", "imagine", "maybe", "perhaps", "wish", "pretend", "once",
-                          "hopefully"});
+  return is_any_of(
+      word, {"said",    "says",  "say",     "told", "asked",    "wrote",  "write",    "translate",
+             "replied", "quote", "if",      "when", "whenever", "unless", "suppose",  "supposing",
+             "imagine", "maybe", "perhaps", "wish", "pretend",  "once",   "hopefully"});
 }
 
 // Whether "... and I" goes on with a new clause, and not with "my sister and I".
@@ -50,8 +50,8 @@ struct Clauses {
 
   [[nodiscard]] bool has_comma_before(std::size_t i) const {
     const std::size_t from = tokens[i - 1].end, to = tokens[i].begin;
-    return to > from && sentence.substr(from, to - from).find_first_of(",-(") !=
-                            std::string_view::npos &&
+    return to > from &&
+           sentence.substr(from, to - from).find_first_of(",-(") != std::string_view::npos &&
            sentence.substr(from, to - from).find('"') == std::string_view::npos;
   }
 
@@ -74,9 +74,9 @@ struct Clauses {
       const bool pronoun = is_any_of(tokens[i].text, {"i", "you", "we", "it", "he", "she", "they"});
       const bool comma = has_comma_before(i);
       const bool and_fact = may_begin(i) && states_fact(tokens, i);
-      const bool aside = named || is_any_of(tokens[i].text, {"what", "how", "do", "can", "could",
-                                                             "please", "nice", "pleased", "thanks",
-                                                             "thank", "by", "right"});
+      const bool aside =
+          named || is_any_of(tokens[i].text, {"what", "how", "do", "can", "could", "please", "nice",
+                                              "pleased", "thanks", "thank", "by", "right"});
       if (and_fact || (comma && (pronoun || aside))) return without_joint(begin, i);
       if (pronoun && is_any_of(tokens[i - 1].text, {"but", "so"})) return without_joint(begin, i);
     }
@@ -85,8 +85,7 @@ struct Clauses {
 
   // Without the "and" or "but" before the next clause.
   [[nodiscard]] std::size_t without_joint(std::size_t begin, std::size_t end) const {
-    while (end > begin + 1 &&
-           is_any_of(tokens[end - 1].text, {"and", "but", "so", "because"})) {
+    while (end > begin + 1 && is_any_of(tokens[end - 1].text, {"and", "but", "so", "because"})) {
       --end;
     }
     return end;
@@ -138,14 +137,14 @@ Fact make_fact(std::string_view sentence, Tokens clause) {
   Fact fact;
   const std::size_t begin = clause.front().begin;
   std::size_t end = clause.back().end;
-  while (end < sentence.size() && std::string_view("\")'%").find(sentence[end]) !=
-                                      std::string_view::npos) {
+  while (end < sentence.size() &&
+         std::string_view("\")'%").find(sentence[end]) != std::string_view::npos) {
     ++end;
   }
   std::size_t last = clause.size();
   while (last > 1 && clause[last - 1].end - begin > kMaxFactBytes) --last;
-  fact.text = sentence.substr(begin, last == clause.size() ? end - begin
-                                                           : clause[last - 1].end - begin);
+  fact.text =
+      sentence.substr(begin, last == clause.size() ? end - begin : clause[last - 1].end - begin);
   if (last < clause.size()) fact.text += "\xE2\x80\xA6";
   char& first = fact.text[0];
   if (first >= 'a' && first <= 'z') first = static_cast<char>(first - 'a' + 'A');

@@ -26,11 +26,35 @@ bool is_pronoun(std::string_view word) {
 
 // Moves `at` over what may stand before the matter: greetings, "please", "can you" ...
 std::size_t skip_politeness(Tokens tokens, std::size_t at = 0) {
-  static constexpr std::array<std::string_view, 29> kPhrases = {
-      "hi there", "hello there", "hey there", "hi", "hello", "hey", "ok", "okay", "so", "well",
-      "oh", "and", "but", "also", "yes", "yeah", "no", "please", "kindly", "just", "can you",
-      "could you", "would you", "will you", "i want you to", "i need you to",
-      "i would like you to", "be sure to", "make sure to"};
+  static constexpr std::array<std::string_view, 29> kPhrases = {"hi there",
+                                                                "hello there",
+                                                                "hey there",
+                                                                "hi",
+                                                                "hello",
+                                                                "hey",
+                                                                "ok",
+                                                                "okay",
+                                                                "so",
+                                                                "well",
+                                                                "oh",
+                                                                "and",
+                                                                "but",
+                                                                "also",
+                                                                "yes",
+                                                                "yeah",
+                                                                "no",
+                                                                "please",
+                                                                "kindly",
+                                                                "just",
+                                                                "can you",
+                                                                "could you",
+                                                                "would you",
+                                                                "will you",
+                                                                "i want you to",
+                                                                "i need you to",
+                                                                "i would like you to",
+                                                                "be sure to",
+                                                                "make sure to"};
   for (bool more = true; more;) {
     more = false;
     for (const std::string_view phrase : kPhrases) {
@@ -49,11 +73,26 @@ bool is_wh_word(std::string_view word) {
 
 // Requests to be told something, which need no question mark.
 std::size_t request_length(Tokens tokens, std::size_t at) {
-  static constexpr std::array<std::string_view, 20> kRequests = {
-      "tell me", "show me", "remind me", "remind me of", "let me know", "search for",
-      "search my memory for", "search", "look up", "look for", "find out", "find", "list",
-      "describe", "i want to know", "i would like to know", "i wonder", "i am wondering",
-      "do you know", "do you remember"};
+  static constexpr std::array<std::string_view, 20> kRequests = {"tell me",
+                                                                 "show me",
+                                                                 "remind me",
+                                                                 "remind me of",
+                                                                 "let me know",
+                                                                 "search for",
+                                                                 "search my memory for",
+                                                                 "search",
+                                                                 "look up",
+                                                                 "look for",
+                                                                 "find out",
+                                                                 "find",
+                                                                 "list",
+                                                                 "describe",
+                                                                 "i want to know",
+                                                                 "i would like to know",
+                                                                 "i wonder",
+                                                                 "i am wondering",
+                                                                 "do you know",
+                                                                 "do you remember"};
   std::size_t longest = 0;
   for (const std::string_view request : kRequests) {
     const auto length = static_cast<std::size_t>(std::count(request.begin(), request.end(), ' '));
@@ -83,16 +122,16 @@ bool is_question(Tokens tokens) {
 // Tokens that ask for something to be kept; 0 where they do not.
 std::size_t keep_length(Tokens tokens, std::size_t at) {
   static constexpr std::array<std::string_view, 11> kPhrases = {
-      "keep in mind", "bear in mind", "do not forget", "never forget", "make a note",
-      "take a note",  "take note",    "write down",    "jot down",     "note down", "remember"};
+      "keep in mind", "bear in mind", "do not forget", "never forget", "make a note", "take a note",
+      "take note",    "write down",   "jot down",      "note down",    "remember"};
   for (const std::string_view phrase : kPhrases) {
     if (has_phrase(tokens, at, phrase)) {
       return static_cast<std::size_t>(std::count(phrase.begin(), phrase.end(), ' ')) + 1;
     }
   }
   if (at + 1 >= tokens.size()) return 0;
-  if (!is_any_of(tokens[at].text, {"note", "save", "store", "memorize", "memorise", "record",
-                                   "archive"})) {
+  if (!is_any_of(tokens[at].text,
+                 {"note", "save", "store", "memorize", "memorise", "record", "archive"})) {
     return 0;
   }
   // "Store opens at nine" and "save 20 %" are no requests.
@@ -136,8 +175,14 @@ std::optional<std::string> text_to_keep(std::string_view text, const Sentence& s
 
 std::vector<std::string> kindred(std::string_view root) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kKindred = {
-      {{"live", "moved"}, {"home", "live"}, {"job", "work"}, {"work", "job"}, {"name", "called"},
-       {"birthdai", "born"}, {"favourit", "favorite"}, {"favorit", "favourite"}}};
+      {{"live", "moved"},
+       {"home", "live"},
+       {"job", "work"},
+       {"work", "job"},
+       {"name", "called"},
+       {"birthdai", "born"},
+       {"favourit", "favorite"},
+       {"favorit", "favourite"}}};
   std::vector<std::string> found;
   for (const auto& [one, other] : kKindred) {
     if (one == root) found.emplace_back(other);
@@ -147,10 +192,10 @@ std::vector<std::string> kindred(std::string_view root) {
 
 // Words of asking, which say nothing of what is asked.
 bool is_asking_word(std::string_view word) {
-  return is_any_of(word, {"tell", "know", "remember", "recall", "remind", "mention", "mentioned",
-                          "said", "say", "talk", "talked", "told", "please", "thing", "things",
-                          "something", "anything", "everything", "happened", "happen", "ask",
-                          "asked", "exactly"});
+  return is_any_of(word, {"tell",      "know",   "remember", "recall",    "remind",   "mention",
+                          "mentioned", "said",   "say",      "talk",      "talked",   "told",
+                          "please",    "thing",  "things",   "something", "anything", "everything",
+                          "happened",  "happen", "ask",      "asked",     "exactly"});
 }
 
 void add_terms(std::vector<Term>& terms, std::string_view text, Tokens tokens, bool asking_words) {
@@ -162,17 +207,16 @@ void add_terms(std::vector<Term>& terms, std::string_view text, Tokens tokens, b
     if (!asking_words && is_asking_word(token.text)) continue;
     if (i > 0 && tokens[i - 1].begin == token.begin) continue;  // tail of a contraction
     if (token.text.size() > kMaxTermBytes) continue;
-    Term term{std::string(text.substr(token.begin, token.end - token.begin)), {},
-              {stem(token.text)}};
+    Term term{
+        std::string(text.substr(token.begin, token.end - token.begin)), {}, {stem(token.text)}};
     // A possessive names the same thing.
     for (const std::string_view ending : {"'s", "\xE2\x80\x99s"}) {
       if (term.text.ends_with(ending)) term.text.resize(term.text.size() - ending.size());
     }
     term.kindred = kindred(term.stems[0]);
     for (const std::string& other : term.kindred) term.stems.push_back(stem(other));
-    const bool known = std::any_of(terms.begin(), terms.end(), [&](const Term& t) {
-      return t.stems[0] == term.stems[0];
-    });
+    const bool known = std::any_of(terms.begin(), terms.end(),
+                                   [&](const Term& t) { return t.stems[0] == term.stems[0]; });
     if (!known) terms.push_back(std::move(term));
   }
 }

@@ -14,11 +14,13 @@ bool is_number(std::string_view word) {
 }
 
 std::size_t skip_adverbs(Tokens tokens, std::size_t at) {
-  while (is_any_of(word_at(tokens, at),
-                   {"really", "also", "just", "actually", "currently", "now", "still", "always",
-                    "usually", "often", "recently", "finally", "absolutely", "mostly", "only",
-                    "both", "already", "truly", "never", "no", "longer", "do", "did", "not", "can",
-                    "cannot", "originally", "even", "all", "sometimes", "totally", "today"})) {
+  while (
+      is_any_of(word_at(tokens, at),
+                {"really", "also",      "just",    "actually", "currently", "now",        "still",
+                 "always", "usually",   "often",   "recently", "finally",   "absolutely", "mostly",
+                 "only",   "both",      "already", "truly",    "never",     "no",         "longer",
+                 "do",     "did",       "not",     "can",      "cannot",    "originally", "even",
+                 "all",    "sometimes", "totally", "today"})) {
     ++at;
   }
   return at;
@@ -28,24 +30,27 @@ std::size_t skip_adverbs(Tokens tokens, std::size_t at) {
 
 bool states_trait(std::string_view word) {
   return is_any_of(
-      word, {"allergic", "vegan", "vegetarian", "married", "single", "divorced", "engaged",
-             "retired", "pregnant", "born", "living", "based", "fluent", "diabetic", "celiac",
-             "coeliac", "intolerant", "lactose", "gluten", "widowed", "bilingual", "transgender",
-             "trans", "gay", "bisexual", "lesbian", "queer", "deaf", "blind", "colorblind",
-             "colourblind", "religious", "muslim", "christian", "jewish", "from", "called", "named",
-             "studying", "learning", "training", "dyslexic", "autistic", "into", "unemployed",
-             "left-handed", "italian", "german", "french", "spanish", "english", "british",
-             "american", "canadian", "mexican", "brazilian", "chinese", "japanese", "indian",
-             "russian", "polish", "swedish", "norwegian", "danish", "dutch", "greek", "turkish",
-             "irish", "scottish", "portuguese", "korean", "australian", "african"});
+      word, {"allergic",    "vegan",     "vegetarian", "married",     "single",     "divorced",
+             "engaged",     "retired",   "pregnant",   "born",        "living",     "based",
+             "fluent",      "diabetic",  "celiac",     "coeliac",     "intolerant", "lactose",
+             "gluten",      "widowed",   "bilingual",  "transgender", "trans",      "gay",
+             "bisexual",    "lesbian",   "queer",      "deaf",        "blind",      "colorblind",
+             "colourblind", "religious", "muslim",     "christian",   "jewish",     "from",
+             "called",      "named",     "studying",   "learning",    "training",   "dyslexic",
+             "autistic",    "into",      "unemployed", "left-handed", "italian",    "german",
+             "french",      "spanish",   "english",    "british",     "american",   "canadian",
+             "mexican",     "brazilian", "chinese",    "japanese",    "indian",     "russian",
+             "polish",      "swedish",   "norwegian",  "danish",      "dutch",      "greek",
+             "turkish",     "irish",     "scottish",   "portuguese",  "korean",     "australian",
+             "african"});
 }
 
 bool is_small_talk(std::string_view word) {
-  return is_any_of(word, {"fine",   "good",    "ok",      "okay",   "great",     "well",  "glad",
-                          "happy",  "sorry",   "sure",    "afraid", "here",      "back",  "ready",
-                          "done",   "tired",   "bored",   "here",   "wondering", "going", "excited",
-                          "proud",  "looking", "curious", "sad",    "amazing",   "lol",   "oh",
-                          "serious"});
+  return is_any_of(
+      word, {"fine",  "good",    "ok",        "okay",  "great",   "well",  "glad",    "happy",
+             "sorry", "sure",    "afraid",    "here",  "back",    "ready", "done",    "tired",
+             "bored", "here",    "wondering", "going", "excited", "proud", "looking", "curious",
+             "sad",   "amazing", "lol",       "oh",    "serious"});
 }
 
 bool states_being(Tokens tokens, std::size_t at) {
@@ -58,13 +63,13 @@ bool states_being(Tokens tokens, std::size_t at) {
   }
   if (states_trait(word)) return true;
   if (word == "a" || word == "an") {
-    return !next.empty() && !is_any_of(next, {"bit", "little", "lot", "loss", "mess", "few",
-                                              "tad", "while", "huge", "step"});
+    return !next.empty() && !is_any_of(next, {"bit", "little", "lot", "loss", "mess", "few", "tad",
+                                              "while", "huge", "step"});
   }
   if (word == "the") {
-    return is_any_of(next, {"mother", "father", "owner", "ceo", "youngest", "oldest", "eldest",
-                            "founder", "manager", "head", "director", "captain", "son",
-                            "daughter"});
+    return is_any_of(next,
+                     {"mother", "father", "owner", "ceo", "youngest", "oldest", "eldest", "founder",
+                      "manager", "head", "director", "captain", "son", "daughter"});
   }
   if (word[0] >= '0' && word[0] <= '9') {
     return next.empty() || is_any_of(next, {"years", "year", "yo", "and"});
@@ -78,20 +83,22 @@ bool states_having(Tokens tokens, std::size_t at) {
   const std::string_view word = word_at(tokens, at), next = word_at(tokens, at + 1);
   if (word == "a" || word == "an") {
     return !next.empty() &&
-           !is_any_of(next, {"question", "questions", "problem", "feeling", "idea", "doubt",
-                             "request", "look", "point", "favor", "favour", "hunch", "suggestion",
-                             "thought", "minute", "moment", "second", "quick", "few", "good",
-                             "great", "nice", "lot", "bit", "little", "bad"});
+           !is_any_of(next, {"question",   "questions", "problem", "feeling", "idea",   "doubt",
+                             "request",    "look",      "point",   "favor",   "favour", "hunch",
+                             "suggestion", "thought",   "minute",  "moment",  "second", "quick",
+                             "few",        "good",      "great",   "nice",    "lot",    "bit",
+                             "little",     "bad"});
   }
   if (word == "no") {
-    return is_any_of(next, {"kids", "children", "siblings", "pets", "brothers", "sisters",
-                            "allergies"});
+    return is_any_of(next,
+                     {"kids", "children", "siblings", "pets", "brothers", "sisters", "allergies"});
   }
   if (is_number(word)) return !next.empty() && next != "questions" && next != "question";
-  return is_any_of(word, {"kids", "children", "siblings", "brothers", "sisters", "cats", "dogs",
-                          "pets", "diabetes", "asthma", "allergies", "adhd", "type", "twins",
-                          "blue", "brown", "green", "red", "blond", "blonde", "black", "long",
-                          "short", "curly", "celiac", "coeliac", "arthritis", "epilepsy"});
+  return is_any_of(
+      word, {"kids", "children", "siblings", "brothers",  "sisters", "cats",      "dogs",
+             "pets", "diabetes", "asthma",   "allergies", "adhd",    "type",      "twins",
+             "blue", "brown",    "green",    "red",       "blond",   "blonde",    "black",
+             "long", "short",    "curly",    "celiac",    "coeliac", "arthritis", "epilepsy"});
 }
 
 // --- "I <verb> ..." ---
@@ -139,17 +146,18 @@ bool states_action(Tokens tokens, std::size_t at, std::string_view verb) {
   if (is_any_of(verb, {"got", "started", "moved", "adopted", "bought", "joined", "relocated"})) {
     return states_event(tokens, at, verb);
   }
-  if (is_any_of(verb, {"smoke", "drink", "drive", "retired", "graduated", "married", "sing",
-                       "swim", "paint", "volunteer", "quit", "cook", "bake", "knit", "surf"})) {
+  if (is_any_of(verb, {"smoke", "drink", "drive", "retired", "graduated", "married", "sing", "swim",
+                       "paint", "volunteer", "quit", "cook", "bake", "knit", "surf"})) {
     return !is_any_of(next, {"it", "that", "this", "you"});
   }
   if (verb == "speak") return !is_vague_object(next) && !is_any_of(next, {"to", "for", "with"});
   if (verb == "go") return next == "to" && word_at(tokens, at + 1) != "bed";
   if (verb == "run") return next != "into" && next != "out";
-  return is_any_of(verb, {"live", "lived", "work", "worked", "study", "studied", "teach", "taught",
-                          "play", "played", "own", "owned", "grew", "collect", "eat", "broke",
-                          "attend", "ride", "practice", "practise", "code", "wear", "follow",
-                          "support", "weigh", "manage", "raise", "stand"}) &&
+  return is_any_of(verb,
+                   {"live",   "lived",  "work",    "worked", "study",    "studied",  "teach",
+                    "taught", "play",   "played",  "own",    "owned",    "grew",     "collect",
+                    "eat",    "broke",  "attend",  "ride",   "practice", "practise", "code",
+                    "wear",   "follow", "support", "weigh",  "manage",   "raise",    "stand"}) &&
          !is_vague_object(next) && next != "fine";
 }
 
@@ -157,19 +165,21 @@ bool states_action(Tokens tokens, std::size_t at, std::string_view verb) {
 
 bool states_of_own(Tokens tokens, std::size_t at) {
   static constexpr std::size_t kFarthestVerb = 7;
-  if (is_any_of(word_at(tokens, at),
-                {"question", "point", "opinion", "guess", "bad", "fault", "pleasure", "apologies",
-                 "mistake", "thought", "thoughts", "idea", "problem", "day", "week", "weekend",
-                 "morning", "evening", "god", "goodness", "bet", "answer", "request", "turn",
-                 "message", "understanding", "concern", "plan", "heart", "next", "last"})) {
+  if (is_any_of(
+          word_at(tokens, at),
+          {"question",  "point",   "opinion", "guess",    "bad",           "fault",    "pleasure",
+           "apologies", "mistake", "thought", "thoughts", "idea",          "problem",  "day",
+           "week",      "weekend", "morning", "evening",  "god",           "goodness", "bet",
+           "answer",    "request", "turn",    "message",  "understanding", "concern",  "plan",
+           "heart",     "next",    "last"})) {
     return false;
   }
   for (std::size_t i = at + 1; i < std::min(tokens.size(), at + kFarthestVerb); ++i) {
     const std::string_view word = tokens[i].text, next = word_at(tokens, i + 1);
     if (is_any_of(word, {"i", "you", "that", "which", "who", "can", "will"})) return false;
-    if (is_any_of(word, {"is", "are", "was", "were", "has", "have", "lives", "live", "works",
-                         "plays", "loves", "likes", "hates", "called", "named", "studies",
-                         "speaks", "moved", "turned", "died"})) {
+    if (is_any_of(word, {"is",    "are",     "was",    "were",  "has",    "have",  "lives",
+                         "live",  "works",   "plays",  "loves", "likes",  "hates", "called",
+                         "named", "studies", "speaks", "moved", "turned", "died"})) {
       return word == "died" || (!next.empty() && next != "so" && !is_small_talk(next));
     }
   }

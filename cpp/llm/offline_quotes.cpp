@@ -87,8 +87,8 @@ std::vector<Candidate> candidates_of(const std::vector<Entry>& entries, std::str
   std::set<std::vector<std::string>> seen = {words(asked)};
   for (const Entry& entry : entries) {
     if (entry.text.starts_with("[offline]") || !seen.insert(words(entry.text)).second) continue;
-    candidates.push_back({&entry, stems_of(entry.speaker),
-                          stems_of(entry.speaker + ' ' + entry.text), 0});
+    candidates.push_back(
+        {&entry, stems_of(entry.speaker), stems_of(entry.speaker + ' ' + entry.text), 0});
   }
   return candidates;
 }
@@ -101,8 +101,8 @@ std::vector<std::int64_t> weigh_terms(const std::vector<Candidate>& candidates,
     const auto having = std::count_if(candidates.begin(), candidates.end(),
                                       [&](const Candidate& c) { return has_term(c.stems, term); });
     const auto all = static_cast<double>(candidates.size() + 1);
-    weights.push_back(static_cast<std::int64_t>(
-        static_cast<double>(kWord) * std::sqrt(all / static_cast<double>(having + 1))));
+    weights.push_back(static_cast<std::int64_t>(static_cast<double>(kWord) *
+                                                std::sqrt(all / static_cast<double>(having + 1))));
   }
   return weights;
 }

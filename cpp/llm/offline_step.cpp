@@ -113,9 +113,9 @@ Reply Step::next() {
   if (input.type != "user_message") return say("Noted.");
 
   Understanding understood = understand(input.text, input.time);
-  if (auto& question = understood.question;
-      question && question->of_oneself && turn_.several_people && !input.name.empty() &&
-      !question->terms.empty()) {
+  if (auto& question = understood.question; question && question->of_oneself &&
+                                            turn_.several_people && !input.name.empty() &&
+                                            !question->terms.empty()) {
     question->terms.push_back({input.name, {}, {stem(words(input.name + " x").front())}});
   }
   if (auto reply = keep(understood.keep)) return *reply;

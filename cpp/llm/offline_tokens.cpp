@@ -11,7 +11,12 @@ namespace {
 
 // What is behind the apostrophe, and the word that it stands for.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kContractions = {
-    {{"m", "am"}, {"ve", "have"}, {"re", "are"}, {"ll", "will"}, {"d", "would"}, {"s", "is"},
+    {{"m", "am"},
+     {"ve", "have"},
+     {"re", "are"},
+     {"ll", "will"},
+     {"d", "would"},
+     {"s", "is"},
      {"t", "not"}}};
 
 // "'s" is "is" after these and a possessive elsewhere.
@@ -57,8 +62,8 @@ bool ends_sentence(std::string_view text, std::size_t begin, std::size_t at) {
   while (word > begin && at - word < 5 && static_cast<unsigned char>(text[word - 1]) > ' ') --word;
   const std::string_view before = text.substr(word, at - word);
   if (before.size() == 1 && before[0] >= 'A' && before[0] <= 'Z' && before[0] != 'I') return false;
-  return !is_any_of(before, {"Mr", "Mrs", "Ms", "Dr", "St", "Prof", "vs", "e.g", "i.e", "etc",
-                              "a.m", "p.m"});
+  return !is_any_of(
+      before, {"Mr", "Mrs", "Ms", "Dr", "St", "Prof", "vs", "e.g", "i.e", "etc", "a.m", "p.m"});
 }
 
 }  // namespace
@@ -88,10 +93,9 @@ std::vector<Token> tokenize(std::string_view text) {
     const Word& word = found[i];
     const char first = text[word.begin];
     Token token{word.text, word.begin, word.end, first >= 'A' && first <= 'Z'};
-    const bool joined =
-        i + 1 < found.size() &&
-        is_apostrophe(text.substr(word.end, found[i + 1].begin - word.end)) &&
-        is_any_of(found[i + 1].text, {"m", "ve", "re", "ll", "d", "s", "t"});
+    const bool joined = i + 1 < found.size() &&
+                        is_apostrophe(text.substr(word.end, found[i + 1].begin - word.end)) &&
+                        is_any_of(found[i + 1].text, {"m", "ve", "re", "ll", "d", "s", "t"});
     if (joined) {
       add_contraction(tokens, std::move(token), found[i + 1].text, found[i + 1].end);
       ++i;

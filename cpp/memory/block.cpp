@@ -47,8 +47,9 @@ std::string nearest_line(std::string_view value, std::string_view wanted) {
 }  // namespace
 
 std::size_t count_characters(std::string_view utf8) {
-  return static_cast<std::size_t>(std::count_if(
-      utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 void check_limit(std::string_view label, std::string_view value, int limit) {
@@ -78,8 +79,9 @@ std::string replace_text(std::string_view value, std::string_view old_content,
   auto at = value.find(old_content);
   if (at == std::string_view::npos) {
     const auto nearest = nearest_line(value, old_content);
-    throw EditFailed("old_content was not found: it must be an exact match" +
-                     (nearest.empty() ? std::string() : "; the nearest line is \"" + nearest + "\""));
+    throw EditFailed(
+        "old_content was not found: it must be an exact match" +
+        (nearest.empty() ? std::string() : "; the nearest line is \"" + nearest + "\""));
   }
   std::string out;
   std::size_t from = 0;

@@ -14,11 +14,12 @@ constexpr int kOverheadPerTool = 8;
 constexpr int kOverheadPerRequest = 3;
 
 constexpr std::array<std::string_view, 7> kKinds = {
-    "system", "tool_schema", "memory_block", "external_memory", "summary", "message", "tool_return"};
+    "system",  "tool_schema", "memory_block", "external_memory",
+    "summary", "message",     "tool_return"};
 
 std::string block_text(const Block& block) {
-  std::string out = "<block label=\"" + block.label +
-                    "\" chars=\"" + std::to_string(count_characters(block.value)) + "\" limit=\"" +
+  std::string out = "<block label=\"" + block.label + "\" chars=\"" +
+                    std::to_string(count_characters(block.value)) + "\" limit=\"" +
                     std::to_string(block.limit) + '"';
   if (block.read_only) out += " read_only=\"true\"";
   if (!block.description.empty()) {
@@ -112,12 +113,10 @@ Prefix compile_prefix(const PrefixInput& input, const TokenCounter& counter) {
         SpanKind::external_memory, "external_memory",
         "<outside_context>\n" + std::string(input.external_memory) + "\n</outside_context>\n"));
   if (!input.summary.empty())
-    system.push_back(
-        make_span(SpanKind::summary, "summary",
-                  "\n<summary>\n" + escape_markup(input.summary) + "\n</summary>\n"));
+    system.push_back(make_span(SpanKind::summary, "summary",
+                               "\n<summary>\n" + escape_markup(input.summary) + "\n</summary>\n"));
   count_together(system, counter);
-  for (auto& span : system)
-    prefix.spans.push_back(std::make_shared<const Span>(std::move(span)));
+  for (auto& span : system) prefix.spans.push_back(std::make_shared<const Span>(std::move(span)));
   for (const auto& span : prefix.spans) prefix.text_tokens += span->tokens;
   prefix.overhead_tokens = kOverheadPerRequest + kOverheadPerMessage +
                            kOverheadPerTool * static_cast<int>(input.tools.size());
@@ -135,9 +134,9 @@ WindowMessage measure(Message message, const TokenCounter& counter, int known_to
   }
   span.digest = sha256(span.text);
   if (message.shown_bytes >= 0)
-    span.cut = std::to_string(static_cast<std::int64_t>(message.text.size()) -
-                              message.shown_bytes) +
-               " bytes of this message are in recall memory only";
+    span.cut =
+        std::to_string(static_cast<std::int64_t>(message.text.size()) - message.shown_bytes) +
+        " bytes of this message are in recall memory only";
   message.tokens = known_tokens >= 0 ? known_tokens : static_cast<int>(counter.count(span.text));
   span.tokens = message.tokens;
   WindowMessage measured;
@@ -272,8 +271,8 @@ std::string Context::draw() const {
   for (const auto& pointer : spans) {
     const Span& span = *pointer;
     out += "\n-- " + std::string(to_string(span.kind)) + "  " + span.origin + "  " +
-           std::to_string(span.tokens) + " tokens" + (span.cut.empty() ? "" : "  [" + span.cut + "]") +
-           '\n' + span.text;
+           std::to_string(span.tokens) + " tokens" +
+           (span.cut.empty() ? "" : "  [" + span.cut + "]") + '\n' + span.text;
     if (!span.text.ends_with('\n')) out += '\n';
   }
   return out;

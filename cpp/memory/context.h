@@ -112,8 +112,8 @@ class DigestChain {
 };
 
 // Pure: the same prefix, window and budget give the same bytes.
-[[nodiscard]] Context compile(const Prefix& prefix, const Window& window,
-                              Budget budget, const TokenCounter& counter);
+[[nodiscard]] Context compile(const Prefix& prefix, const Window& window, Budget budget,
+                              const TokenCounter& counter);
 
 // Raised whenever the same input would give other bytes; recorded with every step.
 inline constexpr int kCompilerVersion = 1;

@@ -39,8 +39,8 @@ std::string format_time(TimeUs time_us) {
   const auto in_day = static_cast<int>((minute - day).count());
   char buffer[32];
   std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02u %02d:%02d", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                in_day / 60, in_day % 60);
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), in_day / 60,
+                in_day % 60);
   return buffer;
 }
 

@@ -23,8 +23,8 @@ struct ToolCall {
 using TimeUs = std::int64_t;
 
 // Types of messages, as they are named inside the context: user_message, system_message,
-// system_alert, heartbeat, login, assistant_message, tool_return; and search_echo: a spoken reply that
-// quotes what a search of its turn found.
+// system_alert, heartbeat, login, assistant_message, tool_return; and search_echo: a spoken reply
+// that quotes what a search of its turn found.
 inline constexpr const char* kSearchEcho = "search_echo";
 
 struct Message {
@@ -37,9 +37,9 @@ struct Message {
   std::string content;   // assistant only: text that the model gave outside a tool call
   std::string thinking;  // assistant only: native reasoning, not sent back
   std::vector<ToolCall> tool_calls;
-  std::string tool_call_id;        // tool only
-  bool failed = false;             // tool only: the call failed
-  std::int64_t shown_bytes = -1;   // how much of text the context shows; -1 = all
+  std::string tool_call_id;       // tool only
+  bool failed = false;            // tool only: the call failed
+  std::int64_t shown_bytes = -1;  // how much of text the context shows; -1 = all
   TimeUs time_us = 0;
   std::string author;  // "user", "agent", "kernel", "tool:<name>"
   Trust trust = Trust::user;

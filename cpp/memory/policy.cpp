@@ -61,8 +61,9 @@ std::string RecursiveSummary::parameters() const {
     auto text = std::to_string(std::lround(share * 1000));
     return text + "e-3";
   };
-  return "{\"warn_at\": " + number(options_.warn_at) + ", \"evict_at\": " +
-         number(options_.evict_at) + ", \"evict_to\": " + number(options_.evict_to) + "}";
+  return "{\"warn_at\": " + number(options_.warn_at) +
+         ", \"evict_at\": " + number(options_.evict_at) +
+         ", \"evict_to\": " + number(options_.evict_to) + "}";
 }
 
 FitDecision RecursiveSummary::fit(const FitInput& input, bool force) const {
@@ -74,8 +75,7 @@ FitDecision RecursiveSummary::fit(const FitInput& input, bool force) const {
     // The current turn goes last: what was just fetched is what the next call is about.
     const auto turn = static_cast<std::size_t>(input.newest_user < 0 ? 0 : input.newest_user);
     evict_groups(input, 0, turn, share_of(input.limit_tokens, options_.evict_to), evicted, total);
-    if (total > evict_at)
-      evict_groups(input, turn, input.tokens.size(), evict_at, evicted, total);
+    if (total > evict_at) evict_groups(input, turn, input.tokens.size(), evict_at, evicted, total);
   } else if (!input.warned && total > share_of(input.limit_tokens, options_.warn_at)) {
     decision.warn = true;
   }

@@ -69,8 +69,7 @@ std::string mechanical_digest(std::string_view previous, const Window& evicted,
   for (auto rest = previous; !rest.empty();) {
     const auto end = rest.find('\n');
     const auto text = rest.substr(0, end);
-    if (!text.empty() && !text.ends_with("Excerpts:"))
-      lines.push_back({std::string(text), 0, 0});
+    if (!text.empty() && !text.ends_with("Excerpts:")) lines.push_back({std::string(text), 0, 0});
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
   for (const auto& item : evicted) {

@@ -18,8 +18,7 @@ namespace memgpt {
 
 // Lines taken from the previous summary and the evicted messages, at most `limit_tokens` tokens.
 // Lines with names and numbers stay longest. The first line counts what is covered.
-[[nodiscard]] std::string mechanical_digest(std::string_view previous,
-                                            const Window& evicted,
+[[nodiscard]] std::string mechanical_digest(std::string_view previous, const Window& evicted,
                                             std::int64_t covered_messages, int limit_tokens,
                                             const TokenCounter& counter);
 

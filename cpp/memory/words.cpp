@@ -59,14 +59,12 @@ bool is_letter_or_digit(char32_t c) {
     char32_t first, last;
   };
   // Punctuation, symbols, private use and variation selectors: whatever else is a letter.
-  static constexpr Range kOther[] = {{0x2000, 0x2BFF},   {0x2E00, 0x2E7F}, {0x3000, 0x3004},
-                                     {0x3008, 0x3020},   {0x3030, 0x3030}, {0x30FB, 0x30FB},
-                                     {0xE000, 0xF8FF},   {0xFE00, 0xFE6F}, {0xFEFF, 0xFF0F},
-                                     {0xFF1A, 0xFF20},   {0xFF3B, 0xFF40}, {0xFF5B, 0xFF65},
-                                     {0xFFE0, 0xFFFF},   {0x589, 0x58F},   {0x60C, 0x60D},
-                                     {0x61B, 0x61F},     {0x66A, 0x66D},   {0x6D4, 0x6D4},
-                                     {0x964, 0x965},     {0xE3F, 0xE3F},   {0x1F000, 0x1FAFF},
-                                     {0xE0000, 0x10FFFF}};
+  static constexpr Range kOther[] = {
+      {0x2000, 0x2BFF},   {0x2E00, 0x2E7F},   {0x3000, 0x3004}, {0x3008, 0x3020}, {0x3030, 0x3030},
+      {0x30FB, 0x30FB},   {0xE000, 0xF8FF},   {0xFE00, 0xFE6F}, {0xFEFF, 0xFF0F}, {0xFF1A, 0xFF20},
+      {0xFF3B, 0xFF40},   {0xFF5B, 0xFF65},   {0xFFE0, 0xFFFF}, {0x589, 0x58F},   {0x60C, 0x60D},
+      {0x61B, 0x61F},     {0x66A, 0x66D},     {0x6D4, 0x6D4},   {0x964, 0x965},   {0xE3F, 0xE3F},
+      {0x1F000, 0x1FAFF}, {0xE0000, 0x10FFFF}};
   return std::none_of(std::begin(kOther), std::end(kOther),
                       [c](const Range& r) { return within(c, r.first, r.last); });
 }
@@ -106,7 +104,11 @@ char32_t lower(char32_t c) {
 
 bool is_consonant(std::string_view word, std::size_t i) {
   switch (word[i]) {
-    case 'a': case 'e': case 'i': case 'o': case 'u': return false;
+    case 'a':
+    case 'e':
+    case 'i':
+    case 'o':
+    case 'u': return false;
     case 'y': return i == 0 || !is_consonant(word, i - 1);
     default: return true;
   }
@@ -196,35 +198,40 @@ void strip_final_e_and_l(std::string& word) {
 }
 
 constexpr Suffix kStep2[] = {
-    {"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},
-    {"izer", "ize"},    {"bli", "ble"},     {"alli", "al"},     {"entli", "ent"},
-    {"eli", "e"},       {"ousli", "ous"},   {"ization", "ize"}, {"ation", "ate"},
-    {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"}, {"fulness", "ful"},
-    {"ousness", "ous"}, {"aliti", "al"},    {"iviti", "ive"},   {"biliti", "ble"},
+    {"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"}, {"anci", "ance"}, {"izer", "ize"},
+    {"bli", "ble"},     {"alli", "al"},     {"entli", "ent"}, {"eli", "e"},     {"ousli", "ous"},
+    {"ization", "ize"}, {"ation", "ate"},   {"ator", "ate"},  {"alism", "al"},  {"iveness", "ive"},
+    {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},  {"iviti", "ive"}, {"biliti", "ble"},
     {"logi", "log"}};
 constexpr Suffix kStep3[] = {{"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"},
                              {"ical", "ic"},  {"ful", ""},   {"ness", ""}};
-constexpr Suffix kStep4[] = {{"al", ""},   {"ance", ""}, {"ence", ""}, {"er", ""},   {"ic", ""},
-                             {"able", ""}, {"ible", ""}, {"ant", ""},  {"ement", ""},
-                             {"ment", ""}, {"ent", ""},  {"ion", ""},  {"ou", ""},   {"ism", ""},
-                             {"ate", ""},  {"iti", ""},  {"ous", ""},  {"ive", ""},  {"ize", ""}};
+constexpr Suffix kStep4[] = {{"al", ""},   {"ance", ""}, {"ence", ""}, {"er", ""},    {"ic", ""},
+                             {"able", ""}, {"ible", ""}, {"ant", ""},  {"ement", ""}, {"ment", ""},
+                             {"ent", ""},  {"ion", ""},  {"ou", ""},   {"ism", ""},   {"ate", ""},
+                             {"iti", ""},  {"ous", ""},  {"ive", ""},  {"ize", ""}};
 
 // In order, for binary search. "may" is not among them: it is also a month.
 constexpr std::array kStopWords = std::to_array<std::string_view>(
-    {"a", "about", "above", "after", "again", "against", "all", "also", "am", "an", "and", "any",
-     "are", "aren", "as", "at", "be", "because", "been", "before", "being", "below", "between",
-     "both", "but", "by", "can", "cannot", "could", "couldn", "d", "did", "didn", "do", "does",
-     "doesn", "doing", "don", "down", "during", "each", "either", "etc", "ever", "few", "for",
-     "from", "further", "had", "hadn", "has", "hasn", "have", "haven", "having", "he", "her",
-     "here", "hers", "herself", "him", "himself", "his", "how", "i", "if", "in", "into", "is",
-     "isn", "it", "its", "itself", "just", "ll", "m", "me", "might", "more", "most", "must", "my",
-     "myself", "no", "nor", "not", "now", "of", "off", "on", "once", "only", "or", "other", "our",
-     "ours", "ourselves", "out", "over", "own", "re", "s", "same", "shall", "she", "should",
-     "shouldn", "so", "some", "such", "t", "than", "that", "the", "their", "theirs", "them",
-     "themselves", "then", "there", "these", "they", "this", "those", "through", "to", "too",
-     "under", "until", "up", "us", "ve", "very", "was", "wasn", "we", "were", "weren", "what",
-     "when", "where", "which", "while", "who", "whom", "whose", "why", "will", "with", "won",
-     "would", "wouldn", "you", "your", "yours", "yourself", "yourselves"});
+    {"a",         "about",   "above",   "after",    "again",     "against",    "all",     "also",
+     "am",        "an",      "and",     "any",      "are",       "aren",       "as",      "at",
+     "be",        "because", "been",    "before",   "being",     "below",      "between", "both",
+     "but",       "by",      "can",     "cannot",   "could",     "couldn",     "d",       "did",
+     "didn",      "do",      "does",    "doesn",    "doing",     "don",        "down",    "during",
+     "each",      "either",  "etc",     "ever",     "few",       "for",        "from",    "further",
+     "had",       "hadn",    "has",     "hasn",     "have",      "haven",      "having",  "he",
+     "her",       "here",    "hers",    "herself",  "him",       "himself",    "his",     "how",
+     "i",         "if",      "in",      "into",     "is",        "isn",        "it",      "its",
+     "itself",    "just",    "ll",      "m",        "me",        "might",      "more",    "most",
+     "must",      "my",      "myself",  "no",       "nor",       "not",        "now",     "of",
+     "off",       "on",      "once",    "only",     "or",        "other",      "our",     "ours",
+     "ourselves", "out",     "over",    "own",      "re",        "s",          "same",    "shall",
+     "she",       "should",  "shouldn", "so",       "some",      "such",       "t",       "than",
+     "that",      "the",     "their",   "theirs",   "them",      "themselves", "then",    "there",
+     "these",     "they",    "this",    "those",    "through",   "to",         "too",     "under",
+     "until",     "up",      "us",      "ve",       "very",      "was",        "wasn",    "we",
+     "were",      "weren",   "what",    "when",     "where",     "which",      "while",   "who",
+     "whom",      "whose",   "why",     "will",     "with",      "won",        "would",   "wouldn",
+     "you",       "your",    "yours",   "yourself", "yourselves"});
 static_assert(std::is_sorted(kStopWords.begin(), kStopWords.end()));
 
 }  // namespace
@@ -236,9 +243,7 @@ std::vector<Word> find_words(std::string_view utf8) {
   for (std::size_t at = 0; at < utf8.size();) {
     const std::size_t begin = at;
     const char32_t c = next_code_point(utf8, at);
-    const Kind kind = is_cjk(c)                ? Kind::cjk
-                      : is_letter_or_digit(c) ? Kind::letters
-                                              : Kind::none;
+    const Kind kind = is_cjk(c) ? Kind::cjk : is_letter_or_digit(c) ? Kind::letters : Kind::none;
     if (kind != Kind::none) {
       if (kind != before) found.push_back({"", begin, begin});
       append_utf8(found.back().text, lower(c));

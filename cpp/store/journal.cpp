@@ -50,8 +50,7 @@ Journal::Journal(const std::string& path, Durability durability)
 AgentRow Journal::create_agent(const std::string& id, const std::string& name, Commit first) {
   const std::scoped_lock lock(writer_mutex_);
   Transaction transaction(writer_db_);
-  auto& taken =
-      writer_db_.prepare("SELECT 1 FROM agent WHERE name = ?1 AND deleted_us IS NULL");
+  auto& taken = writer_db_.prepare("SELECT 1 FROM agent WHERE name = ?1 AND deleted_us IS NULL");
   if (taken.bind(name).step()) {
     taken.reset();
     throw AlreadyExists("an agent named \"" + name +
@@ -62,8 +61,9 @@ AgentRow Journal::create_agent(const std::string& id, const std::string& name, C
       .run();
   AgentRow agent{id, name, first.step.time_us, {writer_db_.last_row_id(), 1}};
   writer_db_
-      .prepare("INSERT INTO agent(id, name, created_us, head_branch, head_seq) "
-               "VALUES(?1, ?2, ?3, ?4, 1)")
+      .prepare(
+          "INSERT INTO agent(id, name, created_us, head_branch, head_seq) "
+          "VALUES(?1, ?2, ?3, ?4, 1)")
       .bind(id, name, agent.created_us, agent.head.branch)
       .run();
   first.agent_id = id;
@@ -84,13 +84,15 @@ Journal::Committed Journal::commit(const Commit& commit) {
   Transaction transaction(writer_db_);
   const Head next{commit.expected.branch, commit.expected.seq + 1};
   writer_db_
-      .prepare("UPDATE agent SET head_seq = ?4 WHERE id = ?1 AND head_branch = ?2 "
-               "AND head_seq = ?3 AND deleted_us IS NULL")
+      .prepare(
+          "UPDATE agent SET head_seq = ?4 WHERE id = ?1 AND head_branch = ?2 "
+          "AND head_seq = ?3 AND deleted_us IS NULL")
       .bind(commit.agent_id, commit.expected.branch, commit.expected.seq, next.seq)
       .run();
   if (sqlite3_changes(writer_db_.get()) != 1)
-    throw Conflict("another process moved this agent's head, or deleted the agent, while the step "
-                   "ran; nothing of the step was written, send again");
+    throw Conflict(
+        "another process moved this agent's head, or deleted the agent, while the step "
+        "ran; nothing of the step was written, send again");
   const auto summary = write_rows(commit, next);
   transaction.commit();
   return {next, summary};
@@ -98,9 +100,10 @@ Journal::Committed Journal::commit(const Commit& commit) {
 
 void Journal::write_message(const Message& message, Head head, const std::string& tokenizer) {
   writer_db_
-      .prepare("INSERT INTO message(uid, branch, seq, position, role, type, name, text, content, "
-               "thinking, tool_calls, tool_call_id, failed, shown_bytes, time_us, session, author, "
-               "trust, tokens, tokenizer) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+      .prepare(
+          "INSERT INTO message(uid, branch, seq, position, role, type, name, text, content, "
+          "thinking, tool_calls, tool_call_id, failed, shown_bytes, time_us, session, author, "
+          "trust, tokens, tokenizer) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
       .bind(message.id, head.branch, head.seq, message.position, to_string(message.role),
             message.type, message.name, message.text, message.content, message.thinking,
             calls_to_json(message.tool_calls), message.tool_call_id, message.failed,
@@ -118,8 +121,9 @@ void Journal::write_passage(const Passage& passage, Head head, const std::string
   json::array tags(passage.tags.begin(), passage.tags.end());
   const std::string tags_json = json::serialize(tags);
   writer_db_
-      .prepare("INSERT INTO passage(uid, archive, branch, seq, text, tags, metadata, time_us, "
-               "author, trust) VALUES(?,?,?,?,?,?,?,?,?,?)")
+      .prepare(
+          "INSERT INTO passage(uid, archive, branch, seq, text, tags, metadata, time_us, "
+          "author, trust) VALUES(?,?,?,?,?,?,?,?,?,?)")
       .bind(passage.id, agent_id, head.branch, head.seq, passage.text, tags_json, passage.metadata,
             passage.time_us, passage.author, static_cast<int>(passage.trust))
       .run();
@@ -141,15 +145,17 @@ std::optional<std::int64_t> Journal::write_rows(const Commit& commit, Head head)
   if (commit.config) {
     ++config_version;
     writer_db_
-        .prepare("INSERT INTO config(agent_id, version, branch, seq, author, json) "
-                 "VALUES(?,?,?,?,?,?)")
+        .prepare(
+            "INSERT INTO config(agent_id, version, branch, seq, author, json) "
+            "VALUES(?,?,?,?,?,?)")
         .bind(commit.agent_id, config_version, head.branch, head.seq, step.author, *commit.config)
         .run();
   }
   writer_db_
-      .prepare("INSERT INTO step(branch, seq, kind, author, time_us, config, seed, model, "
-               "tokenizer, compiler, digest, context_tokens, overhead_tokens, prompt_tokens, "
-               "completion_tokens, decision, reply) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+      .prepare(
+          "INSERT INTO step(branch, seq, kind, author, time_us, config, seed, model, "
+          "tokenizer, compiler, digest, context_tokens, overhead_tokens, prompt_tokens, "
+          "completion_tokens, decision, reply) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
       .bind(head.branch, head.seq, step.kind, step.author, step.time_us, config_version, step.seed,
             optional_text(step.model), optional_text(step.tokenizer), step.compiler,
             optional_text(step.digest), step.context_tokens, step.overhead_tokens,
@@ -160,8 +166,9 @@ std::optional<std::int64_t> Journal::write_rows(const Commit& commit, Head head)
   for (const auto& version : commit.blocks) {
     const Block& block = version.block;
     writer_db_
-        .prepare("INSERT INTO block(id, branch, seq, place, label, value, char_limit, description, "
-                 "read_only, detached, author, trust) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")
+        .prepare(
+            "INSERT INTO block(id, branch, seq, place, label, value, char_limit, description, "
+            "read_only, detached, author, trust) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")
         .bind(block.id, head.branch, head.seq, version.place, block.label, block.value, block.limit,
               block.description, block.read_only, version.detached, block.author,
               static_cast<int>(block.trust))
@@ -170,8 +177,9 @@ std::optional<std::int64_t> Journal::write_rows(const Commit& commit, Head head)
   for (const auto& passage : commit.passages) write_passage(passage, head, commit.agent_id);
   for (const auto& run : commit.tool_runs)
     writer_db_
-        .prepare("INSERT INTO tool_run(branch, seq, call_id, phase, tool, arguments, effects, "
-                 "idempotency_key, status, result, time_us) VALUES(?,?,?,?,?,?,?,?,?,?,?)")
+        .prepare(
+            "INSERT INTO tool_run(branch, seq, call_id, phase, tool, arguments, effects, "
+            "idempotency_key, status, result, time_us) VALUES(?,?,?,?,?,?,?,?,?,?,?)")
         .bind(head.branch, head.seq, run.call_id, run.phase, run.tool, run.arguments, run.effects,
               run.idempotency_key, run.status, run.result, run.time_us)
         .run();
@@ -179,8 +187,9 @@ std::optional<std::int64_t> Journal::write_rows(const Commit& commit, Head head)
   if (commit.summary) {
     const SummaryRow& summary = *commit.summary;
     writer_db_
-        .prepare("INSERT INTO summary(branch, seq, text, covers, covered, replaces, author, trust, "
-                 "tokens, tokenizer) VALUES(?,?,?,?,?,?,?,?,?,?)")
+        .prepare(
+            "INSERT INTO summary(branch, seq, text, covers, covered, replaces, author, trust, "
+            "tokens, tokenizer) VALUES(?,?,?,?,?,?,?,?,?,?)")
         .bind(head.branch, head.seq, summary.text, ranges_to_json(summary.covers), summary.covered,
               summary.replaces, summary.author, static_cast<int>(summary.trust), summary.tokens,
               commit.tokenizer)
@@ -189,7 +198,8 @@ std::optional<std::int64_t> Journal::write_rows(const Commit& commit, Head head)
   }
   if (commit.window)
     writer_db_
-        .prepare("INSERT INTO window(branch, seq, ranges, summary, warned, outside) VALUES(?,?,?,?,?,?)")
+        .prepare(
+            "INSERT INTO window(branch, seq, ranges, summary, warned, outside) VALUES(?,?,?,?,?,?)")
         .bind(head.branch, head.seq, ranges_to_json(commit.window->ranges), summary_id,
               commit.window->warned, commit.window->outside)
         .run();

@@ -119,7 +119,7 @@ struct AgentState {
   std::int64_t next_position = 0;
   std::int64_t session = 0;
   TimeUs last_time_us = 0;
-  std::string tokenizer;                    // of the window's counts
+  std::string tokenizer;  // of the window's counts
 };
 
 class Journal {

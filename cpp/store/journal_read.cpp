@@ -49,9 +49,9 @@ void load_blocks(Database& db, Head head, AgentState& state) {
   row.bind(head.branch, head.seq);
   while (row.step()) {
     BlockVersion version;
-    version.block = {row.text(0), row.text(1), row.text(2), static_cast<int>(row.integer(3)),
-                     row.text(4), row.integer(5) != 0, row.text(6),
-                     static_cast<Trust>(row.integer(7))};
+    version.block = {
+        row.text(0), row.text(1),         row.text(2), static_cast<int>(row.integer(3)),
+        row.text(4), row.integer(5) != 0, row.text(6), static_cast<Trust>(row.integer(7))};
     version.place = static_cast<int>(row.integer(8));
     state.blocks.push_back(std::move(version));
   }
@@ -74,8 +74,12 @@ void load_window(Database& db, Head head, AgentState& state) {
       "SELECT id, text, covers, covered, author, trust, tokens FROM summary WHERE id = ?1");
   const Reset reset(row);
   if (!row.bind(*state.window.summary).step()) return;
-  state.summary = SummaryRow{row.integer(0), row.text(1), ranges_from_json(row.view(2)),
-                             row.integer(3), std::nullopt, row.text(4),
+  state.summary = SummaryRow{row.integer(0),
+                             row.text(1),
+                             ranges_from_json(row.view(2)),
+                             row.integer(3),
+                             std::nullopt,
+                             row.text(4),
                              static_cast<Trust>(row.integer(5)),
                              static_cast<int>(row.integer(6))};
 }

@@ -108,9 +108,10 @@ RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query) 
                              "CROSS JOIN message m ON m.id = message_fts.rowid "
                              "WHERE message_fts MATCH ?6"
                            : "SELECT m.id, 0.0 FROM message m WHERE m.text <> '' AND ?6 = ''";
-  sql += " AND m.branch = ?1 AND m.seq <= ?2 AND m.time_us >= ?3 AND m.time_us < ?4 "
-         "AND m.position < ?5" +
-         roles_filter(query.roles);
+  sql +=
+      " AND m.branch = ?1 AND m.seq <= ?2 AND m.time_us >= ?3 AND m.time_us < ?4 "
+      "AND m.position < ?5" +
+      roles_filter(query.roles);
   // Echoes of searches stand with the tool results that they repeat.
   if (std::find(query.roles.begin(), query.roles.end(), Role::tool) == query.roles.end())
     sql += std::string(" AND m.type <> '") + kSearchEcho + "'";

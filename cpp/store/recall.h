@@ -11,7 +11,7 @@
 namespace memgpt {
 
 struct RecallQuery {
-  std::string text;            // words are OR-ed, "..." is a phrase; empty = all, newest first
+  std::string text;             // words are OR-ed, "..." is a phrase; empty = all, newest first
   std::optional<TimeUs> start;  // inclusive
   std::optional<TimeUs> end;    // exclusive
   std::vector<Role> roles = {Role::user, Role::assistant};

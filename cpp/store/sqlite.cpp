@@ -7,7 +7,8 @@ namespace memgpt {
 namespace {
 
 [[noreturn]] void fail(sqlite3* db, int code, const std::string& what) {
-  const std::string message = what + ": " + (db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+  const std::string message =
+      what + ": " + (db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
   switch (code & 0xff) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
@@ -20,8 +21,7 @@ namespace {
       throw StoreError(message + "; another process is writing to this file, try again");
     case SQLITE_FULL:
       throw StoreError(message + "; free some space and send again, nothing was lost");
-    default:
-      throw StoreError(message);
+    default: throw StoreError(message);
   }
 }
 
@@ -69,9 +69,7 @@ std::string_view Statement::view(int column) const {
 
 std::string Statement::text(int column) const { return std::string(view(column)); }
 
-double Statement::real(int column) const {
-  return sqlite3_column_double(statement_.get(), column);
-}
+double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
 
 bool Statement::is_null(int column) const {
   return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
@@ -90,8 +88,8 @@ void Statement::bind_one(int index, std::string_view value) {
 }
 
 void Statement::bind_one(int index, std::span<const float> value) {
-  const int code = sqlite3_bind_blob64(statement_.get(), index, value.data(),
-                                       value.size_bytes(), SQLITE_TRANSIENT);
+  const int code = sqlite3_bind_blob64(statement_.get(), index, value.data(), value.size_bytes(),
+                                       SQLITE_TRANSIENT);
   check(sqlite3_db_handle(statement_.get()), code, "cannot bind a vector");
 }
 
@@ -99,11 +97,11 @@ void Statement::bind_one(int index, std::nullptr_t) { sqlite3_bind_null(statemen
 
 Database::Database(const std::string& path) : path_(path) {
   sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &raw,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   db_.reset(raw);
-  if (code != SQLITE_OK)
-    fail(raw, code, "cannot open \"" + path + "\"");
+  if (code != SQLITE_OK) fail(raw, code, "cannot open \"" + path + "\"");
   if (sqlite3_db_readonly(raw, "main") == 1)
     throw ReadOnlyStore("\"" + path +
                         "\" is read-only; make the file and its folder writable, or open a copy");

@@ -351,7 +351,8 @@ class Agent:
 
     def __repr__(self) -> str:
         unbound = f", unbound: {', '.join(self.unbound)}" if self.unbound else ""
-        return f"<Agent {self.name!r}, model {self.config['model']}, {len(self.recall)} messages{unbound}>"
+        model, count = self.config["model"], len(self.recall)
+        return f"<Agent {self.name!r}, model {model}, {count} messages{unbound}>"
 
 
 def agent_getter(agent: Agent) -> Callable[[], Agent]:

@@ -20,7 +20,7 @@ class Reply:
     """What a model answered.
 
     Attributes:
-        content: text outside of tool calls; a MemGPT agent speaks through tools, so it is not shown.
+        content: text outside of tool calls; not shown, for a MemGPT agent speaks through tools.
         tool_calls: the calls, in order; the first one is run.
         thinking: the model's native reasoning.
         prompt_tokens: tokens of the prompt as the provider counted them, if it did.

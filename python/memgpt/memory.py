@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from memgpt import _core
 from memgpt._schema import fingerprint, function_schema
@@ -46,6 +46,7 @@ class MemoryModule:
     ) -> None:
         self._home: _core.CoreHome | None = None
         self._agent_id = ""
+        self._label = name
         self._block = _core.Block(name, _text(value), limit, description, read_only)
         _core.check_limit(name, _text(value), limit)
 
@@ -152,7 +153,7 @@ class ChatMemory(BaseMemory):
         LimitExceeded: where one of the texts is over the limit.
     """
 
-    _by_agent_type = {
+    _by_agent_type: ClassVar = {
         "memgpt_agent": ("core_memory_append", "core_memory_replace"),
         "memgpt_v2_agent": (
             "memory_insert",

@@ -72,7 +72,8 @@ def _reply(item: Any) -> Reply:
     if isinstance(item, (list, tuple)):
         return Reply(tool_calls=[_call(part) for part in item])
     raise ConfigError(
-        f"a script's item must be a dict, a list of dicts, a str or a Reply, not {type(item).__name__}"
+        "a script's item must be a dict, a list of dicts, a str or a Reply, not "
+        f"{type(item).__name__}"
     )
 
 
@@ -80,8 +81,8 @@ def _call(item: dict[str, Any]) -> ToolCall:
     unknown = set(item) - {"tool", "args", "heartbeat", "thinking"}
     if unknown or "tool" not in item:
         raise ConfigError(
-            f'a script\'s item needs "tool" and may have "args", "heartbeat" and "thinking"; it has '
-            f"{sorted(item)}"
+            f'a script\'s item needs "tool" and may have "args", "heartbeat" and "thinking"; it '
+            f"has {sorted(item)}"
         )
     arguments = {"thinking": item.get("thinking", ""), **item.get("args", {})}
     arguments["request_heartbeat"] = bool(item.get("heartbeat", False))

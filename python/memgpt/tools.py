@@ -142,7 +142,7 @@ def as_tool(value: Any) -> Tool:
 
 
 def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
-    """The core's view of a tool; ``get_agent`` is asked at each call, never stored with an agent."""
+    """The core's view of a tool; ``get_agent`` is asked at each call."""
     own = as_tool(value)
     if own.effects not in ("none", "outside"):
         raise ToolError(f'effects must be "none" or "outside", not {own.effects!r}')

@@ -7,8 +7,7 @@
 
 extern "C" int sgemm_(const char* transa, const char* transb, const int* m, const int* n,
                       const int* k, const float* alpha, const float* a, const int* lda,
-                      const float* b, const int* ldb, const float* beta, float* c,
-                      const int* ldc) {
+                      const float* b, const int* ldb, const float* beta, float* c, const int* ldc) {
   using Matrix = Eigen::MatrixXf;  // column-major, as BLAS
   using Strided = Eigen::OuterStride<>;
   const bool ta = *transa != 'N' && *transa != 'n';
