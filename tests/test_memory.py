@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Optional
 
 import memgpt
@@ -78,7 +77,8 @@ class PrintedMemory(BaseMemory):
 
     def core_memory_replace(self, name: str, old_content: str, new_content: str) -> Optional[str]:  # noqa: UP045
         """
-        Replace the contents of core memory. To delete memories, use an empty string for new_content.
+        Replace the contents of core memory. To delete memories, use an empty string for
+        new_content.
 
         Args:
             name (str): Section of the memory to be edited (persona or human).

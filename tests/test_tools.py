@@ -236,7 +236,7 @@ def test_redefining_a_tool_takes_its_place(kit):
     agent.send("which?")
     assert '"red"' in kit.llm.returned()
 
-    def colour() -> str:  # noqa: F811
+    def colour() -> str:
         return "blue"
 
     agent.add_tool(colour)

@@ -157,7 +157,9 @@ void Agent::create_block(const Block& block) {
 }
 
 void Agent::detach_block(const std::string& label) {
-  edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.detach_block(label); });
+  edit("user", [&](WriteSet& writes, const std::string&, Trust trust) {
+    writes.detach_block(label, trust == Trust::user);
+  });
 }
 
 Passage Agent::make_passage(const std::string& text, std::vector<std::string> tags,

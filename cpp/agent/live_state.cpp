@@ -89,8 +89,11 @@ void WriteSet::create_block(Block block, std::string id) {
   record(state.blocks.back());
 }
 
-void WriteSet::detach_block(std::string_view label) {
+void WriteSet::detach_block(std::string_view label, bool force) {
   auto version = edit_block(label);
+  if (version.block.read_only && !force)
+    throw ReadOnlyBlock("memory block \"" + version.block.label +
+                        "\" is read-only: it cannot be detached by tools");
   version.detached = true;
   record(version);
   std::erase_if(state.blocks,

@@ -41,7 +41,8 @@ struct WriteSet {
   void set_value(std::string_view label, const std::string& value, const std::string& author,
                  Trust trust, bool force);
   void create_block(Block block, std::string id);
-  void detach_block(std::string_view label);
+  // Throws ReadOnlyBlock unless `force`.
+  void detach_block(std::string_view label, bool force);
   void append(WindowMessage message);
 
  private:

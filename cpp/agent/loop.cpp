@@ -66,7 +66,13 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   message.trust = input.role == Role::user ? Trust::user : Trust::kernel;
   run.begin_position = message.position;
   auto measured = measure(std::move(message), *counter_);
-  check_room(writes.state, config_.context_window, measured.cost());
+  int cost = measured.cost();
+  // A system message leaves the newest user message where it is: both must fit.
+  if (input.role == Role::system) {
+    const FitInput now = fit_input(writes.state);
+    if (now.newest_user >= 0) cost += now.tokens[static_cast<std::size_t>(now.newest_user)];
+  }
+  check_room(writes.state, config_.context_window, cost);
   writes.append(std::move(measured));
   commit(writes);
 }
@@ -78,8 +84,9 @@ bool Agent::step(TurnRun& run) {
   const auto context = std::make_shared<const Context>(
       compile(*writes.state.prefix, writes.state.window, budget_for_window(config_.context_window),
               *counter_));
-  const auto clean = clean_reply(provider_->complete(context),
-                                 [&] { return "call-" + home_->environment().new_uuid(); });
+  const auto clean = clean_reply(provider_->complete(context), writes.state.window, [&] {
+    return "call-" + home_->environment().new_uuid();
+  });
   const Reply& reply = clean.reply;
 
   StepRow& row = writes.commit.step;

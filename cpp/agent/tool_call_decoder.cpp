@@ -1,5 +1,7 @@
 #include "agent/tool_call_decoder.h"
 
+#include <set>
+
 #include "memory/text.h"
 
 namespace memgpt {
@@ -30,15 +32,21 @@ std::string reply_to_json(const Reply& reply) {
   return json::serialize(object);
 }
 
-CleanReply clean_reply(Reply reply, const std::function<std::string()>& new_id) {
+CleanReply clean_reply(Reply reply, const Window& window,
+                       const std::function<std::string()>& new_id) {
   CleanReply clean;
+  // Some servers number the calls of each reply from 0.
+  std::set<std::string_view> taken;
+  for (const auto& item : window)
+    for (const auto& call : item->message->tool_calls) taken.insert(call.id);
   reply.content = valid_utf8(std::move(reply.content));
   reply.thinking = valid_utf8(std::move(reply.thinking));
   for (auto& call : reply.tool_calls) {
     call.id = valid_utf8(std::move(call.id));
     call.name = valid_utf8(std::move(call.name));
     call.arguments = valid_utf8(std::move(call.arguments));
-    if (call.id.empty()) call.id = new_id();
+    if (call.id.empty() || taken.contains(call.id)) call.id = new_id();
+    taken.insert(call.id);
     if (is_blank(call.arguments)) call.arguments = "{}";
     boost::system::error_code error;
     const auto value = json::parse(call.arguments, error);

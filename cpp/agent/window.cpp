@@ -22,6 +22,21 @@ std::string outside_line(const LiveState& state) {
          std::to_string(state.passages) + " passages in archival memory.";
 }
 
+// What a turn began with, from the user or from the system.
+bool is_input(const Message& message) {
+  return message.role == Role::user ||
+         (message.role == Role::system && message.type != "system_alert");
+}
+
+// What the messages that no eviction may take cost.
+int protected_cost(const FitInput& input) {
+  int cost = 0;
+  for (const int index : {input.newest_user, input.newest_input})
+    if (index >= 0) cost += input.tokens[static_cast<std::size_t>(index)];
+  if (input.newest_user >= 0 && input.newest_user == input.newest_input) cost /= 2;
+  return cost;
+}
+
 std::vector<Range> positions_of(const Window& window) {
   std::vector<Range> ranges;
   for (const auto& item : window) {
@@ -79,6 +94,7 @@ FitInput Agent::fit_input(const LiveState& state) const {
     const Message& message = *state.window[i]->message;
     if (message.role != Role::tool) ++group;
     if (message.role == Role::user) input.newest_user = static_cast<int>(i);
+    if (is_input(message)) input.newest_input = static_cast<int>(i);
     input.tokens.push_back(state.window[i]->cost());
     input.groups.push_back(group);
   }
@@ -183,10 +199,7 @@ void Agent::check_room(const LiveState& state, int context_window, int message_c
                             ". Send it in parts, or put it into archival memory.");
     return;
   }
-  int newest_user = 0;
-  for (const auto& item : state.window)
-    if (item->message->role == Role::user) newest_user = item->cost();
-  const int needed = fixed + std::max(kMinMessageRoom, newest_user + kMinToolRoom);
+  const int needed = fixed + std::max(kMinMessageRoom, protected_cost(fit_input(state)) + kMinToolRoom);
   if (needed > budget.limit())
     throw WindowTooSmall(figures(needed) + ", with " + std::to_string(needed - fixed) +
                          " for messages. Choose a larger context_window, shorter memory blocks, "
@@ -198,7 +211,7 @@ void Agent::check_room(const LiveState& state, int context_window, int message_c
 void Agent::limit_shown(Message& message, const WriteSet& writes) const {
   const FitInput input = fit_input(writes.state);
   int room = input.limit_tokens - input.fixed_tokens - kMinToolRoom;
-  if (input.newest_user >= 0) room -= input.tokens[static_cast<std::size_t>(input.newest_user)];
+  room -= protected_cost(input);
   if (!writes.state.window.empty()) room -= writes.state.window.back()->cost();
   const int cap = std::max(kMinToolRoom, std::min(config_.context_window / 4, room));
   // A token is seldom shorter than one byte or longer than six on average: count no more.

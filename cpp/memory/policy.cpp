@@ -1,5 +1,6 @@
 #include "memory/policy.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
@@ -16,13 +17,13 @@ int share_of(int tokens, double share) {
 }
 
 // Walks the groups oldest first and marks them evicted until `total` is at most `target`.
-// Indices in [begin, end) only; the newest user message and its group stay.
+// Indices in [begin, end) only; the newest user message and the newest input stay.
 void evict_groups(const FitInput& input, std::size_t begin, std::size_t end, int target,
                   std::vector<bool>& evicted, int& total) {
   for (std::size_t i = begin; i < end && total > target;) {
     std::size_t next = i + 1;
     while (next < input.tokens.size() && input.groups[next] == input.groups[i]) ++next;
-    if (static_cast<int>(i) != input.newest_user) {
+    if (static_cast<int>(i) != input.newest_user && static_cast<int>(i) != input.newest_input) {
       for (std::size_t k = i; k < next; ++k) {
         evicted[k] = true;
         total -= input.tokens[k];
@@ -73,7 +74,7 @@ FitDecision RecursiveSummary::fit(const FitInput& input, bool force) const {
   FitDecision decision;
   if (force || total > evict_at) {
     // The current turn goes last: what was just fetched is what the next call is about.
-    const auto turn = static_cast<std::size_t>(input.newest_user < 0 ? 0 : input.newest_user);
+    const auto turn = static_cast<std::size_t>(std::max(0, input.newest_input));
     evict_groups(input, 0, turn, share_of(input.limit_tokens, options_.evict_to), evicted, total);
     if (total > evict_at) evict_groups(input, turn, input.tokens.size(), evict_at, evicted, total);
   } else if (!input.warned && total > share_of(input.limit_tokens, options_.warn_at)) {

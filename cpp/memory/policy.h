@@ -18,6 +18,7 @@ struct FitInput {
   std::vector<int> tokens;  // one a message in the window, oldest first, overhead included
   std::vector<int> groups;  // equal numbers = a call and its returns: they stay or go together
   int newest_user = -1;     // index of the newest user message; never evicted
+  int newest_input = -1;    // index of the input of the current turn; never evicted
   int fixed_tokens = 0;     // system prompt, tools, blocks, summary
   int limit_tokens = 0;     // the window less the reply reserve
   bool warned = false;      // since the last eviction

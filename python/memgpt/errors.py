@@ -65,6 +65,10 @@ __all__ = [
 class Error(Exception):
     """The root of the tree."""
 
+    def __str__(self) -> str:
+        # A KeyError among the bases would print its text in quotation marks.
+        return Exception.__str__(self)
+
 
 class ConfigError(Error, ValueError):
     """An argument or option that cannot work."""
@@ -94,7 +98,7 @@ class AgentNotFound(NotFound):
     """No agent has this name."""
 
 
-class BlockNotFound(NotFound):
+class BlockNotFound(NotFound, KeyError):
     """No memory block has this label."""
 
 

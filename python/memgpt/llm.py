@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,8 +130,11 @@ def reply_parts(reply: Any, whose: str) -> _Parts:
         )
     if isinstance(reply, dict):
         usage = reply.get("usage") or {}
-        message = reply["choices"][0]["message"] if reply.get("choices") else reply
-        if "content" in message or "tool_calls" in message:
+        try:
+            message = reply["choices"][0]["message"] if reply.get("choices") else reply
+        except (KeyError, IndexError, TypeError):
+            message = {}
+        if isinstance(message, dict) and message.keys() & {"content", "tool_calls"}:
             return (
                 clean_text(message.get("content") or ""),
                 clean_text(message.get("reasoning_content") or message.get("thinking") or ""),
@@ -143,6 +146,19 @@ def reply_parts(reply: Any, whose: str) -> _Parts:
         f"{whose}.complete() returned {type(reply).__name__}; return a memgpt.Reply, a chat "
         "completion or its message as a dict, or a str"
     )
+
+
+def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:
+    """A summary that fails, or is no text, is replaced by the mechanical digest."""
+
+    def summarize(text: str, limit_tokens: int) -> str | None:
+        try:
+            summary = model.summarize(text, limit_tokens)
+        except Exception:
+            return None
+        return clean_text(summary) if isinstance(summary, str) else None
+
+    return summarize
 
 
 def to_core_provider(model: Any) -> _core.Provider:
@@ -162,7 +178,7 @@ def to_core_provider(model: Any) -> _core.Provider:
             context_window=model.context_window,
             tokenizer=model.tokenizer,
             complete=lambda context: reply_parts(complete(context), name),
-            summarize=model.summarize if own_summary else None,
+            summarize=_guarded_summary(model) if own_summary else None,
         )
     if model == "offline":
         return _core.OfflineModel()

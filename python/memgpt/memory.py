@@ -333,7 +333,7 @@ def _call(memory: BaseMemory, name: str, holder: _Holder, arguments: dict[str, A
     home, agent = holder.home, holder.home.agent_by_id(holder.agent_id)
     bind(memory, home, agent.id)
     before = [(block.label, block.value) for block in agent.blocks()]
-    sections = memory.memory
+    sections = Sections(memory.memory)  # the call may change the dict itself
     try:
         result = getattr(memory, name)(**arguments)
         _follow(memory, agent, home)

@@ -9,6 +9,7 @@ from typing import Any
 from memgpt._core import Context, ToolCall
 from memgpt.errors import ConfigError, ScriptExhausted
 from memgpt.llm import LLMProvider, Reply
+from memgpt.tools import clean_text
 
 __all__ = ["ScriptedLLM"]
 
@@ -86,4 +87,4 @@ def _call(item: dict[str, Any]) -> ToolCall:
         )
     arguments = {"thinking": item.get("thinking", ""), **item.get("args", {})}
     arguments["request_heartbeat"] = bool(item.get("heartbeat", False))
-    return ToolCall(item["tool"], json.dumps(arguments, ensure_ascii=False))
+    return ToolCall(clean_text(item["tool"]), clean_text(json.dumps(arguments, ensure_ascii=False)))

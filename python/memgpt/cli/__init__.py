@@ -6,10 +6,10 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["RunOptions", "main"]
+__all__ = ["RunOptions", "main", "quietly", "speak_utf8"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _speak_utf8_or_replace() -> None:
+def speak_utf8() -> None:
     """A terminal or pipe that cannot show a character gets a question mark, not a traceback."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -67,10 +67,19 @@ def _speak_utf8_or_replace() -> None:
             reconfigure(errors="replace")
 
 
-def _drop_output() -> None:
-    """Python flushes stdout once more on its way out; let that go nowhere."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def quietly(work: Callable[[], int]) -> int:
+    """Run a command; a reader that went away and Ctrl-C end it without a traceback."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Python flushes stdout once more on its way out; let that go nowhere.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 2 where something could not be set up.
     """
-    _speak_utf8_or_replace()
+    speak_utf8()
     parser = _parser()
     arguments = vars(parser.parse_args(argv))
     if arguments.pop("command") is None:
@@ -90,10 +99,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     from memgpt.cli.run import run
 
-    try:
-        return run(RunOptions(**arguments))
-    except BrokenPipeError:
-        _drop_output()
-        return 0
-    except KeyboardInterrupt:
-        return 130
+    return quietly(lambda: run(RunOptions(**arguments)))

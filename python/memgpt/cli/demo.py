@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 import memgpt
-from memgpt.cli import RunOptions, look
+from memgpt.cli import RunOptions, look, quietly, speak_utf8
 from memgpt.cli.run import open_agent
 
 __all__ = ["play"]
@@ -25,6 +25,8 @@ __all__ = ["play"]
 _WINDOW = 4096
 _GAUGE_EVERY = 5
 _AGENT = "demo"
+_REPLY_WIDTH = 110
+_QUESTIONS = "\nNow three questions about what was said on the first day, long out of the window"
 
 
 class Line(NamedTuple):
@@ -75,8 +77,14 @@ class _Player:
             activity.append("   " + mark)
         spoken = response.text.splitlines() or [f"(no reply: {response.stop_reason})"]
         for number, text in enumerate(spoken):
-            reply = Text(f"  {'🤖' if number == 0 else '  '} {text}", "yellow")
+            icon = "🤖" if number == 0 else "  "
+            reply = Text(f"  {icon} {look.shortened(text, _REPLY_WIDTH)}", "yellow")
             self.screen.print(reply.append_text(activity) if number == 0 else reply)
+        for message in response.messages:
+            for call in message.tool_calls:
+                if call.name == "core_memory_replace":
+                    for edit in look.edit_lines(call):
+                        self.screen.print(edit)
         if response.evicted:
             self.screen.print(look.eviction_line(response.evicted))
         self.said += 1
@@ -133,7 +141,7 @@ def _first_process(options: RunOptions, path: str) -> str:
     return name
 
 
-def _second_process(path: str, name: str) -> None:
+def _second_process(path: str, name: str) -> int:
     """The second half and the questions: all that this process has is the file."""
     screen = look.Screen()
     with memgpt.open(path) as home:
@@ -144,9 +152,10 @@ def _second_process(path: str, name: str) -> None:
             )
         )
         _play_part(agent, 1)
-        screen.print(Text("\nNow three questions about things said before the first eviction"))
+        screen.print(Text(_QUESTIONS, "bold"))
         _play_part(agent, 2)
         _show_memory(screen, agent)
+    return 0
 
 
 def _show_memory(screen: look.Screen, agent: memgpt.Agent) -> None:
@@ -188,4 +197,5 @@ def play(options: RunOptions) -> int:
 
 
 if __name__ == "__main__":
-    _second_process(*sys.argv[1:3])
+    speak_utf8()
+    sys.exit(quietly(lambda: _second_process(*sys.argv[1:3])))

@@ -14,6 +14,7 @@ from memgpt import Agent, Context, Message, ToolCall
 __all__ = [
     "Screen",
     "dump_line",
+    "edit_lines",
     "eviction_line",
     "gauge",
     "memory_view",
@@ -72,7 +73,9 @@ def _one_of(arguments: dict[str, Any], names: Sequence[str]) -> str:
     return next((str(arguments[name]) for name in names if arguments.get(name)), "")
 
 
-def _edit_lines(arguments: dict[str, Any]) -> Iterator[Text]:
+def edit_lines(call: ToolCall) -> Iterator[Text]:
+    """What a memory edit takes away and what it puts there."""
+    arguments = _arguments(call)
     for sign, style, text in (
         ("-", "red", _one_of(arguments, _OLD)),
         ("+", "green", _one_of(arguments, _NEW)),
@@ -92,7 +95,7 @@ def _call_lines(call: ToolCall, result: Message | None) -> Iterator[Text]:
     label = _one_of(arguments, _LABELS)
     if not failed and label and (_one_of(arguments, _NEW) or _one_of(arguments, _OLD)):
         yield Text(f"⚡🧠 updating memory with {call.name}: {label}", "magenta")
-        yield from _edit_lines(arguments)
+        yield from edit_lines(call)
         return
     hidden = {"thinking", "request_heartbeat", "page"}
     shown = ", ".join(
