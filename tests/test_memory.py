@@ -13,7 +13,6 @@ PRINTED = '''
 from typing import Optional
 from memgpt.memory import MemoryModule
 from memgpt.memory import BaseMemory
-
 class ChatMemory(BaseMemory):
 
     def __init__(self, persona: str, human: str, limit: int = 2000):

@@ -15,7 +15,7 @@ constexpr TimeUs kSessionGapUs = TimeUs{60} * 60 * 1'000'000;
 
 }  // namespace
 
-Agent::Agent(std::shared_ptr<Home> home, AgentState loaded, AgentConfig config)
+Agent::Agent(std::shared_ptr<Home> home, const AgentState& loaded, AgentConfig config)
     : home_(std::move(home)), id_(loaded.agent.id), name_(loaded.agent.name) {
   config_ = std::move(config);
   counter_ = counter_for("");
@@ -134,9 +134,11 @@ void Agent::edit(const std::string& author, Edit&& change) {
   const auto hold = take_turn();
   refresh();
   WriteSet writes = begin("edit", author);
+  const auto before = writes.state.prefix;
   change(writes, author, Trust::user);
   refresh_prefix(writes);
-  if (writes.prefix_changed) check_room(writes.state, config_.context_window, 0);
+  if (writes.state.prefix->tokens() > before->tokens())
+    check_room(writes.state, config_.context_window, 0);
   commit(writes);
 }
 
@@ -279,7 +281,7 @@ void Agent::rebuild_tools() {
   }
 }
 
-void Agent::save_config(AgentConfig config) {
+void Agent::save_config(const AgentConfig& config) {
   WriteSet writes = begin("config", "user");
   writes.prefix_changed = true;
   const bool same = config == config_;
@@ -313,7 +315,7 @@ void Agent::add_tool(std::shared_ptr<Tool> tool) {
   else
     *found = wanted;
   tools_[wanted.schema.name] = std::move(tool);
-  save_config(std::move(config));
+  save_config(config);
 }
 
 void Agent::remove_tool(const std::string& name) {
@@ -328,7 +330,7 @@ void Agent::remove_tool(const std::string& name) {
     throw ToolNotFound("agent \"" + name_ + "\" has no tool \"" + name + "\"; tools are: " + names);
   }
   tools_.erase(name);
-  save_config(std::move(config));
+  save_config(config);
 }
 
 void Agent::bind(const Binding& binding) {
@@ -371,7 +373,7 @@ void Agent::bind(const Binding& binding) {
   }
   refresh();
   check_room(*state_, config.context_window, 0);
-  save_config(std::move(config));
+  save_config(config);
 }
 
 Message Agent::new_message(const LiveState& state, Role role, std::string type, TimeUs time_us) {

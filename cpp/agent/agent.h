@@ -53,7 +53,7 @@ class ToolScope {
 
 class Agent {
  public:
-  Agent(std::shared_ptr<Home> home, AgentState state, AgentConfig config);
+  Agent(std::shared_ptr<Home> home, const AgentState& state, AgentConfig config);
 
   // Appends the input durably, then steps until no heartbeat is requested.
   [[nodiscard]] Response send(const Input& input);
@@ -124,7 +124,7 @@ class Agent {
   [[nodiscard]] Passage make_passage(const std::string& text, std::vector<std::string> tags,
                                      const std::string& metadata_json, const std::string& author,
                                      Trust trust);
-  void save_config(AgentConfig config);
+  void save_config(const AgentConfig& config);
   [[nodiscard]] std::vector<float> embed_query(const std::string& text);
 
   std::shared_ptr<Home> home_;

@@ -213,7 +213,7 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
   try {
     result = tool.run(scope, arguments);
     refresh_prefix(writes);
-    if (writes.state.prefix != before.state.prefix)
+    if (writes.state.prefix->tokens() > before.state.prefix->tokens())
       check_room(writes.state, config_.context_window, 0);
   } catch (const Error& error) {
     result = {true, error.what()};

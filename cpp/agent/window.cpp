@@ -179,31 +179,38 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   refresh_prefix(writes);
 }
 
-// Throws WindowTooSmall (no message yet) or MessageTooLarge, with the figures.
+// Throws WindowTooSmall (message_cost 0: can the agent work at all?) or MessageTooLarge, with the
+// figures.
 void Agent::check_room(const LiveState& state, int context_window, int message_cost) const {
-  const Budget budget = budget_for_window(context_window);
-  const int summary_limit = summary_limit_tokens(budget);
-  int fixed = state.prefix->tokens() + summary_limit;
-  if (state.summary) fixed -= std::min(state.summary->tokens, summary_limit);
-  const auto figures = [&](int needed) {
-    return "the window holds " + std::to_string(context_window) + " tokens, " +
-           std::to_string(budget.reply_reserve) + " of them kept for the reply; system prompt, " +
-           "tools, memory blocks and summary take " + std::to_string(fixed) + ": " +
-           std::to_string(needed - budget.limit()) + " tokens too many";
+  const int messages = message_cost > 0 ? message_cost + kMinToolRoom
+                                        : std::max(kMinMessageRoom,
+                                                   protected_cost(fit_input(state)) + kMinToolRoom);
+  const auto fixed_in = [&](const Budget& budget) {
+    const int summary = state.summary ? state.summary->tokens : 0;
+    return state.prefix->tokens() + std::max(0, summary_limit_tokens(budget) - summary);
   };
-  if (message_cost > 0) {
-    const int needed = fixed + message_cost + kMinToolRoom;
-    if (needed > budget.limit())
-      throw MessageTooLarge("the message takes " + std::to_string(message_cost) + " tokens; " +
-                            figures(needed) +
-                            ". Send it in parts, or put it into archival memory.");
-    return;
-  }
-  const int needed = fixed + std::max(kMinMessageRoom, protected_cost(fit_input(state)) + kMinToolRoom);
-  if (needed > budget.limit())
-    throw WindowTooSmall(figures(needed) + ", with " + std::to_string(needed - fixed) +
-                         " for messages. Choose a larger context_window, shorter memory blocks, "
-                         "or fewer tools.");
+  const auto fits = [&](int window) {
+    const Budget budget = budget_for_window(window);
+    return fixed_in(budget) + messages <= budget.limit();
+  };
+  if (fits(context_window)) return;
+  // The smallest window that would do: reserve and summary grow with it.
+  int enough = context_window;
+  for (int step = 1 << 22; step > 0; step /= 2)
+    if (!fits(enough + step)) enough += step;
+  ++enough;
+  const Budget budget = budget_for_window(context_window);
+  const std::string figures =
+      "the window holds " + std::to_string(context_window) + " tokens, " +
+      std::to_string(budget.reply_reserve) + " of them kept for the reply; system prompt, tools, " +
+      "memory blocks and summary take " + std::to_string(fixed_in(budget)) + ": " +
+      std::to_string(enough - context_window) + " tokens too many";
+  if (message_cost > 0)
+    throw MessageTooLarge("the message takes " + std::to_string(message_cost) + " tokens; " +
+                          figures + ". Send it in parts, or put it into archival memory.");
+  throw WindowTooSmall(figures + ", with at least " + std::to_string(messages) +
+                       " for messages. Choose a context_window of " + std::to_string(enough) +
+                       " or more, shorter memory blocks, or fewer tools.");
 }
 
 // Cuts what the context shows of a long text to a quarter of the window, or to the room that the

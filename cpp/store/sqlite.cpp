@@ -6,7 +6,9 @@ namespace memgpt {
 
 namespace {
 
-[[noreturn]] void fail(sqlite3* db, int code, const std::string& what) {
+[[noreturn]] void fail(sqlite3* db, int code, std::string what) {
+  const char* path = db != nullptr ? sqlite3_db_filename(db, "main") : nullptr;
+  if (path != nullptr && *path != '\0') what = '"' + std::string(path) + '"';
   const std::string message =
       what + ": " + (db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
   switch (code & 0xff) {
@@ -44,9 +46,13 @@ bool Statement::step() {
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   sqlite3* db = sqlite3_db_handle(statement_.get());
-  const std::string message = sqlite3_errmsg(db);
-  sqlite3_reset(statement_.get());
-  fail(nullptr, code, "the database refused (" + message + ")");
+  // The text of the error goes with the reset: it is read before.
+  try {
+    fail(db, code, "the database refused");
+  } catch (...) {
+    sqlite3_reset(statement_.get());
+    throw;
+  }
 }
 
 void Statement::run() {

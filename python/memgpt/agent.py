@@ -12,6 +12,7 @@ from typing import Any
 from memgpt import _core
 from memgpt import memory as memory_module
 from memgpt._core import ArchivalHit, Context, Message, Passage, RecallHit, Step
+from memgpt._text import checked_text
 from memgpt.errors import InvalidInput
 from memgpt.memory import MemoryModule
 from memgpt.tools import to_core
@@ -32,25 +33,19 @@ def _microseconds(time: dt.datetime | str | None) -> int | None:
             raise InvalidInput(
                 f"{time!r} is no ISO time; write it like 2023-05-08T13:56:00"
             ) from error
+    if not isinstance(time, dt.datetime):
+        raise InvalidInput(f"a time is a datetime or ISO text, not {type(time).__name__}")
     if time.tzinfo is None:
         time = time.replace(tzinfo=dt.timezone.utc)
     return (time - _EPOCH) // dt.timedelta(microseconds=1)
 
 
-def checked_text(text: Any, what: str) -> str:
-    """Text that UTF-8 can hold."""
-    if isinstance(text, (bytes, bytearray)):
-        raise InvalidInput(f'{what} is bytes; decode it first: text.decode("utf-8", "replace")')
-    if not isinstance(text, str):
-        raise InvalidInput(f"{what} must be text, not {type(text).__name__}")
+def _json(metadata: Mapping[str, Any]) -> str:
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InvalidInput(
-            f"{what} holds a lone surrogate at character {error.start}, which UTF-8 cannot store; "
-            'clean it with text.encode("utf-8", "replace").decode()'
-        ) from error
-    return text
+        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"the metadata must be what JSON can hold: {error}") from error
+    return checked_text(text, "the metadata")
 
 
 @dataclass(frozen=True)
@@ -128,7 +123,7 @@ class CoreMemory(Mapping[str, MemoryModule]):
             WindowTooSmall: where the context has no room for it.
         """
         self._core.create_block(
-            _core.Block(label, checked_text(value, "the value"), limit, description, read_only)
+            memory_module.make_block(label, value, limit, description, read_only)
         )
         return self[label]
 
@@ -138,7 +133,7 @@ class CoreMemory(Mapping[str, MemoryModule]):
         Raises:
             BlockNotFound: where there is none.
         """
-        self._core.detach_block(label)
+        self._core.detach_block(checked_text(label, "the label"))
 
     def __str__(self) -> str:
         return "\n\n".join(
@@ -181,7 +176,7 @@ class Recall:
             checked_text(query, "the query"),
             _microseconds(start),
             _microseconds(end),
-            list(roles),
+            [checked_text(role, "a role") for role in roles],
             limit,
             offset,
         )
@@ -210,7 +205,9 @@ class Archival:
             Unbound: where the agent's embedder is not bound.
         """
         return self._core.insert_passage(
-            checked_text(text, "the passage"), list(tags), json.dumps(dict(metadata or {}))
+            checked_text(text, "the passage"),
+            [checked_text(tag, "a tag") for tag in tags],
+            _json(metadata or {}),
         )
 
     def search(
@@ -237,7 +234,7 @@ class Archival:
             checked_text(query, "the query"),
             limit,
             offset,
-            list(tags),
+            [checked_text(tag, "a tag") for tag in tags],
             _microseconds(start),
             _microseconds(end),
         )
@@ -298,7 +295,7 @@ class Agent:
     ) -> Response:
         core = self._core.send(
             checked_text(text, "the message"),
-            role,
+            checked_text(role, "the role"),
             type,
             checked_text(name, "the name"),
             _microseconds(time),
@@ -347,7 +344,7 @@ class Agent:
         Raises:
             ToolNotFound: where there is none of this name.
         """
-        self._core.remove_tool(name)
+        self._core.remove_tool(checked_text(name, "the tool's name"))
 
     def __repr__(self) -> str:
         unbound = f", unbound: {', '.join(self.unbound)}" if self.unbound else ""

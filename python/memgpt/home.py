@@ -10,7 +10,8 @@ from typing import Any
 from memgpt import _core
 from memgpt import memory as memory_module
 from memgpt._core import MemoryPolicy, RecursiveSummary
-from memgpt.agent import Agent, agent_getter, checked_text
+from memgpt._text import checked_text
+from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AgentNotFound, ConfigError
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.memory import BaseMemory, ChatMemory
@@ -165,7 +166,7 @@ class Home:
         Raises:
             AgentNotFound: where there is none of this name.
         """
-        self._core.delete_agent(name)
+        self._core.delete_agent(checked_text(name, "the agent's name"))
 
     def close(self) -> None:
         """Close the file; using this home or its agents afterwards raises StoreError."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from memgpt import _core
 from memgpt._core import Context, ToolCall
+from memgpt._text import clean_text
 from memgpt.errors import ConfigError, ModelNotFound, ProviderError
-from memgpt.tools import clean_text
 
 __all__ = ["Embedder", "LLMProvider", "Reply"]
 
@@ -109,7 +109,8 @@ def _call_parts(call: Any) -> tuple[str, str, str]:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else -1
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    return value if known else -1
 
 
 def reply_parts(reply: Any, whose: str) -> _Parts:
@@ -122,9 +123,9 @@ def reply_parts(reply: Any, whose: str) -> _Parts:
         return clean_text(reply), "", [], -1, -1
     if isinstance(reply, Reply):
         return (
-            clean_text(reply.content),
-            clean_text(reply.thinking),
-            [_call_parts(call) for call in reply.tool_calls],
+            clean_text(reply.content or ""),
+            clean_text(reply.thinking or ""),
+            [_call_parts(call) for call in reply.tool_calls or ()],
             _count(reply.prompt_tokens),
             _count(reply.completion_tokens),
         )

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 from memgpt import _core
 from memgpt._schema import fingerprint, function_schema
 from memgpt.errors import BlockNotFound, ConfigError, EditFailed
-from memgpt.tools import clean_text, guarded, result_text
+from memgpt._text import checked_text, clean_text
+from memgpt.tools import guarded, result_text
 
 __all__ = ["BaseMemory", "ChatMemory", "MemoryModule"]
 
@@ -47,8 +48,8 @@ class MemoryModule:
         self._home: _core.CoreHome | None = None
         self._agent_id = ""
         self._label = name
-        self._block = _core.Block(name, _text(value), limit, description, read_only)
-        _core.check_limit(name, _text(value), limit)
+        self._block = make_block(name, value, limit, description, read_only)
+        _core.check_limit(self._block.label, self._block.value, limit)
 
     @classmethod
     def _bound(cls, home: _core.CoreHome, agent_id: str, label: str) -> MemoryModule:
@@ -107,6 +108,24 @@ class MemoryModule:
 
     def __str__(self) -> str:
         return self._read().value
+
+
+def make_block(
+    label: str, value: str, limit: int, description: str, read_only: bool
+) -> _core.Block:
+    """A block from what a user gave.
+
+    Raises:
+        InvalidInput: for a label or description that is no text.
+        EditFailed: for a value that is no text.
+    """
+    return _core.Block(
+        checked_text(label, "a memory block's label"),
+        _text(value),
+        limit,
+        checked_text(description, "a memory block's description"),
+        read_only,
+    )
 
 
 def _text(value: Any) -> str:

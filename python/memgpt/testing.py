@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from memgpt._core import Context, ToolCall
+from memgpt._text import clean_text
 from memgpt.errors import ConfigError, ScriptExhausted
 from memgpt.llm import LLMProvider, Reply
-from memgpt.tools import clean_text
 
 __all__ = ["ScriptedLLM"]
 

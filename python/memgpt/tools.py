@@ -9,6 +9,7 @@ from typing import Any, overload
 
 from memgpt import _core
 from memgpt._schema import fingerprint, function_schema
+from memgpt._text import clean_text
 from memgpt.errors import Error, ToolError
 
 __all__ = ["Tool", "tool"]
@@ -77,11 +78,6 @@ def tool(
     if function is None:
         return lambda wrapped: FunctionTool(wrapped, name, effects)
     return FunctionTool(function, name, effects)
-
-
-def clean_text(text: str) -> str:
-    """Text that can be stored as UTF-8: lone surrogates become question marks."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def result_text(value: Any) -> str:

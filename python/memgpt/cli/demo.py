@@ -132,7 +132,7 @@ def _first_process(options: RunOptions, path: str) -> str:
             replace(
                 options,
                 agent=name,
-                persona=options.persona or "companion",
+                persona="companion" if options.persona is None else options.persona,
                 context_window=options.context_window or _WINDOW,
             ),
         )

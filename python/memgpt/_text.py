@@ -1,0 +1,32 @@
+"""Text on its way into the core, which takes UTF-8 only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memgpt.errors import InvalidInput
+
+
+def clean_text(text: str) -> str:
+    """Text that can be stored as UTF-8: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def checked_text(text: Any, what: str) -> str:
+    """The text itself.
+
+    Raises:
+        InvalidInput: where it is no text, or holds what UTF-8 cannot store.
+    """
+    if isinstance(text, (bytes, bytearray)):
+        raise InvalidInput(f'{what} is bytes; decode it first: text.decode("utf-8", "replace")')
+    if not isinstance(text, str):
+        raise InvalidInput(f"{what} must be text, not {type(text).__name__}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"{what} holds a lone surrogate at character {error.start}, which UTF-8 cannot store; "
+            'clean it with text.encode("utf-8", "replace").decode()'
+        ) from error
+    return text

@@ -1,0 +1,464 @@
+"""The command line, run as users run it: the real program on temporary files and terminals."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import select
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import memgpt
+import pytest
+from memgpt.cli import chat, look
+from memgpt.testing import ScriptedLLM
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+PROGRAM = [sys.executable, "-m", "memgpt"]
+# A terminal of its own, so that Ctrl-C in it becomes a signal.
+IN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "MEMGPT_HOME": str(home),
+        "PYTHONIOENCODING": "utf-8",
+        "PROMPT_TOOLKIT_NO_CPR": "1",
+        "TERM": "xterm-256color",
+        "COLUMNS": "120",
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def run(folder: Path, *arguments: str, stdin: str | bytes = "") -> subprocess.CompletedProcess:
+    result = subprocess.run(
+        [*PROGRAM, *arguments],
+        input=stdin.encode() if isinstance(stdin, str) else stdin,
+        capture_output=True,
+        env=environment(folder),
+        timeout=60,
+        check=False,
+    )
+    result.stdout, result.stderr = result.stdout.decode(), result.stderr.decode()
+    assert "Traceback" not in result.stderr + result.stdout
+    return result
+
+
+class Terminal:
+    """A chat in a pseudo-terminal."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.fd, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", IN_TERMINAL, *PROGRAM, "run", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environment(folder),
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def read(self, timeout: float) -> bool:
+        if not select.select([self.fd], [], [], timeout)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:  # the other end is closed
+            return False
+        plain = re.sub(rb"\x1b(\[[0-9;?]*[ -/]*[@-~]|[=>])", b"", data)
+        self.seen += plain.decode("utf-8", "replace")
+        return bool(data)
+
+    def expect(self, text: str, timeout: float = 20) -> str:
+        """Wait for the text; what came up to it is taken away and returned."""
+        end = time.monotonic() + timeout
+        while text not in self.seen:
+            assert time.monotonic() < end, f"no {text!r} in {self.seen!r}"
+            self.read(0.1)
+        before, _, self.seen = self.seen.partition(text)
+        return before + text
+
+    def type(self, text: str) -> None:
+        os.write(self.fd, text.encode())
+
+    def say(self, line: str) -> None:
+        self.expect("🧑")
+        self.type(line + "\r")
+
+    def wait(self) -> int:
+        end = time.monotonic() + 20
+        while self.process.poll() is None and time.monotonic() < end:
+            self.read(0.05)
+        while self.read(0.05):
+            pass
+        return self.process.wait(1)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.fd)
+
+
+@pytest.fixture
+def terminal(folder: Path) -> Iterator[type[Terminal] | object]:
+    opened: list[Terminal] = []
+
+    def start(*arguments: str) -> Terminal:
+        opened.append(Terminal(folder, *arguments))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+# --- the command ---
+
+
+def test_help_version_and_no_command(folder: Path) -> None:
+    assert "--context-window" in run(folder, "--help").stdout
+    assert run(folder, "--version").stdout == f"memgpt {memgpt.__version__}\n"
+    code = "import sys; from memgpt.cli import main; sys.exit(main([]))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert b"chat with an agent" in result.stdout and not folder.exists()
+
+
+def test_help_does_not_import_what_only_a_chat_needs() -> None:
+    code = (
+        "import sys; from memgpt.cli import main\n"
+        "try: main(['run', '--help'])\n"
+        "except SystemExit: print(sorted({'rich', 'prompt_toolkit'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert result.stdout.decode().splitlines()[-1] == "[]"
+
+
+# --- from a pipe ---
+
+
+def test_piped_lines_are_answered_and_remembered(folder: Path) -> None:
+    first = run(folder, "run", stdin="My name is Mara.\n\n   \nI live in Trieste.\r\n")
+    assert first.returncode == 0
+    assert first.stdout.splitlines() == [
+        "[offline] Noted: My name is Mara",
+        "[offline] Noted: I live in Trieste",
+    ]
+    assert "a new agent" in first.stderr and "2 messages, 0 evictions" in first.stderr
+    again = run(folder, stdin="Where do I live?")
+    assert "Trieste" in again.stdout and "welcome back, 10 messages remembered" in again.stderr
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_piped_bytes_that_are_not_text_are_replaced_with_a_note(folder: Path) -> None:
+    result = run(folder, stdin=b"\xef\xbb\xbfMy name is Mara.\nI play ch\xffess on Thursdays.\n")
+    assert result.returncode == 0 and "line 2: not UTF-8" in result.stderr
+    assert "My name is Mara" in result.stdout and "ch\ufffdess" in result.stdout
+
+
+def test_piped_message_that_is_too_large_does_not_end_the_others(folder: Path) -> None:
+    result = run(folder, stdin="word " * 30_000 + "\nMy name is Mara.\n")
+    assert result.returncode == 0
+    assert "line 1: the message takes" in result.stderr
+    assert result.stdout == "[offline] Noted: My name is Mara\n"
+
+
+def test_piped_commands_are_executed(folder: Path) -> None:
+    result = run(folder, stdin="My name is Mara.\n/memory\n/nonsense\n! hello\n/exit\nlost\n")
+    assert result.returncode == 0 and "🧠 core memory: human" in result.stdout
+    assert 'Unrecognized command "/nonsense", see /help' in result.stderr
+    assert "2 messages" in result.stderr and "lost" not in result.stdout
+
+
+def test_each_command_in_the_help_runs_from_a_pipe(folder: Path) -> None:
+    listed = run(folder, stdin="/help\n").stdout
+    assert [line.split()[0] for line in listed.splitlines()] == list(chat.COMMANDS)
+    everything = "".join(f"{name}\n" for name in chat.COMMANDS if name != "/exit")
+    result = run(folder, stdin="My name is Mara.\n" + everything + "/\n/dump 2\n/exit\n")
+    assert result.returncode == 0 and "Unrecognized" not in result.stderr
+    assert result.stderr.count("\n") == 2, result.stderr
+    assert run(folder, stdin="/dump x\n").stderr.count("/dump takes a number") == 1
+
+
+def test_lines_stream(folder: Path) -> None:
+    with subprocess.Popen(
+        PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(folder)
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for number in range(300):
+            process.stdin.write(b"I play chess.\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+            assert answer.startswith(b"[offline]"), number
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    for stdin in (b"I play chess.\n" * 300, b""):
+        with subprocess.Popen(
+            PROGRAM,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(folder),
+        ) as process:
+            assert process.stdin and process.stdout and process.stderr
+            process.stdout.close()
+            process.stdin.write(stdin)
+            process.stdin.close()
+            errors = process.stderr.read().decode()
+        assert process.returncode == 0 and "Broken" not in errors and "Traceback" not in errors
+
+
+# --- setting up ---
+
+
+def test_persona_and_human_by_name_and_by_path(folder: Path, tmp_path: Path) -> None:
+    (folder / "personas").mkdir(parents=True)
+    (folder / "personas" / "pirate.txt").write_text("I am a pirate.")
+    me = tmp_path / "me.txt"
+    me.write_text("Likes spruce. ü")
+    result = run(folder, "--persona", "pirate", "--human", str(me), stdin="/memory\n")
+    assert "I am a pirate." in result.stdout and "Likes spruce. ü" in result.stdout
+    result = run(folder, "--persona", "librarian", "--human", str(me), stdin="/memory\n")
+    assert "persona replaced by librarian" in result.stderr
+    assert "human is that text already" in result.stderr
+    assert "I am a librarian" in result.stdout and "pirate" not in result.stdout
+
+
+def test_context_window_of_an_agent_that_exists(folder: Path) -> None:
+    run(folder, stdin="/context\n")
+    result = run(folder, "--context-window", "5000", stdin="/context\n")
+    assert "the window holds 5,000" in result.stdout
+    assert "the window holds 5,000" in run(folder, stdin="/context\n").stdout
+
+
+def test_a_full_window_is_counted(folder: Path) -> None:
+    lines = "".join(f"I play chess with friend number {n}.\n" for n in range(12))
+    result = run(folder, "--context-window", "4096", stdin=lines)
+    found = re.search(r"12 messages, (\d+) evictions \((\d+) messages .* ([\d,]+) of", result.stderr)
+    assert found and int(found[1]) > 0 and int(found[2]) > 0, result.stderr
+    assert int(found[3].replace(",", "")) <= 3584
+
+
+@pytest.mark.parametrize("stdin", ["hello\n", ""])
+def test_what_cannot_be_set_up_is_one_line_and_code_2(
+    folder: Path, tmp_path: Path, stdin: str
+) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes(b"caf\xe9 " * 100)
+    for arguments, text in (
+        (["--model", "gpt-4"], "no provider answers for the model"),
+        (["--persona", "nobody"], "there is no persona 'nobody'; there are companion, librarian"),
+        (["--persona", ""], "there is no persona ''"),
+        (["--human", str(bad)], "is not UTF-8"),
+        (["--human", str(tmp_path)], "cannot read --human"),
+        (["--db", str(bad)], "file is not a database"),
+        (["--db", str(tmp_path / "no" / "x.db")], "cannot open"),
+        (["--db", str(tmp_path)], "cannot open"),
+        (["--context-window", "300"], "the window holds 300 tokens"),
+        (["--context-window", "-1"], "context_window must be a number"),
+    ):
+        result = run(folder, "run", *arguments, stdin=stdin)
+        assert result.returncode == 2, arguments
+        assert text in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run(tmp_path / "file" / "home", stdin="hello\n")
+    assert result.returncode == 2 and "cannot make the folder" in result.stderr
+
+
+def test_an_agent_with_a_model_of_its_own_is_not_opened(folder: Path, tmp_path: Path) -> None:
+    path = str(tmp_path / "own.db")
+    with memgpt.open(path) as home:
+        home.create_agent("memgpt", model=ScriptedLLM([]))
+    result = run(folder, "--db", path, stdin="hello\n")
+    assert result.returncode == 2 and "--model offline" in result.stderr
+    assert "Noted" in run(folder, "--db", path, "--model", "offline", stdin="hello\n").stdout
+
+
+# --- the demo ---
+
+
+def test_demo_forgets_nothing(folder: Path, tmp_path: Path) -> None:
+    begin = time.monotonic()
+    shown = run(folder, "--db", str(tmp_path / "demo.db")).stdout
+    assert time.monotonic() - begin < 10
+    assert shown.count("the window was full") >= 2
+    first_day, questions = shown.split("the window was full")[0], shown.split("\ntoday\n")[1]
+    for fact in ("behind the blue door", "allergic to walnuts", "on the ninth of March"):
+        assert fact in first_day and fact in questions.split("What the agent remembers")[0]
+    assert len(set(re.findall(r"── process (\d+) ", shown))) == 2
+    assert "- I live in Trieste\n      + I moved to Ljubljana" in shown
+    assert "🧠 core memory: human" in shown and "tokens used" in shown
+    assert "\x1b" not in shown and max(map(len, shown.splitlines())) < 180
+    assert shown.splitlines()[-1].startswith("Now you: `make chat`") and not folder.exists()
+    again = run(folder, "--db", str(tmp_path / "demo.db")).stdout
+    assert "--agent demo-2" in again.splitlines()[-1]
+
+
+# --- in a terminal ---
+
+
+def test_terminal_chat(terminal) -> None:
+    chat_ = terminal()
+    chat_.expect("a new agent")
+    chat_.expect("🤖 [offline] Hello.")
+    chat_.say("I live in Trieste.")
+    chat_.expect("💭 They tell me something about themselves.")
+    chat_.expect("⚡🧠 updating memory with core_memory_append: human")
+    chat_.expect("+ I live in Trieste")
+    chat_.expect("🤖 [offline] Noted: I live in Trieste")
+    chat_.say("I moved to Ljubljana.")
+    chat_.expect("- I live in Trieste")
+    chat_.expect("+ I moved to Ljubljana")
+    chat_.say("Where do I live?")
+    chat_.expect("⚡🟢 conversation_search(")
+    chat_.say("")
+    chat_.expect("An empty message cannot be sent")
+    chat_.say("!memory")
+    chat_.expect("Commands begin with '/', not '!'")
+    chat_.say("/nonsense")
+    chat_.expect('Unrecognized command "/nonsense", see /help')
+    chat_.say("word " * 12_000)
+    chat_.expect("tokens too many")
+    chat_.say("/exit")
+    assert chat_.wait() == 0 and "Bye." in chat_.seen
+    again = terminal("--first")
+    assert "Hello" not in again.expect("🧑")
+    again.type("\x04")
+    assert again.wait() == 0 and "Traceback" not in again.seen
+
+
+def test_each_command_runs_in_a_terminal(terminal) -> None:
+    chat_ = terminal("--first")
+    chat_.say("My name is Mara.")
+    shows = {
+        "/dump": "My name is Mara.",
+        "/memory": "recall memory",
+        "/context": "tokens used",
+        "/heartbeat": "There is nothing left to do.",
+        "/memorywarning": "Noted.",
+        "/help": "the window, drawn",
+        "/exit": "Bye.",
+    }
+    assert list(shows) == sorted(shows, key=list(chat.COMMANDS).index) and len(shows) == len(
+        chat.COMMANDS
+    )
+    for name, text in shows.items():
+        chat_.say(name)
+        chat_.expect(text)
+    assert chat_.wait() == 0 and "Unrecognized" not in chat_.seen
+
+
+def test_commands_complete_and_ctrl_c_at_the_prompt_leaves(terminal, folder: Path) -> None:
+    chat_ = terminal("--first")
+    chat_.say("/memoryw\t")
+    chat_.expect("🖥️" if False else "Noted.")
+    chat_.expect("🧑")
+    chat_.type("\x03")
+    assert chat_.wait() == 0 and "Bye." in chat_.seen
+    assert "/memorywarning" in (folder / "history").read_text()
+
+
+def test_ctrl_c_during_a_step(terminal, tmp_path: Path) -> None:
+    path, started, release = str(tmp_path / "busy.db"), threading.Event(), threading.Event()
+
+    def slow(context: memgpt.Context) -> dict:
+        started.set()
+        assert release.wait(30)
+        return {"tool": "send_message", "args": {"message": "done"}}
+
+    with memgpt.open(path) as home:
+        home.create_agent("memgpt")
+        agent = home.agent("memgpt", model=ScriptedLLM(slow))
+        other = threading.Thread(target=agent.send, args=("take your time",))
+        chat_ = terminal("--first", "--db", path, "--model", "offline")
+        chat_.expect("🧑")
+        other.start()
+        assert started.wait(10)
+        chat_.type("I play chess.\r")
+        chat_.expect("Thinking...")
+        time.sleep(0.3)
+        chat_.type("\x03")
+        try:
+            chat_.expect("The step was interrupted. The agent is fine")
+        finally:
+            release.set()
+            other.join()
+        chat_.say("I play chess.")
+        chat_.expect("I play chess")
+        chat_.say("/exit")
+        assert chat_.wait() == 0
+
+
+def talk(tmp_path: Path, script: list, typed: str) -> str:
+    """What a terminal shows of a chat with a model that follows a script."""
+    shown = io.StringIO()
+    screen = look.Screen(file=shown, width=200)
+    os.environ["MEMGPT_HOME"] = str(tmp_path / "home")
+    with (
+        create_pipe_input() as keys,
+        create_app_session(input=keys, output=DummyOutput()),
+        memgpt.open(tmp_path / "scripted.db") as home,
+    ):
+        keys.send_text(typed)
+        agent = home.create_agent("sam", model=ScriptedLLM(script))
+        session = chat.Session(agent, home.path, screen, screen)
+        chat.talk(session, [], user_first=True)
+        said = [m.text for m in agent.recall.messages() if m.role == "user"]
+    return shown.getvalue() + repr(said)
+
+
+@pytest.fixture(autouse=True)
+def same_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMGPT_HOME", os.environ.get("MEMGPT_HOME", ""))
+
+
+def test_a_provider_that_fails_may_be_tried_again(tmp_path: Path) -> None:
+    answer = {"tool": "send_message", "args": {"message": "here I am"}, "thinking": "at last"}
+    shown = talk(tmp_path, [RuntimeError("the line is dead"), answer], "hello\ry\r/exit\r")
+    assert "RuntimeError: the line is dead" in shown
+    assert "💭 at last" in shown and "🤖 here I am" in shown and "Bye." in shown
+    assert shown.endswith("['hello']")
+
+
+def test_a_provider_that_fails_does_not_end_the_chat(tmp_path: Path) -> None:
+    answer = {"tool": "send_message", "args": {"message": "here I am"}}
+    shown = talk(tmp_path, [OSError("no route"), answer], "hello\rn\ragain\r/exit\r")
+    assert "OSError: no route" in shown and "🤖 here I am" in shown
+
+
+def test_failed_calls_and_markup_are_shown_as_they_are(tmp_path: Path) -> None:
+    script = [
+        {"tool": "core_memory_replace", "args": {"name": "human", "old_content": "x"}},
+        {"tool": "no_such_tool", "args": {"a": "[red]b[/red]"}, "heartbeat": True},
+        "only words",
+        {"tool": "send_message", "args": {"message": "[bold]as it is[/bold] :smile:"}},
+    ]
+    shown = talk(tmp_path, script, "hello\r/dump\r/exit\r")
+    assert "⚡🔴 core_memory_replace(" in shown and "⚡🔴 no_such_tool([red]b[/red])" in shown
+    assert "(outside of a call) only words" in shown
+    assert "🤖 [bold]as it is[/bold] :smile:" in shown
