@@ -22,7 +22,13 @@ void check_input(const Input& input) {
                        std::string(to_string(input.role)));
 }
 
-std::string spoken_text(const DecodedCall& call) { return string_or(call.arguments, "message"); }
+// A send_message of the user's own may call its argument something else.
+std::string spoken_text(const DecodedCall& call) {
+  if (call.arguments.contains("message")) return string_or(call.arguments, "message");
+  for (const auto& [name, value] : call.arguments)
+    if (value.is_string()) return std::string(value.get_string());
+  return "";
+}
 
 // A reply that quotes what a search found would be found in its place by the next search.
 bool repeats_any(const std::string& text, const std::vector<std::string>& found) {

@@ -1,6 +1,8 @@
 #include "agent/tool.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 
 #include "error.h"
 
@@ -24,8 +26,7 @@ bool is_type(const json::value& value, std::string_view type) {
   if (type == "boolean") return value.is_bool();
   if (type == "integer")
     return value.is_int64() || value.is_uint64() ||
-           (value.is_double() &&
-            value.as_double() == static_cast<double>(static_cast<std::int64_t>(value.as_double())));
+           (value.is_double() && std::trunc(value.as_double()) == value.as_double());
   if (type == "number") return value.is_number();
   if (type == "array") return value.is_array();
   if (type == "object") return value.is_object();
@@ -55,6 +56,14 @@ std::string check_type(std::string_view name, const json::value& value, const js
 }  // namespace
 
 ToolSchema inject_arguments(const ToolSchema& schema) {
+  const bool good_name =
+      !schema.name.empty() && schema.name.size() <= 64 &&
+      std::all_of(schema.name.begin(), schema.name.end(), [](unsigned char c) {
+        return (c < 128 && std::isalnum(c) != 0) || c == '_' || c == '-';
+      });
+  if (!good_name)
+    throw ToolError("\"" + schema.name +
+                    "\" cannot name a tool: names are 1 to 64 letters, digits, \"_\" or \"-\"");
   json::object parameters = parse_parameters(schema);
   json::object properties;
   properties[kThinking] = {{"type", "string"}, {"description", "Your private reasoning."}};
