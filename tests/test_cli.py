@@ -343,12 +343,15 @@ def test_terminal_chat(terminal) -> None:
     shell.expect("Commands begin with '/', not '!'")
     shell.say("/nonsense")
     shell.expect('Unrecognized command "/nonsense", see /help')
-    shell.say("word " * 12_000)
-    shell.expect("tokens too many")
     shell.say("/exit")
     assert shell.wait() == 0 and "Bye." in shell.seen
-    again = terminal("--first")
-    assert "Hello" not in again.expect("🧑")
+    again = terminal("--first", "--context-window", "2400")
+    assert "Hello" not in again.expect("welcome back") + again.expect("🧑")
+    again.type("word " * 1500 + "\r")
+    again.expect("the message takes")
+    again.say("I play chess.")
+    again.expect("── the window was full")
+    again.expect("🧑")
     again.type("\x04")
     assert again.wait() == 0 and "Traceback" not in again.seen
 

@@ -48,6 +48,9 @@ void Agent::publish(LiveState state) {
   state_ = std::move(snapshot);
 }
 
+// The time of what the turn writes.
+TimeUs Agent::now_us() const { return turn_time_us_.value_or(home_->environment().now_us()); }
+
 Turn::Hold Agent::take_turn() {
   return turn_.take(name_, kTurnTimeoutSeconds, home_->environment().poll);
 }
@@ -175,7 +178,7 @@ Passage Agent::make_passage(const std::string& text, std::vector<std::string> ta
   passage.text = text;
   passage.tags = std::move(tags);
   passage.metadata = metadata_json;
-  passage.time_us = home_->environment().now_us();
+  passage.time_us = turn_.held_by_this_thread() ? now_us() : home_->environment().now_us();
   passage.author = author;
   passage.trust = trust;
   if (embedder_) {

@@ -110,6 +110,7 @@ class Agent {
 
   // agent.cpp
   void rebuild_tools();
+  [[nodiscard]] TimeUs now_us() const;
   [[nodiscard]] Turn::Hold take_turn();
   void refresh();
   [[nodiscard]] WriteSet begin(const std::string& kind, const std::string& author);
@@ -140,8 +141,9 @@ class Agent {
   std::shared_ptr<Embedder> embedder_;
   std::shared_ptr<const MemoryPolicy> policy_;
   std::shared_ptr<const TokenCounter> counter_;
-  DigestChain digests_;         // of the turn holder
-  WriteSet* active_ = nullptr;  // of the tool that runs now, on the turn holder's thread
+  DigestChain digests_;                 // of the turn holder
+  std::optional<TimeUs> turn_time_us_;  // where the input was given a time; of the turn holder
+  WriteSet* active_ = nullptr;          // of the tool that runs now, on the turn holder's thread
   std::int64_t data_version_ = 0;
 };
 

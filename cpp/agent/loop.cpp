@@ -45,6 +45,8 @@ Response Agent::send(const Input& input) {
   const auto hold = take_turn();
   check_bound();
   refresh();
+  // A turn that was given a time happens then: what it writes must not seem to be of today.
+  turn_time_us_ = input.time_us;
   recover_open_calls();
   TurnRun run;
   append_input(input, run);
@@ -90,9 +92,8 @@ bool Agent::step(TurnRun& run) {
   const auto context = std::make_shared<const Context>(
       compile(*writes.state.prefix, writes.state.window, budget_for_window(config_.context_window),
               *counter_));
-  const auto clean = clean_reply(provider_->complete(context), writes.state.window, [&] {
-    return "call-" + home_->environment().new_uuid();
-  });
+  const auto clean = clean_reply(provider_->complete(context), writes.state.window,
+                                 [&] { return "call-" + home_->environment().new_uuid(); });
   const Reply& reply = clean.reply;
 
   StepRow& row = writes.commit.step;
@@ -124,8 +125,7 @@ bool Agent::step(TurnRun& run) {
 // An agent without send_message may speak plainly; any other is told to call a tool.
 bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
   const bool speaks_plainly = tools_.find("send_message") == tools_.end();
-  auto message = new_message(writes.state, Role::assistant, "assistant_message",
-                             home_->environment().now_us());
+  auto message = new_message(writes.state, Role::assistant, "assistant_message", now_us());
   message.content = reply.content;
   message.thinking = reply.thinking;
   message.author = "agent";
@@ -137,8 +137,7 @@ bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
     return false;
   }
   writes.append(measure(std::move(message), *counter_));
-  auto alert =
-      new_message(writes.state, Role::system, "system_alert", home_->environment().now_us());
+  auto alert = new_message(writes.state, Role::system, "system_alert", now_us());
   alert.text = kNoToolCall;
   alert.author = "kernel";
   alert.trust = Trust::kernel;
@@ -158,8 +157,7 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
   else
     decoded.problem = clean.broken.front();
 
-  auto message = new_message(writes.state, Role::assistant, "assistant_message",
-                             home_->environment().now_us());
+  auto message = new_message(writes.state, Role::assistant, "assistant_message", now_us());
   message.content = reply.content;
   message.thinking = reply.thinking;
   message.tool_calls = reply.tool_calls;
@@ -196,15 +194,8 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
 ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
                            const json::object& arguments) {
   const bool outside = tool.effects() == Effects::outside;
-  ToolRunRow intent{call.id,
-                    "intent",
-                    call.name,
-                    call.arguments,
-                    outside ? "outside" : "none",
-                    "",
-                    "started",
-                    "",
-                    home_->environment().now_us()};
+  ToolRunRow intent{call.id, "intent",  call.name, call.arguments, outside ? "outside" : "none",
+                    "",      "started", "",        now_us()};
   if (outside) {
     // The reply and the intent are durable before anything happens outside.
     writes.commit.step.kind = "intent";
@@ -235,15 +226,14 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
     // its own: it is there with its step, or not at all.
     intent.phase = "result";
     intent.status = result.failed ? "failed" : "ok";
-    intent.time_us = home_->environment().now_us();
+    intent.time_us = now_us();
     writes.commit.tool_runs.push_back(std::move(intent));
   }
   return result;
 }
 
 void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust) {
-  auto message =
-      new_message(writes.state, Role::tool, "tool_return", home_->environment().now_us());
+  auto message = new_message(writes.state, Role::tool, "tool_return", now_us());
   message.name = call.name;
   message.text = std::move(result.text);
   message.failed = result.failed;

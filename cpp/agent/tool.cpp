@@ -56,11 +56,10 @@ std::string check_type(std::string_view name, const json::value& value, const js
 }  // namespace
 
 ToolSchema inject_arguments(const ToolSchema& schema) {
-  const bool good_name =
-      !schema.name.empty() && schema.name.size() <= 64 &&
-      std::all_of(schema.name.begin(), schema.name.end(), [](unsigned char c) {
-        return (c < 128 && std::isalnum(c) != 0) || c == '_' || c == '-';
-      });
+  const bool good_name = !schema.name.empty() && schema.name.size() <= 64 &&
+                         std::all_of(schema.name.begin(), schema.name.end(), [](unsigned char c) {
+                           return (c < 128 && std::isalnum(c) != 0) || c == '_' || c == '-';
+                         });
   if (!good_name)
     throw ToolError("\"" + schema.name +
                     "\" cannot name a tool: names are 1 to 64 letters, digits, \"_\" or \"-\"");

@@ -24,8 +24,9 @@ using ToolMap = std::map<std::string, std::shared_ptr<Tool>, std::less<>>;
 
 [[nodiscard]] DecodedCall decode_call(const ToolCall& call, const ToolMap& tools);
 
-// Valid UTF-8 everywhere, an id for every call that no other call in `window` has, and arguments that are a JSON object: broken
-// ones are kept as {"invalid_json": "..."}, so that every provider accepts them in its history.
+// Valid UTF-8 everywhere, an id for every call that no other call in `window` has, and arguments
+// that are a JSON object: broken ones are kept as {"invalid_json": "..."}, so that every provider
+// accepts them in its history.
 struct CleanReply {
   Reply reply;
   std::vector<std::string> broken;  // per call: why its arguments are broken, or empty

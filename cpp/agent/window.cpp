@@ -112,8 +112,8 @@ void Agent::fit_window(WriteSet& writes, TurnRun& run) {
     writes.commit.step.decision = decision_to_json(decision, writes.state.window);
     evict(writes, decision.keep, run);
     if (decision.warn) {
-      auto alert =
-          new_message(writes.state, Role::system, "system_alert", home_->environment().now_us());
+      auto alert = new_message(writes.state, Role::system, "system_alert",
+                               run.preview ? home_->environment().now_us() : now_us());
       alert.text = kMemoryPressure;
       alert.author = "kernel";
       alert.trust = Trust::kernel;
@@ -182,9 +182,9 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
 // Throws WindowTooSmall (message_cost 0: can the agent work at all?) or MessageTooLarge, with the
 // figures.
 void Agent::check_room(const LiveState& state, int context_window, int message_cost) const {
-  const int messages = message_cost > 0 ? message_cost + kMinToolRoom
-                                        : std::max(kMinMessageRoom,
-                                                   protected_cost(fit_input(state)) + kMinToolRoom);
+  const int messages =
+      message_cost > 0 ? message_cost + kMinToolRoom
+                       : std::max(kMinMessageRoom, protected_cost(fit_input(state)) + kMinToolRoom);
   const auto fixed_in = [&](const Budget& budget) {
     const int summary = state.summary ? state.summary->tokens : 0;
     return state.prefix->tokens() + std::max(0, summary_limit_tokens(budget) - summary);
@@ -200,11 +200,11 @@ void Agent::check_room(const LiveState& state, int context_window, int message_c
     if (!fits(enough + step)) enough += step;
   ++enough;
   const Budget budget = budget_for_window(context_window);
-  const std::string figures =
-      "the window holds " + std::to_string(context_window) + " tokens, " +
-      std::to_string(budget.reply_reserve) + " of them kept for the reply; system prompt, tools, " +
-      "memory blocks and summary take " + std::to_string(fixed_in(budget)) + ": " +
-      std::to_string(enough - context_window) + " tokens too many";
+  const std::string figures = "the window holds " + std::to_string(context_window) + " tokens, " +
+                              std::to_string(budget.reply_reserve) +
+                              " of them kept for the reply; system prompt, tools, " +
+                              "memory blocks and summary take " + std::to_string(fixed_in(budget)) +
+                              ": " + std::to_string(enough - context_window) + " tokens too many";
   if (message_cost > 0)
     throw MessageTooLarge("the message takes " + std::to_string(message_cost) + " tokens; " +
                           figures + ". Send it in parts, or put it into archival memory.");

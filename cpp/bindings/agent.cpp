@@ -73,9 +73,10 @@ void bind_results(py::module_& module) {
       .def_readonly("id", &Passage::id)
       .def_readonly("text", &Passage::text)
       .def_readonly("tags", &Passage::tags)
-      .def_property_readonly(
-          "metadata",
-          [](const Passage& passage) { return py::module_::import("json").attr("loads")(passage.metadata); })
+      .def_property_readonly("metadata",
+                             [](const Passage& passage) {
+                               return py::module_::import("json").attr("loads")(passage.metadata);
+                             })
       .def_readonly("time_us", &Passage::time_us)
       .def_readonly("author", &Passage::author)
       .def("__repr__", [](const Passage& passage) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 import sys
 import traceback
@@ -13,12 +13,12 @@ from itertools import chain
 from prompt_toolkit import PromptSession, prompt
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.history import FileHistory, InMemoryHistory
 from rich.text import Text
 
 import memgpt
 from memgpt.cli import look
-from memgpt.cli.run import make_folder
+from memgpt.cli.run import history_file
 
 __all__ = ["COMMANDS", "Session", "execute", "read_lines", "talk"]
 
@@ -65,7 +65,10 @@ class Session:
         while True:
             remembered = len(self.agent.recall)
             try:
-                self._show(self._thinking(text, role, type))
+                waiting = self.screen.status("Thinking...") if self.screen.is_terminal else None
+                with waiting or contextlib.nullcontext():
+                    response = self.send(text, role, type)
+                self._show(response)
             except KeyboardInterrupt:
                 self.errors.print(Text(_INTERRUPTED, "red"))
             except memgpt.Error as error:
@@ -81,12 +84,6 @@ class Session:
                         text, role, type = _HEARTBEAT, "system", "heartbeat"
                     continue
             return
-
-    def _thinking(self, text: str, role: str, type: str) -> memgpt.Response:
-        if not self.screen.is_terminal:
-            return self.send(text, role, type)
-        with self.screen.status("Thinking..."):
-            return self.send(text, role, type)
 
     def _show(self, response: memgpt.Response) -> None:
         for line in look.turn_lines(response.messages):
@@ -172,16 +169,6 @@ class _Commands(Completer):
                     yield Completion(name, -len(typed), f"{name} {usage}", text)
 
 
-def _history() -> History:
-    try:
-        path = make_folder() / "history"
-        if os.access(path if path.exists() else path.parent, os.W_OK):
-            return FileHistory(str(path))
-    except memgpt.Error:
-        pass
-    return InMemoryHistory()
-
-
 def _confirmed(question: str) -> bool:
     try:
         return prompt(question).strip().lower() in ("y", "yes")
@@ -197,7 +184,10 @@ def talk(session: Session, notes: Sequence[str], *, user_first: bool = False) ->
     for note in notes:
         screen.print(Text(note, "green"))
     screen.print(Text("/help lists the commands, /exit leaves", "dim"))
-    prompts: PromptSession[str] = PromptSession(history=_history(), completer=_Commands())
+    file = history_file()
+    prompts: PromptSession[str] = PromptSession(
+        history=FileHistory(str(file)) if file else InMemoryHistory(), completer=_Commands()
+    )
     session.may_retry = _confirmed
     if not user_first:
         session.turn("The human has logged in", "system", "login")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import TextIO
 
 import memgpt
 from memgpt.cli import RunOptions
 
-__all__ = ["folder", "make_folder", "open_agent", "run", "stock_text"]
+__all__ = ["folder", "history_file", "make_folder", "open_agent", "run", "stock_text"]
 
 _SHELVES = {"persona": "personas", "human": "humans"}
 
@@ -35,6 +36,16 @@ def make_folder() -> Path:
             f"cannot make the folder for agents: {error}; set MEMGPT_HOME, or give --db PATH"
         ) from error
     return path
+
+
+def history_file() -> Path | None:
+    """Where what was typed at the prompt is kept; None where it cannot be."""
+    try:
+        path = make_folder() / "history"
+        writable = os.access(path if path.exists() else path.parent, os.W_OK)
+    except (memgpt.Error, OSError):
+        return None
+    return path if writable else None
 
 
 def _decoded(data: bytes, kind: str, source: str) -> str:
@@ -104,6 +115,13 @@ def _reopened(
     return agent, notes
 
 
+def _memory(texts: dict[str, str]) -> memgpt.ChatMemory:
+    memory = memgpt.ChatMemory()
+    for label, text in texts.items():
+        memory[label].value = text
+    return memory
+
+
 def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, list[str]]:
     """The agent that the flags name, made on first use.
 
@@ -119,7 +137,7 @@ def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, li
         return _reopened(home, options, texts)
     agent = home.create_agent(
         options.agent,
-        memory=memgpt.ChatMemory(**texts),
+        memory=_memory(texts),
         model=options.model or "offline",
         context_window=options.context_window,
     )
@@ -129,15 +147,15 @@ def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, li
 def _chat(options: RunOptions) -> int:
     from memgpt.cli import chat
 
-    terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-    first_line = b""
-    if not terminal:
+    stdin: TextIO | None = sys.stdin  # closed by some who start programs
+    terminal = stdin is not None and stdin.isatty() and sys.stdout.isatty()
+    lines: Iterable[bytes] = [] if terminal or stdin is None else stdin.buffer
+    first_line = next(iter(lines), b"")
+    if not terminal and not first_line:
         # Nothing at all on stdin, as in `make chat < /dev/null`: show what this is.
-        first_line = sys.stdin.buffer.readline() if sys.stdin is not None else b""
-        if not first_line:
-            from memgpt.cli import demo
+        from memgpt.cli import demo
 
-            return demo.play(options)
+        return demo.play(options)
     path = options.db if options.db is not None else str(make_folder() / "agents.db")
     with memgpt.open(path) as home:
         agent, notes = open_agent(home, options)
@@ -145,7 +163,7 @@ def _chat(options: RunOptions) -> int:
         if terminal:
             chat.talk(session, notes, user_first=options.first)
         else:
-            chat.read_lines(session, notes, first_line, sys.stdin.buffer)
+            chat.read_lines(session, notes, first_line, lines)
     return 0
 
 
