@@ -1,6 +1,8 @@
 #include "agent/agent.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "agent/builtin_tools.h"
 #include "agent/turn_run.h"
@@ -51,8 +53,22 @@ void Agent::publish(LiveState state) {
 // The time of what the turn writes.
 TimeUs Agent::now_us() const { return turn_time_us_.value_or(home_->environment().now_us()); }
 
-Turn::Hold Agent::take_turn() {
-  return turn_.take(name_, kTurnTimeoutSeconds, home_->environment().poll);
+// First among the threads of this process, in order of arrival, then among processes.
+Agent::TurnHold Agent::take_turn() {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::duration<double>(kTurnTimeoutSeconds);
+  const auto& poll = home_->environment().poll;
+  auto hold = turn_.take(name_, kTurnTimeoutSeconds, poll);
+  auto lock = home_->turns();
+  const auto byte = static_cast<std::int64_t>(std::hash<std::string>{}(id_) >> 2);
+  while (!lock->try_lock(byte)) {
+    if (Clock::now() >= deadline)
+      throw Busy("agent \"" + name_ + "\" is busy in another process; it was waited for " +
+                 std::to_string(static_cast<int>(kTurnTimeoutSeconds)) + " s (turn_timeout_s)");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (poll) poll();
+  }
+  return {std::move(hold), FileLockHold(std::move(lock), byte)};
 }
 
 // Another process may have moved the head: read it anew then.

@@ -111,7 +111,11 @@ class Agent {
   // agent.cpp
   void rebuild_tools();
   [[nodiscard]] TimeUs now_us() const;
-  [[nodiscard]] Turn::Hold take_turn();
+  struct TurnHold {  // the file's lock is given back first
+    Turn::Hold thread;
+    FileLockHold process;
+  };
+  [[nodiscard]] TurnHold take_turn();
   void refresh();
   [[nodiscard]] WriteSet begin(const std::string& kind, const std::string& author);
   void commit(WriteSet& writes);

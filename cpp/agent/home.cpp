@@ -20,6 +20,7 @@ namespace memgpt {
 namespace {
 
 constexpr int kUnknownWindow = 32'768;
+constexpr const char* kTurnsSuffix = "-turns";
 
 // The model's tokenizer is not to be had: another one stands in and says so.
 class EstimatingCounter final : public TokenCounter {
@@ -104,6 +105,7 @@ std::shared_ptr<Home> Home::open(const std::string& path, Durability durability,
   auto home = std::shared_ptr<Home>(
       new Home(temporary ? temporary_path() : path, temporary, std::move(environment)));
   home->journal_ = std::make_shared<Journal>(home->path_, durability);
+  home->turns_ = std::make_shared<FileLock>(home->path_ + kTurnsSuffix);
   return home;
 }
 
@@ -116,16 +118,24 @@ void Home::close() {
   {
     const std::scoped_lock lock(mutex_);
     journal_.reset();
+    turns_.reset();
   }
   if (!temporary_) return;
   std::error_code ignored;
-  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix, ignored);
+  for (const char* suffix : {"", "-wal", "-shm", kTurnsSuffix})
+    std::filesystem::remove(path_ + suffix, ignored);
 }
 
 std::shared_ptr<Journal> Home::journal() {
   const std::scoped_lock lock(mutex_);
   if (!journal_) throw StoreError("this home is closed; open \"" + path_ + "\" again");
   return journal_;
+}
+
+std::shared_ptr<FileLock> Home::turns() {
+  const std::scoped_lock lock(mutex_);
+  if (!turns_) throw StoreError("this home is closed; open \"" + path_ + "\" again");
+  return turns_;
 }
 
 std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOptions& options) {

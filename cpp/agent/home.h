@@ -14,6 +14,7 @@
 #include "llm/provider.h"
 #include "memory/policy.h"
 #include "store/archival.h"
+#include "store/file_lock.h"
 #include "store/journal.h"
 
 namespace memgpt {
@@ -75,6 +76,7 @@ class Home : public std::enable_shared_from_this<Home> {
 
   // Used by agents. Throws StoreError once closed.
   [[nodiscard]] std::shared_ptr<Journal> journal();
+  [[nodiscard]] std::shared_ptr<FileLock> turns();
   [[nodiscard]] ArchivalIndexes& indexes() { return indexes_; }
   [[nodiscard]] const Environment& environment() const { return environment_; }
 
@@ -87,6 +89,7 @@ class Home : public std::enable_shared_from_this<Home> {
   Environment environment_;
   std::mutex mutex_;
   std::shared_ptr<Journal> journal_;
+  std::shared_ptr<FileLock> turns_;  // a byte an agent: held while a process has its turn
   ArchivalIndexes indexes_;
   std::unordered_map<std::string, std::weak_ptr<Agent>> live_;  // by id
 };

@@ -13,7 +13,7 @@ namespace memgpt {
 namespace {
 
 // The smallest room for messages that an agent can work in.
-constexpr int kMinMessageRoom = 256;
+constexpr int kMinMessageRoom = 512;
 // What a tool result gets at least, however full the window is.
 constexpr int kMinToolRoom = 64;
 
@@ -213,14 +213,20 @@ void Agent::check_room(const LiveState& state, int context_window, int message_c
                        " or more, shorter memory blocks, or fewer tools.");
 }
 
-// Cuts what the context shows of a long text to a quarter of the window, or to the room that the
-// newest user message leaves. The whole text stays in recall memory.
+// Cuts what the context shows of a long text to a quarter of the window, and to half of the room
+// that eviction leaves to the turn: two results must stand beside each other, or a model that has
+// lost the first while it reads the second searches for ever. The whole text stays in recall
+// memory.
 void Agent::limit_shown(Message& message, const WriteSet& writes) const {
-  const FitInput input = fit_input(writes.state);
-  int room = input.limit_tokens - input.fixed_tokens - kMinToolRoom;
+  const LiveState& state = writes.state;
+  const FitInput input = fit_input(state);
+  const int summary_growth =
+      std::max(0, summary_limit_tokens(budget_for_window(config_.context_window)) -
+                      (state.summary ? state.summary->tokens : 0));
+  int room = input.limit_tokens * 9 / 10 - input.fixed_tokens - summary_growth;
   room -= protected_cost(input);
-  if (!writes.state.window.empty()) room -= writes.state.window.back()->cost();
-  const int cap = std::max(kMinToolRoom, std::min(config_.context_window / 4, room));
+  if (!state.window.empty()) room -= 2 * state.window.back()->cost();
+  const int cap = std::max(kMinToolRoom, std::min(config_.context_window / 4, room / 2));
   // A token is seldom shorter than one byte or longer than six on average: count no more.
   const auto at_most = static_cast<std::size_t>(cap) * 6;
   if (message.text.size() > at_most)

@@ -40,6 +40,7 @@ py::object to_python(const json::value& value) {
 namespace {
 
 // memgpt.errors has a class for every class of error.h, under the same name.
+// NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 wants this signature
 void translate(std::exception_ptr pointer) {
   try {
     if (pointer) std::rethrow_exception(pointer);

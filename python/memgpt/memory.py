@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 from memgpt import _core
 from memgpt._schema import fingerprint, function_schema
-from memgpt.errors import BlockNotFound, ConfigError, EditFailed
 from memgpt._text import checked_text, clean_text
+from memgpt.errors import BlockNotFound, ConfigError, EditFailed
 from memgpt.tools import guarded, result_text
 
 __all__ = ["BaseMemory", "ChatMemory", "MemoryModule"]

@@ -147,8 +147,10 @@ def _second_process(path: str, name: str) -> int:
     with memgpt.open(path) as home:
         agent = home.agent(name)
         screen.print(
-            Text(f"── process {os.getpid()} opens it: {len(agent.recall)} messages, ").append(
-                f"{len(agent.window)} of them in the window ──"
+            Text(
+                f"── process {os.getpid()} opens it and finds {len(agent.recall)} messages, "
+                f"{len(agent.window)} of them in the window ──",
+                "bold cyan",
             )
         )
         _play_part(agent, 1)
@@ -169,9 +171,8 @@ def _show_memory(screen: look.Screen, agent: memgpt.Agent) -> None:
 
 def _play_in(options: RunOptions, path: str) -> int:
     name = _first_process(options, path)
-    look.Screen().print(
-        Text(f"\n── process {os.getpid()} has closed the file; it knows nothing ──")
-    )
+    closed = f"\n── process {os.getpid()} has closed the file: {path} is all there is now ──"
+    look.Screen().print(Text(closed, "bold cyan"))
     sys.stdout.flush()
     command = [sys.executable, "-m", "memgpt.cli.demo", path, name]
     code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode

@@ -1,0 +1,44 @@
+#include "store/file_lock.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "error.h"
+
+namespace memgpt {
+
+namespace {
+
+// Locks of the open file, not of the process: two homes in one process exclude each other too, and
+// closing another descriptor of the file drops nothing.
+bool set_lock(int file, std::int64_t byte, short type) {
+  struct flock region = {};
+  region.l_type = type;
+  region.l_whence = SEEK_SET;
+  region.l_start = byte;
+  region.l_len = 1;
+  return ::fcntl(file, F_OFD_SETLK, &region) == 0;
+}
+
+}  // namespace
+
+FileLock::FileLock(const std::string& path)
+    : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+  if (file_ < 0)
+    throw StoreError("cannot open the lock file \"" + path + "\": " + std::strerror(errno));
+}
+
+FileLock::~FileLock() { ::close(file_); }
+
+bool FileLock::try_lock(std::int64_t byte) {
+  if (set_lock(file_, byte, F_WRLCK)) return true;
+  if (errno == EACCES || errno == EAGAIN) return false;
+  throw StoreError(std::string("the file system cannot lock: ") + std::strerror(errno));
+}
+
+void FileLock::unlock(std::int64_t byte) { set_lock(file_, byte, F_UNLCK); }
+
+}  // namespace memgpt
