@@ -5,12 +5,12 @@ What a model or a tool gets wrong is in test_loop.py and test_tools.py.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 
 import memgpt
@@ -373,14 +373,18 @@ def test_another_process_writes_to_the_same_agent(kit):
     agent.send("from here again")
     assert "from another process" in kit.llm.seen()
 
+    waiting = []
+
     def script(context):
-        if kit.llm.calls == before + 1:
-            kit.run(code, kit.home.path)
+        if not waiting:
+            waiting.append(kit.start(code, kit.home.path))
+            time.sleep(0.5)  # it has opened the file and stands in line by now
         return kit.say("so")
 
-    before, kit.llm.script = kit.llm.calls, script
-    with contextlib.suppress(errors.Conflict):
-        agent.send("meanwhile")
+    kit.llm.script = script
+    agent.send("meanwhile")
+    out, _ = waiting[0].communicate(timeout=30)
+    assert out == "from there\n"
     kit.still_answers(agent)
     users = [m.text for m in agent.recall.messages() if m.role == "user"]
     assert users == [
