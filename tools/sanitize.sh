@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 python=$PWD/.venv/bin/python
 
-run() { # name, sanitizers, runtime libraries to preload, tests
+run() { # name, sanitizers, runtime libraries to preload, tests, names of tests
   build=build/$1
   cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DMEMGPT_SANITIZE="$2" \
     -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" >/dev/null
@@ -15,10 +15,10 @@ run() { # name, sanitizers, runtime libraries to preload, tests
   LD_PRELOAD="$3" PYTHONPATH="$PWD/$build/site" PYTHONMALLOC=malloc \
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     TSAN_OPTIONS=suppressions="$PWD/tools/tsan.supp:halt_on_error=1" \
-    "$python" -m pytest -p no:cacheprovider $4
+    "$python" -m pytest -p no:cacheprovider $4 ${5:+-k "$5"}
 }
 
 stdcxx=$(g++ -print-file-name=libstdc++.so.6)
 run asan address,undefined "$(g++ -print-file-name=libasan.so) $stdcxx" \
   "tests/test_memory.py tests/test_tools.py tests/test_loop.py tests/test_bad_input.py tests/test_store.py"
-run tsan thread "$(g++ -print-file-name=libtsan.so) $stdcxx" "tests/test_loop.py -k thread"
+run tsan thread "$(g++ -print-file-name=libtsan.so) $stdcxx" "tests/test_loop.py" "queue_up or in_parallel"
