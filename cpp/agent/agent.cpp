@@ -17,15 +17,38 @@ constexpr TimeUs kSessionGapUs = TimeUs{60} * 60 * 1'000'000;
 
 }  // namespace
 
-Agent::Agent(std::shared_ptr<Home> home, const AgentState& loaded, AgentConfig config)
-    : home_(std::move(home)), id_(loaded.agent.id), name_(loaded.agent.name) {
-  config_ = std::move(config);
-  counter_ = counter_for("");
-  for (auto& tool : builtin_tools())
-    for (const auto& wanted : config_.tools)
-      if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
-        tools_[wanted.schema.name] = tool;
-  rebuild_tools();
+// The schemas that the model sees, in the configuration's order.
+void Agent::Parts::rebuild_schemas() {
+  schemas.clear();
+  for (const auto& tool : config.tools) {
+    const auto found = tools.find(tool.schema.name);
+    if (found != tools.end()) schemas.push_back(inject_arguments(found->second->schema()));
+  }
+}
+
+// Puts a tool in the place of the one with its name, or at the end.
+void Agent::Parts::put_tool(const std::shared_ptr<Tool>& tool) {
+  const auto entry = tool_config(*tool);
+  static_cast<void>(inject_arguments(entry.schema));  // refuses a schema that cannot work
+  const auto found =
+      std::find_if(config.tools.begin(), config.tools.end(),
+                   [&](const ToolConfig& other) { return other.schema.name == entry.schema.name; });
+  if (found == config.tools.end())
+    config.tools.push_back(entry);
+  else
+    *found = entry;
+  tools[entry.schema.name] = tool;
+}
+
+Agent::Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts)
+    : home_(std::move(home)), id_(row.id), name_(row.name) {
+  parts.rebuild_schemas();
+  parts_ = std::make_shared<const Parts>(std::move(parts));
+}
+
+std::shared_ptr<const Agent::Parts> Agent::parts() const {
+  const std::scoped_lock lock(mutex_);
+  return parts_;
 }
 
 // The state that a reader sees: inside a tool of this agent, what its step has written so far.
@@ -39,10 +62,7 @@ LiveState Agent::state() {
   return *state_;
 }
 
-AgentConfig Agent::config() {
-  const std::scoped_lock lock(mutex_);
-  return config_;
-}
+AgentConfig Agent::config() { return parts()->config; }
 
 void Agent::publish(LiveState state) {
   auto snapshot = std::make_shared<const LiveState>(std::move(state));
@@ -83,6 +103,13 @@ void Agent::refresh() {
       return;
     }
   }
+  publish(load_state(*parts()));
+  const std::scoped_lock lock(mutex_);
+  data_version_ = version;
+}
+
+LiveState Agent::load_state(const Parts& parts) {
+  const auto journal = home_->journal();
   AgentState loaded = journal->load(id_);
   LiveState state;
   state.agent = loaded.agent;
@@ -96,16 +123,14 @@ void Agent::refresh() {
   state.last_time_us = loaded.last_time_us;
   state.passages = count_passages(*journal, id_, loaded.agent.head);
   // A count belongs to one tokenizer: under another the window is counted again.
-  const bool recount = loaded.tokenizer != counter_->name();
+  const bool recount = loaded.tokenizer != parts.counter->name();
   for (auto& message : loaded.messages) {
     const int tokens = recount ? -1 : message.tokens;
     state.window.push_back(
-        std::make_shared<const WindowMessage>(measure(std::move(message), *counter_, tokens)));
+        std::make_shared<const WindowMessage>(measure(std::move(message), *parts.counter, tokens)));
   }
-  state.prefix = compile_state(state);
-  publish(std::move(state));
-  const std::scoped_lock lock(mutex_);
-  data_version_ = version;
+  state.prefix = compile_state(state, parts);
+  return state;
 }
 
 WriteSet Agent::begin(const std::string& kind, const std::string& author) {
@@ -116,7 +141,7 @@ WriteSet Agent::begin(const std::string& kind, const std::string& author) {
   }
   writes.commit.agent_id = id_;
   writes.commit.expected = writes.state.agent.head;
-  writes.commit.tokenizer = counter_->name();
+  writes.commit.tokenizer = parts()->counter->name();
   writes.commit.step.kind = kind;
   writes.commit.step.author = author;
   writes.commit.step.time_us = home_->environment().now_us();
@@ -157,7 +182,7 @@ void Agent::edit(const std::string& author, Edit&& change) {
   change(writes, author, Trust::user);
   refresh_prefix(writes);
   if (writes.state.prefix->tokens() > before->tokens())
-    check_room(writes.state, config_.context_window, 0);
+    check_room(writes.state, parts()->config.context_window, 0);
   commit(writes);
 }
 
@@ -197,10 +222,10 @@ Passage Agent::make_passage(const std::string& text, std::vector<std::string> ta
   passage.time_us = turn_.held_by_this_thread() ? now_us() : home_->environment().now_us();
   passage.author = author;
   passage.trust = trust;
-  if (embedder_) {
-    passage.embedder = embedder_->name();
-    passage.vector = embedder_->embed({text});
-    normalise_rows(passage.vector, embedder_->dimension(), 1, passage.embedder);
+  if (const auto embedder = parts()->embedder) {
+    passage.embedder = embedder->name();
+    passage.vector = embedder->embed({text});
+    normalise_rows(passage.vector, embedder->dimension(), 1, passage.embedder);
   }
   return passage;
 }
@@ -222,9 +247,10 @@ Passage Agent::insert_passage(const std::string& text, std::vector<std::string> 
 std::vector<float> Agent::embed_query(const std::string& text) {
   if (is_blank(text)) return {};
   check_bound_embedder();
-  if (!embedder_) return {};
-  auto vector = embedder_->embed({text});
-  normalise_rows(vector, embedder_->dimension(), 1, embedder_->name());
+  const auto embedder = parts()->embedder;
+  if (!embedder) return {};
+  auto vector = embedder->embed({text});
+  normalise_rows(vector, embedder->dimension(), 1, embedder->name());
   return vector;
 }
 
@@ -237,7 +263,8 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
   check_utf8(text, "the query");
   const auto head = state().agent.head;
   query.vector = embed_query(text);
-  return home_->indexes().search(*home_->journal(), id_, embedder_ ? embedder_->name() : "", head,
+  const auto embedder = parts()->embedder;
+  return home_->indexes().search(*home_->journal(), id_, embedder ? embedder->name() : "", head,
                                  query);
 }
 
@@ -253,146 +280,129 @@ Context Agent::context() {
   preview.state = state();
   TurnRun run;
   run.preview = true;
-  const std::scoped_lock lock(mutex_);
-  if (policy_) fit_window(preview, run);
+  const auto parts = this->parts();
+  if (parts->policy) fit_window(preview, run);
   return compile(*preview.state.prefix, preview.state.window,
-                 budget_for_window(config_.context_window), *counter_);
+                 budget_for_window(parts->config.context_window), *parts->counter);
 }
 
 std::vector<std::string> Agent::unbound() {
-  const std::scoped_lock lock(mutex_);
+  const auto parts = this->parts();
+  const AgentConfig& config = parts->config;
   std::vector<std::string> names;
-  if (!provider_) names.push_back("model=... (was \"" + config_.model + "\")");
-  if (!embedder_ && !config_.embedding.empty())
-    names.push_back("embedding=... (was \"" + config_.embedding + "\")");
-  if (!policy_) names.push_back("policy=... (was \"" + config_.policy + "\")");
-  for (const auto& tool : config_.tools)
-    if (tools_.find(tool.schema.name) == tools_.end())
-      names.push_back(tool.origin == "memory" ? "memory=" + config_.memory_class + " (tool \"" +
-                                                    tool.schema.name + "\")"
-                                              : "tools=[" + tool.schema.name + "]");
+  if (!parts->provider) names.push_back("model=... (was \"" + config.model + "\")");
+  if (!parts->embedder && !config.embedding.empty())
+    names.push_back("embedding=... (was \"" + config.embedding + "\")");
+  if (!parts->policy) names.push_back("policy=... (was \"" + config.policy + "\")");
+  for (const auto& tool : config.tools)
+    if (!parts->tools.contains(tool.schema.name))
+      names.push_back(tool.origin == "memory"
+                          ? "memory=" + config.memory_class + " (tool \"" + tool.schema.name + "\")"
+                          : "tools=[" + tool.schema.name + "]");
   return names;
 }
 
 void Agent::check_bound_embedder() {
-  if (embedder_ || config_.embedding.empty()) return;
-  throw Unbound("agent \"" + name_ + "\" needs its embedder \"" + config_.embedding +
+  const auto parts = this->parts();
+  if (parts->embedder || parts->config.embedding.empty()) return;
+  throw Unbound("agent \"" + name_ + "\" needs its embedder \"" + parts->config.embedding +
                 "\": open it with home.agent(\"" + name_ + "\", embedding=...)");
 }
 
 void Agent::check_bound() {
+  const auto parts = this->parts();
   const auto how = ": open it with home.agent(\"" + name_ + "\", ";
-  if (!provider_)
-    throw Unbound("agent \"" + name_ + "\" needs its model \"" + config_.model + "\"" + how +
+  if (!parts->provider)
+    throw Unbound("agent \"" + name_ + "\" needs its model \"" + parts->config.model + "\"" + how +
                   "model=...)");
-  if (!policy_)
-    throw Unbound("agent \"" + name_ + "\" needs its memory policy \"" + config_.policy + "\"" +
-                  how + "policy=...)");
+  if (!parts->policy)
+    throw Unbound("agent \"" + name_ + "\" needs its memory policy \"" + parts->config.policy +
+                  "\"" + how + "policy=...)");
   check_bound_embedder();
 }
 
-// The schemas that the model sees, in the configuration's order.
-void Agent::rebuild_tools() {
-  schemas_.clear();
-  for (const auto& tool : config_.tools) {
-    const auto found = tools_.find(tool.schema.name);
-    if (found != tools_.end()) schemas_.push_back(inject_arguments(found->second->schema()));
-  }
-}
-
-void Agent::save_config(const AgentConfig& config) {
+// Works with other parts from now on: a configuration step where names or schemas changed. Nothing
+// is changed where that cannot work.
+void Agent::adopt(Parts parts) {
+  parts.rebuild_schemas();
   WriteSet writes = begin("config", "user");
-  writes.prefix_changed = true;
-  const bool same = config == config_;
-  {
-    const std::scoped_lock lock(mutex_);
-    config_ = config;
-    rebuild_tools();
+  writes.state = load_state(parts);
+  if (!(parts.config == this->parts()->config)) {
+    writes.prefix_changed = true;
+    refresh_prefix(writes, parts);
+    check_room(writes.state, parts.config.context_window, 0);
+    writes.commit.tokenizer = parts.counter->name();
+    writes.commit.config = to_json(parts.config);
+    writes.state.agent.head = home_->journal()->commit(writes.commit).head;
+    ++writes.state.config_version;
   }
-  writes.state.prefix = nullptr;
-  if (same) {
-    // Only what is bound changed: the context follows, the journal has nothing to record.
-    writes.state.prefix = compile_state(writes.state);
-    publish(std::move(writes.state));
-    return;
-  }
-  writes.commit.config = to_json(config);
-  commit(writes);
+  auto snapshot = std::make_shared<const LiveState>(std::move(writes.state));
+  auto adopted = std::make_shared<const Parts>(std::move(parts));
+  const std::scoped_lock lock(mutex_);
+  state_ = std::move(snapshot);
+  parts_ = std::move(adopted);
 }
 
 void Agent::add_tool(std::shared_ptr<Tool> tool) {
-  static_cast<void>(inject_arguments(tool->schema()));  // refuses a schema that cannot work
   const auto hold = take_turn();
   refresh();
-  AgentConfig config = this->config();
-  const auto wanted = tool_config(*tool);
-  const auto found = std::find_if(
-      config.tools.begin(), config.tools.end(),
-      [&](const ToolConfig& other) { return other.schema.name == wanted.schema.name; });
-  if (found == config.tools.end())
-    config.tools.push_back(wanted);
-  else
-    *found = wanted;
-  tools_[wanted.schema.name] = std::move(tool);
-  save_config(config);
+  Parts parts = *this->parts();
+  parts.put_tool(tool);
+  adopt(std::move(parts));
 }
 
 void Agent::remove_tool(const std::string& name) {
   const auto hold = take_turn();
   refresh();
-  AgentConfig config = this->config();
-  const auto removed =
-      std::erase_if(config.tools, [&](const ToolConfig& tool) { return tool.schema.name == name; });
-  if (removed == 0) {
+  Parts parts = *this->parts();
+  auto& tools = parts.config.tools;
+  if (std::erase_if(tools, [&](const ToolConfig& tool) { return tool.schema.name == name; }) == 0) {
     std::string names;
-    for (const auto& tool : config.tools) names += (names.empty() ? "" : ", ") + tool.schema.name;
+    for (const auto& tool : tools) names += (names.empty() ? "" : ", ") + tool.schema.name;
     throw ToolNotFound("agent \"" + name_ + "\" has no tool \"" + name + "\"; tools are: " + names);
   }
-  tools_.erase(name);
-  save_config(config);
+  parts.tools.erase(name);
+  adopt(std::move(parts));
 }
 
 void Agent::bind(const Binding& binding) {
-  for (const auto& tool : binding.tools) static_cast<void>(inject_arguments(tool->schema()));
   const auto hold = take_turn();
-  AgentConfig config = this->config();
-  {
-    const std::scoped_lock lock(mutex_);
-    if (binding.provider) {
-      provider_ = binding.provider;
-      config.model = provider_->model();
-      counter_ = counter_for(provider_->tokenizer());
-    }
-    if (binding.counter) counter_ = binding.counter;
-    if (binding.embedder) {
-      embedder_ = binding.embedder;
-      config.embedding = embedder_->name();
-    }
-    if (binding.policy) {
-      policy_ = binding.policy;
-      config.policy = policy_->name();
-      config.policy_parameters = policy_->parameters();
-    }
-    if (!binding.memory_class.empty()) config.memory_class = binding.memory_class;
-    if (binding.context_window > 0) config.context_window = binding.context_window;
-    for (const auto& tool : binding.tools) {
-      const auto wanted = tool_config(*tool);
-      const auto found = std::find_if(
-          config.tools.begin(), config.tools.end(),
-          [&](const ToolConfig& other) { return other.schema.name == wanted.schema.name; });
-      if (found == config.tools.end())
-        config.tools.push_back(wanted);
-      else
-        *found = wanted;
-      tools_[wanted.schema.name] = tool;
-    }
-    // The counts may be of another tokenizer now.
-    state_ = nullptr;
-    rebuild_tools();
-  }
   refresh();
-  check_room(*state_, config.context_window, 0);
-  save_config(config);
+  Parts parts = *this->parts();
+  AgentConfig& config = parts.config;
+  if (binding.provider) {
+    parts.provider = binding.provider;
+    config.model = binding.provider->model();
+    parts.counter = counter_for(binding.provider->tokenizer());
+  }
+  if (binding.counter) parts.counter = binding.counter;
+  if (binding.embedder) {
+    const auto& embedder = *binding.embedder;
+    const bool same =
+        config.embedding == embedder.name() && config.embedding_dimension == embedder.dimension();
+    if (!same && state().passages > 0)
+      throw ConfigError("agent \"" + name_ + "\" has " + std::to_string(state().passages) +
+                        " passages in archival memory, made with " +
+                        (config.embedding.empty()
+                             ? "no embedder"
+                             : "\"" + config.embedding + "\" (" +
+                                   std::to_string(config.embedding_dimension) + " dimensions)") +
+                        "; with \"" + embedder.name() + "\" (" +
+                        std::to_string(embedder.dimension()) +
+                        " dimensions) they would not be found. Open it with the embedder it has");
+    parts.embedder = binding.embedder;
+    config.embedding = embedder.name();
+    config.embedding_dimension = embedder.dimension();
+  }
+  if (binding.policy) {
+    parts.policy = binding.policy;
+    config.policy = binding.policy->name();
+    config.policy_parameters = binding.policy->parameters();
+  }
+  if (!binding.memory_class.empty()) config.memory_class = binding.memory_class;
+  if (binding.context_window > 0) config.context_window = binding.context_window;
+  for (const auto& tool : binding.tools) parts.put_tool(tool);
+  adopt(std::move(parts));
 }
 
 Message Agent::new_message(const LiveState& state, Role role, std::string type, TimeUs time_us) {

@@ -53,8 +53,6 @@ class ToolScope {
 
 class Agent {
  public:
-  Agent(std::shared_ptr<Home> home, const AgentState& state, AgentConfig config);
-
   // Appends the input durably, then steps until no heartbeat is requested.
   [[nodiscard]] Response send(const Input& input);
 
@@ -89,6 +87,22 @@ class Agent {
   friend class Home;
   struct TurnRun;
 
+  // What the agent works with. Replaced as a whole, like the state, so that a reader on another
+  // thread never sees half of a change.
+  struct Parts {
+    AgentConfig config;
+    ToolMap tools;                    // bound
+    std::vector<ToolSchema> schemas;  // of the bound tools, injected, in the configuration's order
+    std::shared_ptr<LLMProvider> provider;
+    std::shared_ptr<Embedder> embedder;
+    std::shared_ptr<const MemoryPolicy> policy;
+    std::shared_ptr<const TokenCounter> counter;
+    void rebuild_schemas();
+    void put_tool(const std::shared_ptr<Tool>& tool);
+  };
+  Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts);
+  [[nodiscard]] std::shared_ptr<const Parts> parts() const;
+
   // loop.cpp
   void append_input(const Input& input, TurnRun& run);
   bool step(TurnRun& run);
@@ -104,12 +118,13 @@ class Agent {
   void evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run);
   [[nodiscard]] FitInput fit_input(const LiveState& state) const;
   void refresh_prefix(WriteSet& writes);
-  [[nodiscard]] std::shared_ptr<const Prefix> compile_state(const LiveState& state) const;
+  void refresh_prefix(WriteSet& writes, const Parts& parts);
+  [[nodiscard]] static std::shared_ptr<const Prefix> compile_state(const LiveState& state,
+                                                                   const Parts& parts);
   void check_room(const LiveState& state, int context_window, int message_cost) const;
   void limit_shown(Message& message, const WriteSet& writes) const;
 
   // agent.cpp
-  void rebuild_tools();
   [[nodiscard]] TimeUs now_us() const;
   struct TurnHold {  // the file's lock is given back first
     Turn::Hold thread;
@@ -129,22 +144,17 @@ class Agent {
   [[nodiscard]] Passage make_passage(const std::string& text, std::vector<std::string> tags,
                                      const std::string& metadata_json, const std::string& author,
                                      Trust trust);
-  void save_config(const AgentConfig& config);
+  void adopt(Parts parts);
+  [[nodiscard]] LiveState load_state(const Parts& parts);
   [[nodiscard]] std::vector<float> embed_query(const std::string& text);
 
   std::shared_ptr<Home> home_;
   std::string id_;
   std::string name_;
   Turn turn_;
-  std::mutex mutex_;  // guards what follows; never held while anything else runs
+  mutable std::mutex mutex_;  // guards what follows; never held while anything else runs
   std::shared_ptr<const LiveState> state_;
-  AgentConfig config_;
-  ToolMap tools_;                    // bound
-  std::vector<ToolSchema> schemas_;  // of the bound tools, injected, in order
-  std::shared_ptr<LLMProvider> provider_;
-  std::shared_ptr<Embedder> embedder_;
-  std::shared_ptr<const MemoryPolicy> policy_;
-  std::shared_ptr<const TokenCounter> counter_;
+  std::shared_ptr<const Parts> parts_;
   DigestChain digests_;                 // of the turn holder
   std::optional<TimeUs> turn_time_us_;  // where the input was given a time; of the turn holder
   WriteSet* active_ = nullptr;          // of the tool that runs now, on the turn holder's thread

@@ -24,6 +24,7 @@ std::string to_json(const AgentConfig& config) {
                                {"system", config.system_prompt},
                                {"model", config.model},
                                {"embedding", config.embedding},
+                               {"embedding_dimension", config.embedding_dimension},
                                {"policy", config.policy},
                                {"policy_parameters", config.policy_parameters},
                                {"memory_class", config.memory_class},
@@ -44,6 +45,7 @@ AgentConfig agent_config_from_json(std::string_view text) {
   config.system_prompt = string_or(object, "system");
   config.model = string_or(object, "model");
   config.embedding = string_or(object, "embedding");
+  config.embedding_dimension = static_cast<int>(int_or(object, "embedding_dimension", 0));
   config.policy = string_or(object, "policy");
   config.policy_parameters = string_or(object, "policy_parameters", "{}");
   config.memory_class = string_or(object, "memory_class");

@@ -28,6 +28,7 @@ struct AgentConfig {
   std::string system_prompt;
   std::string model;
   std::string embedding;
+  int embedding_dimension = 0;
   std::string policy;
   std::string policy_parameters = "{}";
   std::string memory_class;

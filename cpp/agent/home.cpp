@@ -149,6 +149,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   check_utf8(config.system_prompt, "the system prompt");
   config.model = options.provider->model();
   config.embedding = options.embedder ? options.embedder->name() : "";
+  config.embedding_dimension = options.embedder ? options.embedder->dimension() : 0;
   config.policy = options.policy->name();
   config.policy_parameters = options.policy->parameters();
   config.memory_class = options.memory_class;
@@ -158,22 +159,15 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   if (config.context_window == 0) config.context_window = options.provider->context_window();
   if (config.context_window == 0) config.context_window = kUnknownWindow;
 
-  ToolMap tools;
-  const auto take = [&](const std::shared_ptr<Tool>& tool) {
-    static_cast<void>(inject_arguments(tool->schema()));
-    const auto entry = tool_config(*tool);
-    const auto found = std::find_if(
-        config.tools.begin(), config.tools.end(),
-        [&](const ToolConfig& other) { return other.schema.name == entry.schema.name; });
-    if (found == config.tools.end())
-      config.tools.push_back(entry);
-    else
-      *found = entry;
-    tools[entry.schema.name] = tool;
-  };
+  Agent::Parts parts;
+  parts.config = config;
+  parts.provider = options.provider;
+  parts.embedder = options.embedder;
+  parts.policy = options.policy;
+  parts.counter = options.counter ? options.counter : counter_for(options.provider->tokenizer());
   if (options.base_tools)
-    for (const auto& tool : builtin_tools()) take(tool);
-  for (const auto& tool : options.tools) take(tool);
+    for (const auto& tool : builtin_tools()) parts.put_tool(tool);
+  for (const auto& tool : options.tools) parts.put_tool(tool);
 
   const std::string id = "agent-" + environment_.new_uuid();
   WriteSet first;
@@ -182,22 +176,12 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   first.commit.step.kind = "create";
   first.commit.step.author = "user";
   first.commit.step.time_us = environment_.now_us();
-  first.commit.config = to_json(config);
-
-  const auto counter =
-      options.counter ? options.counter : counter_for(options.provider->tokenizer());
-  first.commit.tokenizer = counter->name();
-  AgentState state;
-  state.agent.id = id;
-  state.agent.name = name;
-  auto agent = std::make_shared<Agent>(shared_from_this(), state, config);
-  agent->provider_ = options.provider;
-  agent->embedder_ = options.embedder;
-  agent->policy_ = options.policy;
-  agent->counter_ = counter;
-  agent->tools_ = std::move(tools);
-  agent->rebuild_tools();
+  first.commit.config = to_json(parts.config);
+  first.commit.tokenizer = parts.counter->name();
+  const std::shared_ptr<Agent> agent(
+      new Agent(shared_from_this(), {id, name, 0, {}}, std::move(parts)));
   // Nothing is written for an agent that could not take a single message.
+  first.prefix_changed = true;
   agent->refresh_prefix(first);
   agent->check_room(first.state, config.context_window, 0);
   static_cast<void>(journal()->create_agent(id, name, std::move(first.commit)));
@@ -208,14 +192,19 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
 }
 
 std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
-  AgentState state = journal()->load(id);
-  AgentConfig config = agent_config_from_json(state.config);
-  auto agent = std::make_shared<Agent>(shared_from_this(), state, config);
-  if (config.model == "offline") agent->provider_ = std::make_shared<OfflineModel>();
-  if (agent->provider_) agent->counter_ = counter_for(agent->provider_->tokenizer());
+  const AgentState state = journal()->load(id);
+  Agent::Parts parts;
+  parts.config = agent_config_from_json(state.config);
+  for (const auto& tool : builtin_tools())
+    for (const auto& wanted : parts.config.tools)
+      if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
+        parts.tools[wanted.schema.name] = tool;
+  if (parts.config.model == "offline") parts.provider = std::make_shared<OfflineModel>();
+  parts.counter = counter_for(parts.provider ? parts.provider->tokenizer() : "");
   const auto embedder = std::make_shared<OfflineEmbedder>();
-  if (config.embedding == embedder->name()) agent->embedder_ = embedder;
-  agent->policy_ = builtin_policy(config);
+  if (parts.config.embedding == embedder->name()) parts.embedder = embedder;
+  parts.policy = builtin_policy(parts.config);
+  const std::shared_ptr<Agent> agent(new Agent(shared_from_this(), state.agent, std::move(parts)));
   agent->refresh();
   return agent;
 }

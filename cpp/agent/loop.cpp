@@ -51,7 +51,7 @@ Response Agent::send(const Input& input) {
   TurnRun run;
   append_input(input, run);
   while (step(run)) {
-    if (run.response.steps >= config_.max_steps) {
+    if (run.response.steps >= parts()->config.max_steps) {
       run.response.stop_reason = "max_steps";
       break;
     }
@@ -73,14 +73,14 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   message.author = writes.commit.step.author;
   message.trust = input.role == Role::user ? Trust::user : Trust::kernel;
   run.begin_position = message.position;
-  auto measured = measure(std::move(message), *counter_);
+  auto measured = measure(std::move(message), *parts()->counter);
   int cost = measured.cost();
   // A system message leaves the newest user message where it is: both must fit.
   if (input.role == Role::system) {
     const FitInput now = fit_input(writes.state);
     if (now.newest_user >= 0) cost += now.tokens[static_cast<std::size_t>(now.newest_user)];
   }
-  check_room(writes.state, config_.context_window, cost);
+  check_room(writes.state, parts()->config.context_window, cost);
   writes.append(std::move(measured));
   commit(writes);
 }
@@ -90,15 +90,15 @@ bool Agent::step(TurnRun& run) {
   WriteSet writes = begin("step", "agent");
   fit_window(writes, run);
   const auto context = std::make_shared<const Context>(
-      compile(*writes.state.prefix, writes.state.window, budget_for_window(config_.context_window),
-              *counter_));
-  const auto clean = clean_reply(provider_->complete(context), writes.state.window,
+      compile(*writes.state.prefix, writes.state.window,
+              budget_for_window(parts()->config.context_window), *parts()->counter));
+  const auto clean = clean_reply(parts()->provider->complete(context), writes.state.window,
                                  [&] { return "call-" + home_->environment().new_uuid(); });
   const Reply& reply = clean.reply;
 
   StepRow& row = writes.commit.step;
-  row.model = provider_->model();
-  row.tokenizer = counter_->name();
+  row.model = parts()->provider->model();
+  row.tokenizer = parts()->counter->name();
   row.compiler = kCompilerVersion;
   row.digest = to_hex(digests_.digest(context->spans));
   row.context_tokens = context->text_tokens;
@@ -124,7 +124,7 @@ bool Agent::step(TurnRun& run) {
 
 // An agent without send_message may speak plainly; any other is told to call a tool.
 bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
-  const bool speaks_plainly = tools_.find("send_message") == tools_.end();
+  const bool speaks_plainly = !parts()->tools.contains("send_message");
   auto message = new_message(writes.state, Role::assistant, "assistant_message", now_us());
   message.content = reply.content;
   message.thinking = reply.thinking;
@@ -133,15 +133,15 @@ bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
   if (speaks_plainly && !is_blank(reply.content)) {
     message.text = reply.content;
     run.response.spoken.push_back(reply.content);
-    writes.append(measure(std::move(message), *counter_));
+    writes.append(measure(std::move(message), *parts()->counter));
     return false;
   }
-  writes.append(measure(std::move(message), *counter_));
+  writes.append(measure(std::move(message), *parts()->counter));
   auto alert = new_message(writes.state, Role::system, "system_alert", now_us());
   alert.text = kNoToolCall;
   alert.author = "kernel";
   alert.trust = Trust::kernel;
-  writes.append(measure(std::move(alert), *counter_));
+  writes.append(measure(std::move(alert), *parts()->counter));
   if (++run.bad_replies < kMaxBadReplies) return true;
   run.response.stop_reason = "no_tool_call";
   return false;
@@ -153,7 +153,7 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
   const ToolCall& call = reply.tool_calls.front();
   DecodedCall decoded;
   if (clean.broken.front().empty())
-    decoded = decode_call(call, tools_);
+    decoded = decode_call(call, parts()->tools);
   else
     decoded.problem = clean.broken.front();
 
@@ -168,7 +168,7 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
     message.text = spoken_text(decoded);
     if (repeats_any(message.text, run.found)) message.type = kSearchEcho;
   }
-  writes.append(measure(std::move(message), *counter_));
+  writes.append(measure(std::move(message), *parts()->counter));
 
   ToolResult result{true, decoded.problem};
   Trust trust = Trust::kernel;
@@ -211,7 +211,7 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
     result = tool.run(scope, arguments);
     refresh_prefix(writes);
     if (writes.state.prefix->tokens() > before.state.prefix->tokens())
-      check_room(writes.state, config_.context_window, 0);
+      check_room(writes.state, parts()->config.context_window, 0);
   } catch (const Error& error) {
     result = {true, error.what()};
   } catch (...) {
@@ -241,7 +241,7 @@ void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult res
   message.author = "tool:" + call.name;
   message.trust = trust;
   limit_shown(message, writes);
-  writes.append(measure(std::move(message), *counter_));
+  writes.append(measure(std::move(message), *parts()->counter));
 }
 
 // After a crash or an interruption in mid-step: every call gets its return before anything else.

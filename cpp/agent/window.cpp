@@ -61,18 +61,20 @@ std::string decision_to_json(const FitDecision& decision, const Window& before) 
 
 }  // namespace
 
-std::shared_ptr<const Prefix> Agent::compile_state(const LiveState& state) const {
+std::shared_ptr<const Prefix> Agent::compile_state(const LiveState& state, const Parts& parts) {
   const auto blocks = state.block_values();
-  const PrefixInput input{config_.system_prompt, schemas_, blocks, state.outside,
+  const PrefixInput input{parts.config.system_prompt, parts.schemas, blocks, state.outside,
                           state.summary ? std::string_view(state.summary->text) : ""};
-  return std::make_shared<const Prefix>(compile_prefix(input, *counter_));
+  return std::make_shared<const Prefix>(compile_prefix(input, *parts.counter));
 }
 
 // After a change of what stands before the messages: count outside afresh, compile, record.
-void Agent::refresh_prefix(WriteSet& writes) {
+void Agent::refresh_prefix(WriteSet& writes) { refresh_prefix(writes, *parts()); }
+
+void Agent::refresh_prefix(WriteSet& writes, const Parts& parts) {
   if (writes.prefix_changed) {
     writes.state.outside = outside_line(writes.state);
-    writes.state.prefix = compile_state(writes.state);
+    writes.state.prefix = compile_state(writes.state, parts);
     writes.prefix_changed = false;
     writes.commit.window.emplace();
   }
@@ -99,7 +101,7 @@ FitInput Agent::fit_input(const LiveState& state) const {
     input.groups.push_back(group);
   }
   input.fixed_tokens = state.prefix->tokens();
-  input.limit_tokens = budget_for_window(config_.context_window).limit();
+  input.limit_tokens = budget_for_window(parts()->config.context_window).limit();
   input.warned = state.warned;
   return input;
 }
@@ -108,7 +110,7 @@ void Agent::fit_window(WriteSet& writes, TurnRun& run) {
   // A new summary may be longer than the old one; then the window is fitted again, by force.
   for (int attempt = 0; attempt < 4; ++attempt) {
     const FitInput input = fit_input(writes.state);
-    const FitDecision decision = policy_->fit(input, attempt > 0);
+    const FitDecision decision = parts()->policy->fit(input, attempt > 0);
     writes.commit.step.decision = decision_to_json(decision, writes.state.window);
     evict(writes, decision.keep, run);
     if (decision.warn) {
@@ -117,7 +119,7 @@ void Agent::fit_window(WriteSet& writes, TurnRun& run) {
       alert.text = kMemoryPressure;
       alert.author = "kernel";
       alert.trust = Trust::kernel;
-      writes.append(measure(std::move(alert), *counter_));
+      writes.append(measure(std::move(alert), *parts()->counter));
       writes.state.warned = true;
       writes.commit.window.emplace();
     }
@@ -129,7 +131,7 @@ void Agent::fit_window(WriteSet& writes, TurnRun& run) {
   throw WindowTooSmall(
       "the newest message and what always stands in the context do not fit the "
       "window of " +
-      std::to_string(config_.context_window) +
+      std::to_string(parts()->config.context_window) +
       " tokens; shorten memory blocks or reopen the agent with a larger "
       "context_window");
 }
@@ -149,7 +151,7 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   state.window = std::move(kept);
   run.response.evicted += static_cast<int>(evicted.size());
 
-  const int limit = summary_limit_tokens(budget_for_window(config_.context_window));
+  const int limit = summary_limit_tokens(budget_for_window(parts()->config.context_window));
   const std::string previous = state.summary ? state.summary->text : "";
   SummaryRow summary;
   summary.covered =
@@ -159,17 +161,17 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   const std::string text =
       (previous.empty() ? "" : "Summary so far:\n" + previous + "\n\nNew messages:\n") +
       transcript(evicted);
-  if (auto made = run.preview ? std::nullopt : provider_->summarize(text, limit)) {
+  if (auto made = run.preview ? std::nullopt : parts()->provider->summarize(text, limit)) {
     summary.text = valid_utf8(std::move(*made));
-    summary.author = provider_->model();
+    summary.author = parts()->provider->model();
     summary.trust = Trust::model;
-    summary.tokens = static_cast<int>(counter_->count(summary.text));
+    summary.tokens = static_cast<int>(parts()->counter->count(summary.text));
   }
   // A model that says nothing, or too much, is replaced by the digest.
   if (is_blank(summary.text) || summary.tokens > limit) {
-    summary.text = mechanical_digest(previous, evicted, summary.covered, limit, *counter_);
+    summary.text = mechanical_digest(previous, evicted, summary.covered, limit, *parts()->counter);
     summary.author = "digest";
-    summary.tokens = static_cast<int>(counter_->count(summary.text));
+    summary.tokens = static_cast<int>(parts()->counter->count(summary.text));
     for (const auto& item : evicted) summary.trust = std::min(summary.trust, item->message->trust);
   }
   state.summary = summary;
@@ -221,18 +223,18 @@ void Agent::limit_shown(Message& message, const WriteSet& writes) const {
   const LiveState& state = writes.state;
   const FitInput input = fit_input(state);
   const int summary_growth =
-      std::max(0, summary_limit_tokens(budget_for_window(config_.context_window)) -
+      std::max(0, summary_limit_tokens(budget_for_window(parts()->config.context_window)) -
                       (state.summary ? state.summary->tokens : 0));
   int room = input.limit_tokens * 9 / 10 - input.fixed_tokens - summary_growth;
   room -= protected_cost(input);
   if (!state.window.empty()) room -= 2 * state.window.back()->cost();
-  const int cap = std::max(kMinToolRoom, std::min(config_.context_window / 4, room / 2));
+  const int cap = std::max(kMinToolRoom, std::min(parts()->config.context_window / 4, room / 2));
   // A token is seldom shorter than one byte or longer than six on average: count no more.
   const auto at_most = static_cast<std::size_t>(cap) * 6;
   if (message.text.size() > at_most)
     message.shown_bytes = static_cast<std::int64_t>(utf8_prefix(message.text, at_most).size());
   for (int attempt = 0; attempt < 20; ++attempt) {
-    const auto tokens = static_cast<std::int64_t>(counter_->count(render_content(message)));
+    const auto tokens = static_cast<std::int64_t>(parts()->counter->count(render_content(message)));
     if (tokens <= cap) return;
     const auto shown = message.shown_bytes < 0 ? static_cast<std::int64_t>(message.text.size())
                                                : message.shown_bytes;

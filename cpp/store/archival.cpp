@@ -71,15 +71,16 @@ struct ArchivalIndexes::Index {
   std::vector<std::int64_t> ids;
 
   // Rows come in order of id, so what is new lies after the last one we have.
-  void catch_up(Database& db, const std::string& archive, const std::string& embedder) {
+  void catch_up(Database& db, const std::string& archive, const std::string& embedder,
+                std::int64_t dimension) {
     auto& row = db.prepare(
-        "SELECT p.id, e.dimension, e.vector FROM passage p JOIN embedding e ON e.passage = p.id "
-        "AND e.embedder = ?2 WHERE p.archive = ?1 AND p.id > ?3 ORDER BY p.id");
+        "SELECT p.id, e.vector FROM passage p JOIN embedding e ON e.passage = p.id "
+        "AND e.embedder = ?2 AND e.dimension = ?4 WHERE p.archive = ?1 AND p.id > ?3 "
+        "ORDER BY p.id");
     const Reset reset(row);
-    row.bind(archive, embedder, ids.empty() ? std::int64_t{0} : ids.back());
+    row.bind(archive, embedder, ids.empty() ? std::int64_t{0} : ids.back(), dimension);
     while (row.step()) {
-      const auto dimension = row.integer(1);
-      const auto bytes = row.view(2);
+      const auto bytes = row.view(1);
       if (!faiss) faiss = std::make_unique<faiss::IndexFlatIP>(dimension);
       // Faiss may abort on what it does not expect, so nothing wrong may reach it.
       if (dimension <= 0 || dimension != faiss->d ||
@@ -141,9 +142,10 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   if (query.vector.empty()) {
     for (auto id = visible.rbegin(); id != visible.rend(); ++id) ranked.push_back({*id, 0});
   } else {
-    auto& index = indexes_[archive + '\n' + embedder];
+    const auto dimension = static_cast<std::int64_t>(query.vector.size());
+    auto& index = indexes_[archive + '\n' + embedder + '\n' + std::to_string(dimension)];
     if (!index) index = std::make_unique<Index>();
-    index->catch_up(reader.db, archive, embedder);
+    index->catch_up(reader.db, archive, embedder, dimension);
     ranked = index->rank(visible, query);
   }
   const auto first = static_cast<std::size_t>(query.offset);
