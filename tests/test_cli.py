@@ -278,7 +278,7 @@ def test_what_cannot_be_set_up_is_one_line_and_code_2(
         (["--db", str(tmp_path / "no" / "x.db")], "cannot open"),
         (["--db", str(tmp_path)], "cannot open"),
         (["--context-window", "300"], "300 tokens"),
-        (["--context-window", "-1"], "context_window must be a number"),
+        (["--context-window", "-1"], "context_window must be a whole number"),
     ):
         result = run(folder, "run", *arguments, stdin=stdin)
         assert result.returncode == 2, arguments

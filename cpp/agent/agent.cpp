@@ -156,6 +156,7 @@ void Agent::commit(WriteSet& writes) {
     writes.state.agent.head = committed.head;
     if (committed.summary && writes.state.summary) writes.state.summary->id = *committed.summary;
   } catch (const Conflict&) {
+    static_cast<void>(home_->journal()->head(id_));  // says so where the agent was deleted
     refresh();
     throw;
   }

@@ -47,6 +47,7 @@ Response Agent::send(const Input& input) {
   refresh();
   // A turn that was given a time happens then: what it writes must not seem to be of today.
   turn_time_us_ = input.time_us;
+  if (home_->environment().poll) home_->environment().poll();
   recover_open_calls();
   TurnRun run;
   append_input(input, run);

@@ -34,7 +34,7 @@ const std::string_view kOneCallOnly =
     "it.";
 
 const std::string_view kInterrupted =
-    "Interrupted: the process ended before this call returned. It may or may not have taken "
+    "Interrupted: the turn was broken off before this call returned. It may or may not have taken "
     "effect; check before you repeat it.";
 
 }  // namespace memgpt

@@ -91,6 +91,8 @@ def function_schema(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
         properties[parameter.name] = schema
         if parameter.default is parameter.empty:
             required.append(parameter.name)
+        elif isinstance(parameter.default, (str, int, float, bool)):
+            schema["default"] = parameter.default
     return description, {"type": "object", "properties": properties, "required": required}
 
 

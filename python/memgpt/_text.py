@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memgpt.errors import InvalidInput
+from memgpt.errors import Error, InvalidInput
 
 
 def clean_text(text: str) -> str:
@@ -30,3 +30,16 @@ def checked_text(text: Any, what: str) -> str:
             'clean it with text.encode("utf-8", "replace").decode()'
         ) from error
     return text
+
+
+def checked_number(
+    value: Any, what: str, error: type[Error], low: int = 0, high: int = 2**31 - 1
+) -> int:
+    """The number itself.
+
+    Raises:
+        error: where it is no whole number between ``low`` and ``high``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise error(f"{what} must be a whole number from {low} to {high}, not {value!r}")
+    return value

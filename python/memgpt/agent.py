@@ -12,7 +12,7 @@ from typing import Any
 from memgpt import _core
 from memgpt import memory as memory_module
 from memgpt._core import ArchivalHit, Context, Message, Passage, RecallHit, Step
-from memgpt._text import checked_text
+from memgpt._text import checked_number, checked_text
 from memgpt.errors import InvalidInput
 from memgpt.memory import MemoryModule
 from memgpt.tools import to_core
@@ -177,13 +177,16 @@ class Recall:
             _microseconds(start),
             _microseconds(end),
             [checked_text(role, "a role") for role in roles],
-            limit,
-            offset,
+            checked_number(limit, "limit", InvalidInput),
+            checked_number(offset, "offset", InvalidInput),
         )
 
     def messages(self, start: int = 0, limit: int = 100) -> list[Message]:
         """The log from position ``start`` on, oldest first."""
-        return self._core.messages(start, limit)
+        return self._core.messages(
+            checked_number(start, "start", InvalidInput),
+            checked_number(limit, "limit", InvalidInput),
+        )
 
     def __len__(self) -> int:
         return self._core.counts()[0]
@@ -232,8 +235,8 @@ class Archival:
         """
         return self._core.search_archival(
             checked_text(query, "the query"),
-            limit,
-            offset,
+            checked_number(limit, "limit", InvalidInput),
+            checked_number(offset, "offset", InvalidInput),
             [checked_text(tag, "a tag") for tag in tags],
             _microseconds(start),
             _microseconds(end),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,14 +12,16 @@ from typing import Any
 from memgpt import _core
 from memgpt import memory as memory_module
 from memgpt._core import MemoryPolicy, RecursiveSummary
-from memgpt._text import checked_text
+from memgpt._text import checked_number, checked_text
 from memgpt.agent import Agent, agent_getter
-from memgpt.errors import AgentNotFound, ConfigError
+from memgpt.errors import AlreadyExists, ConfigError
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.memory import BaseMemory, ChatMemory
 from memgpt.tools import to_core
 
 __all__ = ["Home", "open"]
+
+_DEFAULT: Any = object()  # "offline" where an agent is made, "leave it" where one is opened
 
 
 class Home:
@@ -26,6 +30,8 @@ class Home:
     def __init__(self, path: str | os.PathLike[str], durability: str = "full") -> None:
         self._core = _core.CoreHome(os.fspath(path), durability)
         self._durability = durability
+        # What is bound to an agent stays bound while its home is open, handle or no handle.
+        self._live: dict[str, _core.CoreAgent] = {}
 
     @property
     def path(self) -> str:
@@ -36,8 +42,8 @@ class Home:
         name: str,
         *,
         memory: BaseMemory | type[BaseMemory] | None = None,
-        model: str | LLMProvider | type[LLMProvider] = "offline",
-        embedding: str | Embedder | type[Embedder] | None = "offline",
+        model: str | LLMProvider | type[LLMProvider] | None = None,
+        embedding: str | Embedder | type[Embedder] | None = _DEFAULT,
         tools: Sequence[Any] = (),
         include_base_tools: bool = True,
         policy: MemoryPolicy | None = None,
@@ -51,8 +57,9 @@ class Home:
         Args:
             name: unique among the agents of this home.
             memory: its core memory; :class:`ChatMemory` with stock texts by default.
-            model: ``"offline"``, or an LLMProvider.
-            embedding: ``"offline"``, an Embedder, or None for archival memory without vectors.
+            model: ``"offline"`` (the default), or an LLMProvider.
+            embedding: ``"offline"`` (the default), an Embedder, or None for archival memory without
+                vectors.
             tools: functions, ``@memgpt.tool`` functions or Tools. One with the name of a base tool
                 takes its place.
             include_base_tools: offer send_message, the searches and archival_memory_insert.
@@ -60,42 +67,48 @@ class Home:
             context_window: in tokens; by default the model's, or 32,768 where it is unknown.
             system: the system prompt, which the agent cannot edit; a stock text by default.
             max_steps: model calls per ``send()``.
-            exist_ok: return the agent of this name if there is one, bound to what is given here.
+            exist_ok: return the agent of this name if there is one. The memory, model, embedding,
+                tools, policy and window that are given are bound to it; its blocks keep their
+                values, and the other arguments are for new agents only.
 
         Raises:
             AlreadyExists: where the name is taken.
             WindowTooSmall: where system prompt, tools and memory do not fit; says by how much.
             ModelNotFound: for a model handle that nothing answers for.
         """
-        if exist_ok:
-            try:
-                return self.agent(
-                    name,
-                    memory=None if memory is None else type_of(memory),
-                    model=model,
-                    embedding=embedding,
-                    tools=tools,
-                    policy=policy,
-                    context_window=context_window,
-                )
-            except AgentNotFound:
-                pass
+        if exist_ok and name in self.agents():
+            return self.agent(
+                name,
+                memory=memory,
+                model=model,
+                embedding=None if embedding is _DEFAULT else embedding,
+                tools=tools,
+                policy=policy,
+                context_window=context_window,
+            )
         own = _instance(memory)
         memory_tools, holder = memory_module.make_tools(own)
         options = _core.AgentOptions()
-        options.provider = to_core_provider(model)
-        options.embedder = to_core_embedder(embedding)
+        options.provider = to_core_provider("offline" if model is None else model)
+        options.embedder = to_core_embedder("offline" if embedding is _DEFAULT else embedding)
         options.policy = policy if policy is not None else RecursiveSummary()
         options.context_window = _window(context_window)
         options.system_prompt = checked_text(system, "the system prompt")
-        options.max_steps = max_steps
+        options.max_steps = checked_number(max_steps, "max_steps", ConfigError, low=1)
         options.memory_class = memory_module.class_name(type(own))
         options.blocks = memory_module.new_blocks(own)
         options.base_tools = include_base_tools
         # A tool may want its agent, which is there only after its tools.
         box: list[Callable[[], Agent]] = []
         options.tools = memory_tools + [to_core(tool, lambda: box[0]()) for tool in tools]
-        core = self._core.create_agent(checked_text(name, "the agent's name"), options)
+        try:
+            core = self._core.create_agent(checked_text(name, "the agent's name"), options)
+        except AlreadyExists:
+            if not exist_ok:
+                raise
+            # Another process was faster.
+            return self.agent(name, memory=memory, tools=tools, policy=policy)
+        self._live[core.id] = core
         holder.home, holder.agent_id = self._core, core.id
         memory_module.bind(own, self._core, core.id)
         agent = Agent(core, self._core)
@@ -106,7 +119,7 @@ class Home:
         self,
         name: str,
         *,
-        memory: type[BaseMemory] | None = None,
+        memory: BaseMemory | type[BaseMemory] | None = None,
         model: str | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | Embedder | type[Embedder] | None = None,
         tools: Sequence[Any] = (),
@@ -120,6 +133,7 @@ class Home:
             AgentNotFound: where there is none of this name; says which there are.
         """
         core = self._core.agent(checked_text(name, "the agent's name"))
+        self._live[core.id] = core
         agent = Agent(core, self._core)
         config = agent.config
         unbound_memory = any(entry.startswith("memory=") for entry in core.unbound())
@@ -129,20 +143,23 @@ class Home:
         binding = _core.Binding()
         if model is not None and model != config["model"]:
             binding.provider = to_core_provider(model)
-        if embedding is not None and embedding != "offline":
+        if embedding is not None:
             binding.embedder = to_core_embedder(embedding)
         if policy is not None:
             binding.policy = policy
         binding.context_window = _window(context_window)
         bound_tools = [to_core(tool, agent_getter(agent)) for tool in tools]
         if memory is not None:
-            own = memory.__new__(memory)
+            # A class is not constructed anew: its blocks come from the journal.
+            own = memory if isinstance(memory, BaseMemory) else memory.__new__(memory)
+            if isinstance(memory, BaseMemory):
+                memory_module.new_blocks(own)  # refuses one that belongs to another agent
             memory_tools, holder = memory_module.make_tools(own)
             holder.home, holder.agent_id = self._core, core.id
             memory_module.bind(own, self._core, core.id)
             wanted = set(agent.tools)
-            known = config["memory_class"] == memory_module.class_name(memory)
-            binding.memory_class = memory_module.class_name(memory)
+            known = config["memory_class"] == memory_module.class_name(type(own))
+            binding.memory_class = memory_module.class_name(type(own))
             # A base tool that was removed stays removed.
             bound_tools = [t for t in memory_tools if not known or t.name in wanted] + bound_tools
         binding.tools = bound_tools
@@ -166,10 +183,14 @@ class Home:
         Raises:
             AgentNotFound: where there is none of this name.
         """
-        self._core.delete_agent(checked_text(name, "the agent's name"))
+        name = checked_text(name, "the agent's name")
+        for agent_id in [i for i, core in self._live.items() if core.name == name]:
+            del self._live[agent_id]
+        self._core.delete_agent(name)
 
     def close(self) -> None:
         """Close the file; using this home or its agents afterwards raises StoreError."""
+        self._live.clear()
         self._core.close()
         _forget(self)
 
@@ -191,22 +212,19 @@ def _instance(given: BaseMemory | type[BaseMemory] | None) -> BaseMemory:
     return given
 
 
-def type_of(given: BaseMemory | type[BaseMemory]) -> type[BaseMemory]:
-    """The class of a memory object, or the class itself."""
-    return given if isinstance(given, type) else type(given)
-
-
 def _window(context_window: int | None) -> int:
     if context_window is None:
         return 0
-    if (
-        isinstance(context_window, bool)
-        or not isinstance(context_window, int)
-        or context_window < 1
-    ):
-        raise ConfigError(f"context_window must be a number of tokens, not {context_window!r}")
-    return context_window
+    return checked_number(context_window, "context_window", ConfigError, low=1)
 
+
+def _at_exit() -> None:
+    """Daemon threads that are sending are parked before the interpreter goes."""
+    if threading.active_count() > 1:
+        _core._begin_exit()
+
+
+atexit.register(_at_exit)
 
 _homes: weakref.WeakValueDictionary[str, Home] = weakref.WeakValueDictionary()
 

@@ -113,40 +113,56 @@ def _count(value: Any) -> int:
     return value if known else -1
 
 
+def _content(content: Any) -> str:
+    """Text, or the text parts of a list of content parts."""
+    if isinstance(content, list):
+        content = "".join(part["text"] for part in content if part.get("type") == "text")
+    if content is not None and not isinstance(content, str):
+        raise TypeError(f"content is a {type(content).__name__}")
+    return clean_text(content or "")
+
+
+def _dict_parts(reply: dict[str, Any]) -> _Parts:
+    usage = reply.get("usage") or {}
+    message = reply["choices"][0]["message"] if reply.get("choices") else reply
+    if not message.keys() & {"content", "tool_calls"}:
+        raise KeyError("content or tool_calls")
+    return (
+        _content(message.get("content")),
+        _content(message.get("reasoning_content") or message.get("thinking")),
+        [_call_parts(call) for call in message.get("tool_calls") or []],
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+    )
+
+
 def reply_parts(reply: Any, whose: str) -> _Parts:
     """A provider's answer in the form that the core takes.
 
     Raises:
         TypeError: naming the provider, where the answer has none of the accepted forms.
     """
-    if isinstance(reply, str):
-        return clean_text(reply), "", [], -1, -1
-    if isinstance(reply, Reply):
-        return (
-            clean_text(reply.content or ""),
-            clean_text(reply.thinking or ""),
-            [_call_parts(call) for call in reply.tool_calls or ()],
-            _count(reply.prompt_tokens),
-            _count(reply.completion_tokens),
-        )
-    if isinstance(reply, dict):
-        usage = reply.get("usage") or {}
-        try:
-            message = reply["choices"][0]["message"] if reply.get("choices") else reply
-        except (KeyError, IndexError, TypeError):
-            message = {}
-        if isinstance(message, dict) and message.keys() & {"content", "tool_calls"}:
+    problem: Exception | None = None
+    try:
+        if isinstance(reply, str):
+            return clean_text(reply), "", [], -1, -1
+        if isinstance(reply, Reply):
             return (
-                clean_text(message.get("content") or ""),
-                clean_text(message.get("reasoning_content") or message.get("thinking") or ""),
-                [_call_parts(call) for call in message.get("tool_calls") or []],
-                _count(usage.get("prompt_tokens")),
-                _count(usage.get("completion_tokens")),
+                _content(reply.content),
+                _content(reply.thinking),
+                [_call_parts(call) for call in reply.tool_calls or ()],
+                _count(reply.prompt_tokens),
+                _count(reply.completion_tokens),
             )
+        if isinstance(reply, dict):
+            return _dict_parts(reply)
+    except (AttributeError, KeyError, IndexError, TypeError) as error:
+        problem = error
     raise TypeError(
-        f"{whose}.complete() returned {type(reply).__name__}; return a memgpt.Reply, a chat "
-        "completion or its message as a dict, or a str"
-    )
+        f"{whose}.complete() returned a {type(reply).__name__} that is no reply"
+        + (f" ({type(problem).__name__}: {problem})" if problem else "")
+        + "; return a memgpt.Reply, a chat completion or its message as a dict, or a str"
+    ) from problem
 
 
 def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:

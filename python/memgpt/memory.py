@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from memgpt import _core
 from memgpt._schema import fingerprint, function_schema
-from memgpt._text import checked_text, clean_text
+from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import BlockNotFound, ConfigError, EditFailed
 from memgpt.tools import guarded, result_text
 
@@ -122,7 +122,7 @@ def make_block(
     return _core.Block(
         checked_text(label, "a memory block's label"),
         _text(value),
-        limit,
+        checked_number(limit, "a memory block's limit", ConfigError, low=1),
         checked_text(description, "a memory block's description"),
         read_only,
     )

@@ -1,0 +1,135 @@
+"""Binding: what is given to an agent that exists, what stays; readers never see half of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import memgpt
+import pytest
+from memgpt import errors
+from memgpt.testing import ScriptedLLM
+
+
+class Four(memgpt.Embedder):
+    name, dimension = "e", 4
+
+    def embed(self, texts):
+        return [[1.0 + len(text)] * self.dimension for text in texts]
+
+
+class Eight(Four):
+    dimension = 8
+
+
+def test_readers_and_a_rebinding_writer(kit):
+    agent = kit.agent(lambda context: kit.say("so"))
+    agent.send("hello")
+    stop, problems = threading.Event(), []
+
+    def read():
+        while not stop.is_set():
+            try:
+                assert agent.context().tokens > 0
+                assert agent.memory["human"].limit == 2000
+                assert agent.unbound == []
+            except Exception as error:
+                problems.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    end = time.monotonic() + 1
+    windows = 8000
+    while time.monotonic() < end:
+        windows += 1
+        model = ScriptedLLM(lambda context: kit.say("so"))
+        kit.home.agent("sam", model=model, context_window=windows)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert problems == []
+    assert agent.config["context_window"] == windows
+
+
+def test_a_failed_binding_changes_nothing(kit):
+    agent = kit.agent(lambda context: kit.say("the old model"))
+    before = agent.config
+    other = ScriptedLLM(lambda context: kit.say("the new model"))
+    with pytest.raises(errors.WindowTooSmall):
+        kit.home.agent("sam", model=other, context_window=500)
+    assert agent.send("who are you?").text == "the old model"
+    assert agent.config == before
+
+
+def test_exist_ok_leaves_what_is_not_given(kit):
+    agent = kit.agent(lambda context: kit.say("mine"))
+    before = agent.config
+    again = kit.home.create_agent("sam", exist_ok=True)
+    assert again.config == before
+    assert again.send("hello").text == "mine"
+
+
+def test_exist_ok_binds_a_memory_object(kit):
+    kit.agent(lambda context: kit.say("mine"), memory=memgpt.ChatMemory(persona="P1"))
+    memory = memgpt.ChatMemory(persona="P2")
+    agent = kit.home.create_agent("sam", memory=memory, exist_ok=True)
+    assert memory["persona"].value == agent.memory["persona"].value == "P1"
+    memory["persona"].value = "P3"
+    assert agent.memory["persona"].value == "P3"
+
+
+def test_what_is_bound_stays_bound_while_the_home_is_open(kit):
+    kit.agent(lambda context: kit.say("still here"))
+    assert kit.home.agent("sam").send("hello").text == "still here"
+
+
+def test_another_embedder_is_refused_once_there_are_passages(kit):
+    agent = kit.agent(lambda context: kit.say("so"), embedding=Four())
+    kit.home.agent("sam", embedding=Eight())
+    kit.home.agent("sam", embedding=Four())
+    agent.archival.insert("one")
+    for other in (Eight(), "offline"):
+        with pytest.raises(errors.ConfigError, match=r"1 passages .*4 dimensions"):
+            kit.home.agent("sam", embedding=other)
+    assert [hit.passage.text for hit in agent.archival.search("one")] == ["one"]
+
+
+def test_a_deleted_agents_handle_says_so(kit):
+    agent = kit.agent(lambda context: kit.say("so"))
+    kit.home.delete_agent("sam")
+    with pytest.raises(errors.AgentNotFound, match="deleted"):
+        agent.send("hello")
+
+
+def test_the_interpreter_ends_while_a_daemon_thread_sends(kit, tmp_path):
+    code = (
+        "import memgpt, sys, threading, time\n"
+        "agent = memgpt.open(sys.argv[1]).create_agent('s')\n"
+        "send = lambda: [agent.send('x') for _ in range(100000)]\n"
+        "threading.Thread(target=send, daemon=True).start()\n"
+        "time.sleep(0.3)\n"
+    )
+    child = kit.start(code, tmp_path / "exit.db")
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"tool_calls": [None]},
+        {"tool_calls": "abc"},
+        {"content": 5},
+        {"usage": "x", "content": "a"},
+        {"content": [{"type": "text"}]},
+    ],
+)
+def test_replies_of_no_known_form_name_the_provider(kit, reply):
+    class Odd(memgpt.LLMProvider):
+        def complete(self, context):
+            return reply
+
+    agent = kit.home.create_agent("odd", model=Odd())
+    with pytest.raises(TypeError, match=r"Odd\.complete\(\)"):
+        agent.send("hello")
