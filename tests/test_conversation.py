@@ -78,6 +78,7 @@ def run(lines: list[str], db: Path) -> str:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
+    assert "no reply" not in done.stderr, done.stderr
     return done.stdout
 
 

@@ -124,6 +124,11 @@ class Agent {
   void check_room(const LiveState& state, int context_window, int message_cost) const;
   void limit_shown(Message& message, const WriteSet& writes) const;
 
+  // binding.cpp
+  void check_bound();
+  void check_bound_embedder();
+  void adopt(Parts parts);
+
   // agent.cpp
   [[nodiscard]] TimeUs now_us() const;
   struct TurnHold {  // the file's lock is given back first
@@ -137,14 +142,11 @@ class Agent {
   void publish(LiveState state);
   template <typename Edit>
   void edit(const std::string& author, Edit&& change);
-  void check_bound();
-  void check_bound_embedder();
   [[nodiscard]] Message new_message(const LiveState& state, Role role, std::string type,
                                     TimeUs time_us);
   [[nodiscard]] Passage make_passage(const std::string& text, std::vector<std::string> tags,
                                      const std::string& metadata_json, const std::string& author,
                                      Trust trust);
-  void adopt(Parts parts);
   [[nodiscard]] LiveState load_state(const Parts& parts);
   [[nodiscard]] std::vector<float> embed_query(const std::string& text);
 

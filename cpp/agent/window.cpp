@@ -14,6 +14,8 @@ namespace {
 
 // The smallest room for messages that an agent can work in.
 constexpr int kMinMessageRoom = 512;
+// What the call after this one is expected to take.
+constexpr int kNextCallRoom = 100;
 // What a tool result gets at least, however full the window is.
 constexpr int kMinToolRoom = 64;
 
@@ -216,9 +218,9 @@ void Agent::check_room(const LiveState& state, int context_window, int message_c
 }
 
 // Cuts what the context shows of a long text to a quarter of the window, and to half of the room
-// that eviction leaves to the turn: two results must stand beside each other, or a model that has
-// lost the first while it reads the second searches for ever. The whole text stays in recall
-// memory.
+// that is left to the turn before eviction begins. So the results of several searches stand beside
+// each other: a model that has lost the first when it reads the second searches for ever. The whole
+// text stays in recall memory.
 void Agent::limit_shown(Message& message, const WriteSet& writes) const {
   const LiveState& state = writes.state;
   const FitInput input = fit_input(state);
@@ -226,8 +228,11 @@ void Agent::limit_shown(Message& message, const WriteSet& writes) const {
       std::max(0, summary_limit_tokens(budget_for_window(parts()->config.context_window)) -
                       (state.summary ? state.summary->tokens : 0));
   int room = input.limit_tokens * 9 / 10 - input.fixed_tokens - summary_growth;
-  room -= protected_cost(input);
-  if (!state.window.empty()) room -= 2 * state.window.back()->cost();
+  if (input.newest_user >= 0 && input.newest_user < input.newest_input)
+    room -= input.tokens[static_cast<std::size_t>(input.newest_user)];
+  const auto turn = static_cast<std::size_t>(std::max(0, input.newest_input));
+  room -= std::accumulate(input.tokens.begin() + static_cast<std::ptrdiff_t>(turn),
+                          input.tokens.end(), kNextCallRoom);
   const int cap = std::max(kMinToolRoom, std::min(parts()->config.context_window / 4, room / 2));
   // A token is seldom shorter than one byte or longer than six on average: count no more.
   const auto at_most = static_cast<std::size_t>(cap) * 6;

@@ -1,0 +1,152 @@
+// What an agent works with: model, embedder, policy, tools; binding them, and replacing them as a
+// whole.
+#include <algorithm>
+
+#include "agent/agent.h"
+#include "error.h"
+
+namespace memgpt {
+
+// The schemas that the model sees, in the configuration's order.
+void Agent::Parts::rebuild_schemas() {
+  schemas.clear();
+  for (const auto& tool : config.tools) {
+    const auto found = tools.find(tool.schema.name);
+    if (found != tools.end()) schemas.push_back(inject_arguments(found->second->schema()));
+  }
+}
+
+// Puts a tool in the place of the one with its name, or at the end.
+void Agent::Parts::put_tool(const std::shared_ptr<Tool>& tool) {
+  const auto entry = tool_config(*tool);
+  static_cast<void>(inject_arguments(entry.schema));  // refuses a schema that cannot work
+  const auto found =
+      std::find_if(config.tools.begin(), config.tools.end(),
+                   [&](const ToolConfig& other) { return other.schema.name == entry.schema.name; });
+  if (found == config.tools.end())
+    config.tools.push_back(entry);
+  else
+    *found = entry;
+  tools[entry.schema.name] = tool;
+}
+
+std::vector<std::string> Agent::unbound() {
+  const auto parts = this->parts();
+  const AgentConfig& config = parts->config;
+  std::vector<std::string> names;
+  if (!parts->provider) names.push_back("model=... (was \"" + config.model + "\")");
+  if (!parts->embedder && !config.embedding.empty())
+    names.push_back("embedding=... (was \"" + config.embedding + "\")");
+  if (!parts->policy) names.push_back("policy=... (was \"" + config.policy + "\")");
+  for (const auto& tool : config.tools)
+    if (!parts->tools.contains(tool.schema.name))
+      names.push_back(tool.origin == "memory"
+                          ? "memory=" + config.memory_class + " (tool \"" + tool.schema.name + "\")"
+                          : "tools=[" + tool.schema.name + "]");
+  return names;
+}
+
+void Agent::check_bound_embedder() {
+  const auto parts = this->parts();
+  if (parts->embedder || parts->config.embedding.empty()) return;
+  throw Unbound("agent \"" + name_ + "\" needs its embedder \"" + parts->config.embedding +
+                "\": open it with home.agent(\"" + name_ + "\", embedding=...)");
+}
+
+void Agent::check_bound() {
+  const auto parts = this->parts();
+  const auto how = ": open it with home.agent(\"" + name_ + "\", ";
+  if (!parts->provider)
+    throw Unbound("agent \"" + name_ + "\" needs its model \"" + parts->config.model + "\"" + how +
+                  "model=...)");
+  if (!parts->policy)
+    throw Unbound("agent \"" + name_ + "\" needs its memory policy \"" + parts->config.policy +
+                  "\"" + how + "policy=...)");
+  check_bound_embedder();
+}
+
+// Works with other parts from now on: a configuration step where names or schemas changed. Nothing
+// is changed where that cannot work.
+void Agent::adopt(Parts parts) {
+  parts.rebuild_schemas();
+  WriteSet writes = begin("config", "user");
+  writes.state = load_state(parts);
+  if (!(parts.config == this->parts()->config)) {
+    writes.prefix_changed = true;
+    refresh_prefix(writes, parts);
+    check_room(writes.state, parts.config.context_window, 0);
+    writes.commit.tokenizer = parts.counter->name();
+    writes.commit.config = to_json(parts.config);
+    writes.state.agent.head = home_->journal()->commit(writes.commit).head;
+    ++writes.state.config_version;
+  }
+  auto snapshot = std::make_shared<const LiveState>(std::move(writes.state));
+  auto adopted = std::make_shared<const Parts>(std::move(parts));
+  const std::scoped_lock lock(mutex_);
+  state_ = std::move(snapshot);
+  parts_ = std::move(adopted);
+}
+
+void Agent::add_tool(std::shared_ptr<Tool> tool) {
+  const auto hold = take_turn();
+  refresh();
+  Parts parts = *this->parts();
+  parts.put_tool(tool);
+  adopt(std::move(parts));
+}
+
+void Agent::remove_tool(const std::string& name) {
+  const auto hold = take_turn();
+  refresh();
+  Parts parts = *this->parts();
+  auto& tools = parts.config.tools;
+  if (std::erase_if(tools, [&](const ToolConfig& tool) { return tool.schema.name == name; }) == 0) {
+    std::string names;
+    for (const auto& tool : tools) names += (names.empty() ? "" : ", ") + tool.schema.name;
+    throw ToolNotFound("agent \"" + name_ + "\" has no tool \"" + name + "\"; tools are: " + names);
+  }
+  parts.tools.erase(name);
+  adopt(std::move(parts));
+}
+
+void Agent::bind(const Binding& binding) {
+  const auto hold = take_turn();
+  refresh();
+  Parts parts = *this->parts();
+  AgentConfig& config = parts.config;
+  if (binding.provider) {
+    parts.provider = binding.provider;
+    config.model = binding.provider->model();
+    parts.counter = counter_for(binding.provider->tokenizer());
+  }
+  if (binding.counter) parts.counter = binding.counter;
+  if (binding.embedder) {
+    const auto& embedder = *binding.embedder;
+    const bool same =
+        config.embedding == embedder.name() && config.embedding_dimension == embedder.dimension();
+    if (!same && state().passages > 0)
+      throw ConfigError("agent \"" + name_ + "\" has " + std::to_string(state().passages) +
+                        " passages in archival memory, made with " +
+                        (config.embedding.empty()
+                             ? "no embedder"
+                             : "\"" + config.embedding + "\" (" +
+                                   std::to_string(config.embedding_dimension) + " dimensions)") +
+                        "; with \"" + embedder.name() + "\" (" +
+                        std::to_string(embedder.dimension()) +
+                        " dimensions) they would not be found. Open it with the embedder it has");
+    parts.embedder = binding.embedder;
+    config.embedding = embedder.name();
+    config.embedding_dimension = embedder.dimension();
+  }
+  if (binding.policy) {
+    parts.policy = binding.policy;
+    config.policy = binding.policy->name();
+    config.policy_parameters = binding.policy->parameters();
+  }
+  if (!binding.memory_class.empty()) config.memory_class = binding.memory_class;
+  if (binding.context_window > 0) config.context_window = binding.context_window;
+  for (const auto& tool : binding.tools) parts.put_tool(tool);
+  adopt(std::move(parts));
+}
+
+}  // namespace memgpt
