@@ -133,3 +133,28 @@ def test_replies_of_no_known_form_name_the_provider(kit, reply):
     agent = kit.home.create_agent("odd", model=Odd())
     with pytest.raises(TypeError, match=r"Odd\.complete\(\)"):
         agent.send("hello")
+
+
+class Counting(memgpt.ChatMemory):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def count(self) -> str:
+        """Count the calls."""
+        self.calls += 1
+        return str(self.calls)
+
+
+def test_an_attribute_that_was_not_kept_is_named(kit, tmp_path):
+    path = tmp_path / "counting.db"
+    model = ScriptedLLM(lambda context: kit.call("count", heartbeat=False))
+    with memgpt.open(path) as home:
+        agent = home.create_agent("c", memory=Counting(), model=model)
+        assert agent.send("count").messages[-1].text == "1"
+    with memgpt.open(path) as home:
+        replies = iter([kit.call("count"), kit.say("I cannot")])
+        again = ScriptedLLM(lambda context: next(replies))
+        agent = home.agent("c", memory=Counting, model=again)
+        failed = agent.send("count").messages[1]
+    assert failed.failed and "uses self.calls, which is not there" in failed.text

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from memgpt import _core
 from memgpt._schema import fingerprint, function_schema
 from memgpt._text import checked_number, checked_text, clean_text
-from memgpt.errors import BlockNotFound, ConfigError, EditFailed
+from memgpt.errors import BlockNotFound, ConfigError, EditFailed, ToolError
 from memgpt.tools import guarded, result_text
 
 __all__ = ["BaseMemory", "ChatMemory", "MemoryModule"]
@@ -356,8 +356,14 @@ def _call(memory: BaseMemory, name: str, holder: _Holder, arguments: dict[str, A
     try:
         result = getattr(memory, name)(**arguments)
         _follow(memory, agent, home)
-    except BaseException:
+    except BaseException as error:
         memory.memory = sections
+        if isinstance(error, AttributeError) and error.obj is memory:
+            raise ToolError(
+                f"{type(memory).__name__}.{name} uses self.{error.name}, which is not there: a "
+                "memory class is not constructed when its agent is opened again, and only "
+                "self.memory is kept; keep the value in a section, or on the class"
+            ) from error
         raise
     if result is not None:
         return result_text(result)
