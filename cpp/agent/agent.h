@@ -74,7 +74,7 @@ class Agent {
                                        const std::string& metadata_json);
 
   // Tools and bindings; a change of a schema is a journalled configuration step.
-  void add_tool(std::shared_ptr<Tool> tool);
+  void add_tool(const std::shared_ptr<Tool>& tool);
   void remove_tool(const std::string& name);
   void bind(const Binding& binding);
 

@@ -87,7 +87,7 @@ void Agent::adopt(Parts parts) {
   parts_ = std::move(adopted);
 }
 
-void Agent::add_tool(std::shared_ptr<Tool> tool) {
+void Agent::add_tool(const std::shared_ptr<Tool>& tool) {
   const auto hold = take_turn();
   refresh();
   Parts parts = *this->parts();
