@@ -12,7 +12,6 @@ namespace memgpt {
 namespace {
 
 constexpr double kTurnTimeoutSeconds = 60;
-constexpr TimeUs kSessionGapUs = TimeUs{60} * 60 * 1'000'000;
 
 }  // namespace
 
@@ -271,8 +270,7 @@ Message Agent::new_message(const LiveState& state, Role role, std::string type, 
   message.type = std::move(type);
   message.time_us = time_us;
   message.session = state.session;
-  const bool new_session = state.next_position == 0 || time_us - state.last_time_us > kSessionGapUs;
-  if (new_session) ++message.session;
+  if (state.next_position == 0 || time_us - state.last_time_us > kSessionGapUs) ++message.session;
   return message;
 }
 

@@ -51,6 +51,16 @@ class ToolScope {
   std::vector<std::string>& found_;
 };
 
+// A message of a conversation that was recorded elsewhere.
+struct TranscriptItem {
+  std::string text;
+  std::string speaker;
+  Role role = Role::user;  // user, assistant or system
+  std::optional<TimeUs> time_us;
+  std::optional<std::string> session;  // the transcript's own name for it
+  std::string id;                      // the transcript's own
+};
+
 class Agent {
  public:
   // Appends the input durably, then steps until no heartbeat is requested.
@@ -72,6 +82,12 @@ class Agent {
   void detach_block(const std::string& label);
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
                                        const std::string& metadata_json);
+
+  // Puts a recorded conversation into recall memory, in one commit: one message an item, in order;
+  // the window stays as it is. An item without a time gets that of the item before it (the first
+  // ones: of the first that has one; none has: now).
+  [[nodiscard]] std::vector<std::shared_ptr<const Message>> import_transcript(
+      const std::vector<TranscriptItem>& items);
 
   // Tools and bindings; a change of a schema is a journalled configuration step.
   void add_tool(const std::shared_ptr<Tool>& tool);

@@ -83,8 +83,8 @@ void Agent::refresh_prefix(WriteSet& writes, const Parts& parts) {
   if (!writes.commit.window) return;
   WindowRow& row = *writes.commit.window;
   row.ranges = positions_of(writes.state.window);
-  // An empty window begins where the next message will stand.
-  if (row.ranges.empty())
+  // The last range ends at the head: what lies between (imported messages) is in no range.
+  if (row.ranges.empty() || row.ranges.back().end != writes.state.next_position)
     row.ranges.push_back({writes.state.next_position, writes.state.next_position});
   row.warned = writes.state.warned;
   row.outside = writes.state.outside;

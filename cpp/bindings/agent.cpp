@@ -192,6 +192,21 @@ RecallPage search_recall_from_python(Agent& agent, std::string text, std::option
   return agent.search_recall(query);
 }
 
+void bind_transcript(py::module_& module) {
+  py::class_<TranscriptItem>(module, "TranscriptItem")
+      .def(py::init([](std::string text, std::string speaker, const std::string& role,
+                       std::optional<TimeUs> time_us, std::optional<std::string> session,
+                       std::string id) {
+             return TranscriptItem{std::move(text), std::move(speaker), role_from_string(role),
+                                   time_us,         std::move(session), std::move(id)};
+           }),
+           py::arg("text"), py::arg("speaker"), py::arg("role"), py::arg("time_us"),
+           py::arg("session"), py::arg("id"))
+      .def_readonly("text", &TranscriptItem::text)
+      .def_readonly("speaker", &TranscriptItem::speaker)
+      .def_readonly("time_us", &TranscriptItem::time_us);
+}
+
 void bind_agent_class(py::module_& module) {
   py::class_<Agent, std::shared_ptr<Agent>>(module, "CoreAgent")
       .def_property_readonly("id", &Agent::id)
@@ -249,6 +264,7 @@ void bind_agent_class(py::module_& module) {
           },
           py::arg("text"), py::arg("start"), py::arg("end"), py::arg("roles"), py::arg("limit"),
           py::arg("offset"), Release())
+      .def("import_transcript", &Agent::import_transcript, py::arg("items"), Release())
       .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
            py::arg("metadata"), Release())
       .def(
@@ -284,6 +300,7 @@ void bind_agent(py::module_& module) {
   });
   bind_results(module);
   bind_options(module);
+  bind_transcript(module);
   bind_agent_class(module);
   py::class_<AgentRow>(module, "AgentRow")
       .def_readonly("id", &AgentRow::id)

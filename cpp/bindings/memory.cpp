@@ -44,7 +44,9 @@ void bind_message(py::module_& module) {
       .def_readonly("failed", &Message::failed, "A tool return: the call failed.")
       .def_property_readonly("time",
                              [](const Message& message) { return to_datetime(message.time_us); })
-      .def_readonly("session", &Message::session)
+      .def_readonly("session", &Message::session, "Number of the session, from 1.")
+      .def_readonly("source_id", &Message::source_id,
+                    "Of an imported message: the id that its transcript gave it.")
       .def_readonly("author", &Message::author)
       .def_property_readonly("trust",
                              [](const Message& message) { return static_cast<int>(message.trust); })

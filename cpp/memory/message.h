@@ -22,6 +22,9 @@ struct ToolCall {
 // Microseconds since 1970-01-01T00:00:00Z.
 using TimeUs = std::int64_t;
 
+// Messages with gaps up to this belong to one session.
+inline constexpr TimeUs kSessionGapUs = TimeUs{60} * 60 * 1'000'000;
+
 // Types of messages, as they are named inside the context: user_message, system_message,
 // system_alert, heartbeat, login, assistant_message, tool_return; and search_echo: a spoken reply
 // that quotes what a search of its turn found.
@@ -45,6 +48,7 @@ struct Message {
   Trust trust = Trust::user;
   std::int64_t session = 0;  // number of the run of messages with gaps under 60 minutes
   int tokens = 0;            // of the form that the context shows, by `tokenizer`
+  std::string source_id;     // of an imported message: its id in the transcript
 };
 
 [[nodiscard]] std::string_view to_string(Role role);

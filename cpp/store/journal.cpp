@@ -103,12 +103,12 @@ void Journal::write_message(const Message& message, Head head, const std::string
       .prepare(
           "INSERT INTO message(uid, branch, seq, position, role, type, name, text, content, "
           "thinking, tool_calls, tool_call_id, failed, shown_bytes, time_us, session, author, "
-          "trust, tokens, tokenizer) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+          "trust, tokens, tokenizer, source_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
       .bind(message.id, head.branch, head.seq, message.position, to_string(message.role),
             message.type, message.name, message.text, message.content, message.thinking,
             calls_to_json(message.tool_calls), message.tool_call_id, message.failed,
             message.shown_bytes, message.time_us, message.session, message.author,
-            static_cast<int>(message.trust), message.tokens, tokenizer)
+            static_cast<int>(message.trust), message.tokens, tokenizer, message.source_id)
       .run();
   if (message.text.empty()) return;
   const auto row = writer_db_.last_row_id();

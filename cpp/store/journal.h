@@ -171,7 +171,8 @@ class Journal {
 // Reads the columns of `message` selected by kMessageColumns.
 inline constexpr const char* kMessageColumns =
     "m.uid, m.position, m.role, m.type, m.name, m.text, m.content, m.thinking, m.tool_calls, "
-    "m.tool_call_id, m.failed, m.shown_bytes, m.time_us, m.session, m.author, m.trust, m.tokens";
+    "m.tool_call_id, m.failed, m.shown_bytes, m.time_us, m.session, m.author, m.trust, m.tokens, "
+    "m.source_id";
 [[nodiscard]] Message read_message(const Statement& row, int first_column = 0);
 
 }  // namespace memgpt

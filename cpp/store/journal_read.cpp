@@ -129,6 +129,7 @@ Message read_message(const Statement& row, int first) {
   message.author = row.text(first + 14);
   message.trust = static_cast<Trust>(row.integer(first + 15));
   message.tokens = static_cast<int>(row.integer(first + 16));
+  message.source_id = row.text(first + 17);
   return message;
 }
 

@@ -187,7 +187,11 @@ CREATE VIRTUAL TABLE passage_fts USING fts5(
   text, tags, content='', tokenize='porter unicode61 remove_diacritics 2');
 )sql";
 
-constexpr std::array kMigrations = {k001_initial};
+// An imported message keeps the id that its transcript gave it.
+constexpr const char* k002_source_id =
+    "ALTER TABLE message ADD COLUMN source_id TEXT NOT NULL DEFAULT ''";
+
+constexpr std::array kMigrations = {k001_initial, k002_source_id};
 
 bool has_tables(Database& db) {
   Statement statement(db.get(), "SELECT count(*) FROM sqlite_schema");

@@ -4,7 +4,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OfflineModel', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'append_text', 'check_limit', 'insert_text', 'replace_text']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OfflineModel', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'replace_text']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -61,7 +61,14 @@ class Message:
         ...
     @property
     def session(self) -> int:
-        ...
+        """
+        Number of the session, from 1.
+        """
+    @property
+    def source_id(self) -> str:
+        """
+        Of an imported message: the id that its transcript gave it.
+        """
     @property
     def text(self) -> str:
         """
@@ -477,6 +484,18 @@ class Binding:
     @tools.setter
     def tools(self, arg0: collections.abc.Sequence[CoreTool]) -> None:
         ...
+class TranscriptItem:
+    def __init__(self, text: str, speaker: str, role: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, session: str | None, id: str) -> None:
+        ...
+    @property
+    def speaker(self) -> str:
+        ...
+    @property
+    def text(self) -> str:
+        ...
+    @property
+    def time_us(self) -> int | None:
+        ...
 class CoreAgent:
     def add_tool(self, tool: CoreTool) -> None:
         ...
@@ -493,6 +512,8 @@ class CoreAgent:
     def create_block(self, block: Block) -> None:
         ...
     def detach_block(self, label: str) -> None:
+        ...
+    def import_transcript(self, items: collections.abc.Sequence[TranscriptItem]) -> list[Message]:
         ...
     def insert_passage(self, text: str, tags: collections.abc.Sequence[str], metadata: str) -> Passage:
         ...

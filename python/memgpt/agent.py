@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,28 +16,9 @@ from memgpt._text import checked_number, checked_text
 from memgpt.errors import InvalidInput
 from memgpt.memory import MemoryModule
 from memgpt.tools import to_core
+from memgpt.transcript import microseconds, read_transcript
 
 __all__ = ["Agent", "Archival", "CoreMemory", "Recall", "Response", "Usage"]
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-
-
-def _microseconds(time: dt.datetime | str | None) -> int | None:
-    """Microseconds since the epoch; a time without a zone is UTC."""
-    if time is None:
-        return None
-    if isinstance(time, str):
-        try:
-            time = dt.datetime.fromisoformat(time.replace("Z", "+00:00"))
-        except ValueError as error:
-            raise InvalidInput(
-                f"{time!r} is no ISO time; write it like 2023-05-08T13:56:00"
-            ) from error
-    if not isinstance(time, dt.datetime):
-        raise InvalidInput(f"a time is a datetime or ISO text, not {type(time).__name__}")
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=dt.timezone.utc)
-    return (time - _EPOCH) // dt.timedelta(microseconds=1)
 
 
 def _json(metadata: Mapping[str, Any]) -> str:
@@ -174,12 +155,38 @@ class Recall:
         """
         return self._core.search_recall(
             checked_text(query, "the query"),
-            _microseconds(start),
-            _microseconds(end),
+            microseconds(start),
+            microseconds(end),
             [checked_text(role, "a role") for role in roles],
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
         )
+
+    def import_transcript(
+        self, items: Iterable[Mapping[str, Any]], *, roles: Mapping[str, str] | None = None
+    ) -> list[Message]:
+        """Put a conversation that was recorded elsewhere into recall memory, in one commit.
+
+        The messages are found by search at once; the context window stays as it is. Warns
+        (``UserWarning``) of items without a time or a text, and of speakers in ``roles`` that do
+        not occur: they are stored all the same.
+
+        Args:
+            items: what was said, in order. An item needs ``text``; it may have ``speaker``,
+                ``time`` (datetime or ISO text; UTC where it names no zone; an item without one
+                gets the time of the item before it), ``session`` (where it changes, a new session
+                begins; without it, after a gap of more than 60 minutes) and ``id`` (kept as the
+                message's ``source_id``).
+            roles: speakers whose words are not the user's, e.g. ``{"Sam": "assistant"}``; also
+                ``system``.
+
+        Returns:
+            The stored messages, one per item, in order.
+
+        Raises:
+            InvalidInput: for an item that cannot be read; says which. Nothing is stored then.
+        """
+        return self._core.import_transcript(read_transcript(items, roles or {}))
 
     def messages(self, start: int = 0, limit: int = 100) -> list[Message]:
         """The log from position ``start`` on, oldest first."""
@@ -238,8 +245,8 @@ class Archival:
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
             [checked_text(tag, "a tag") for tag in tags],
-            _microseconds(start),
-            _microseconds(end),
+            microseconds(start),
+            microseconds(end),
         )
 
     def __len__(self) -> int:
@@ -301,7 +308,7 @@ class Agent:
             checked_text(role, "the role"),
             type,
             checked_text(name, "the name"),
-            _microseconds(time),
+            microseconds(time),
         )
         return Response(core)
 
