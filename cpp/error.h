@@ -25,6 +25,11 @@
 //   |   +-- Reentrant          this call chain already holds the turn
 //   +-- ToolError              a tool cannot be registered or called
 //   +-- ProviderError          a model's provider failed
+//   |   +-- ProviderUnreachable   no connection, or it broke
+//   |   +-- ProviderTimeout       no answer in time
+//   |   +-- AuthenticationFailed  the server refused the key
+//   |   +-- RateLimited           too many requests, or no credit left
+//   |   +-- InvalidReply          the answer is no chat completion
 //   +-- Unbound                code that the journal only knows by name is needed
 #pragma once
 
@@ -71,6 +76,11 @@ MEMGPT_ERROR(Busy, TurnError);
 MEMGPT_ERROR(Reentrant, TurnError);
 MEMGPT_ERROR(ToolError, Error);
 MEMGPT_ERROR(ProviderError, Error);
+MEMGPT_ERROR(ProviderUnreachable, ProviderError);
+MEMGPT_ERROR(ProviderTimeout, ProviderError);
+MEMGPT_ERROR(AuthenticationFailed, ProviderError);
+MEMGPT_ERROR(RateLimited, ProviderError);
+MEMGPT_ERROR(InvalidReply, ProviderError);
 MEMGPT_ERROR(Unbound, Error);
 
 #undef MEMGPT_ERROR

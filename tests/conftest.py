@@ -118,6 +118,13 @@ class Kit:
         return out
 
 
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own key is never used by a test."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[memgpt.Home]:
     """A home in a file of its own; fast, for no test here cuts the power."""

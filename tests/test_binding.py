@@ -121,7 +121,6 @@ def test_the_interpreter_ends_while_a_daemon_thread_sends(kit, tmp_path):
         {"tool_calls": [None]},
         {"tool_calls": "abc"},
         {"content": 5},
-        {"usage": "x", "content": "a"},
         {"content": [{"type": "text"}]},
     ],
 )

@@ -194,7 +194,7 @@ def test_each_command_in_the_help_runs_from_a_pipe(folder: Path) -> None:
     everything = "".join(f"{name}\n" for name in chat.COMMANDS if name != "/exit")
     result = run(folder, stdin="My name is Mara.\n" + everything + "/\n/dump 2\n/exit\n")
     assert result.returncode == 0 and "Unrecognized" not in result.stderr
-    assert result.stderr.count("\n") == 2, result.stderr
+    assert result.stderr.count("\n") == 3, result.stderr
     assert run(folder, stdin="/dump x\n").stderr.count("/dump takes a number") == 1
 
 

@@ -52,7 +52,7 @@ TimeUs Agent::now_us() const { return turn_time_us_.value_or(home_->environment(
 Agent::TurnHold Agent::take_turn() {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::duration<double>(kTurnTimeoutSeconds);
-  const auto& poll = home_->environment().poll;
+  const auto& poll = home_->environment().outside.poll;
   auto hold = turn_.take(name_, kTurnTimeoutSeconds, poll);
   auto lock = home_->turns();
   const auto byte = static_cast<std::int64_t>(std::hash<std::string>{}(id_) >> 2);

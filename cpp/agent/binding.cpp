@@ -63,6 +63,9 @@ void Agent::check_bound() {
     throw Unbound("agent \"" + name_ + "\" needs its memory policy \"" + parts->config.policy +
                   "\"" + how + "policy=...)");
   check_bound_embedder();
+  if (const auto variable = parts->provider->missing_key(); !variable.empty())
+    throw MissingKey("the model \"" + parts->config.model + "\" needs a key: set " + variable +
+                     " in the environment (for a server that takes any key: to any text)");
 }
 
 // Works with other parts from now on: a configuration step where names or schemas changed. Nothing

@@ -12,7 +12,6 @@
 #include "agent/prompts.h"
 #include "error.h"
 #include "llm/offline_embedder.h"
-#include "llm/offline_model.h"
 #include "memory/summary.h"
 
 namespace memgpt {
@@ -86,12 +85,17 @@ std::shared_ptr<const MemoryPolicy> builtin_policy(const AgentConfig& config) {
 }  // namespace
 
 Environment system_environment() {
-  return {[] {
-            using namespace std::chrono;
-            return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-          },
-          uuid4,
-          {}};
+  Environment environment;
+  environment.now_us = [] {
+    using namespace std::chrono;
+    return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+  };
+  environment.new_uuid = uuid4;
+  environment.outside.variable = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+  };
+  return environment;
 }
 
 std::shared_ptr<const TokenCounter> counter_for(const std::string& tokenizer) {
@@ -199,7 +203,8 @@ std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
     for (const auto& wanted : parts.config.tools)
       if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
         parts.tools[wanted.schema.name] = tool;
-  if (parts.config.model == "offline") parts.provider = std::make_shared<OfflineModel>();
+  // A handle binds itself; a model that a program gave by an object does not.
+  parts.provider = provider_for(parts.config.model, environment_.outside);
   parts.counter = counter_for(parts.provider ? parts.provider->tokenizer() : "");
   const auto embedder = std::make_shared<OfflineEmbedder>();
   if (parts.config.embedding == embedder->name()) parts.embedder = embedder;

@@ -25,7 +25,7 @@ class Agent;
 struct Environment {
   std::function<TimeUs()> now_us;
   std::function<std::string()> new_uuid;
-  std::function<void()> poll;  // called at every wait; may throw (Ctrl-C)
+  Outside outside;
 };
 [[nodiscard]] Environment system_environment();
 

@@ -47,7 +47,7 @@ Response Agent::send(const Input& input) {
   refresh();
   // A turn that was given a time happens then: what it writes must not seem to be of today.
   turn_time_us_ = input.time_us;
-  if (home_->environment().poll) home_->environment().poll();
+  if (home_->environment().outside.poll) home_->environment().outside.poll();
   recover_open_calls();
   TurnRun run;
   append_input(input, run);
@@ -56,7 +56,7 @@ Response Agent::send(const Input& input) {
       run.response.stop_reason = "max_steps";
       break;
     }
-    if (home_->environment().poll) home_->environment().poll();
+    if (home_->environment().outside.poll) home_->environment().outside.poll();
   }
   return std::move(run.response);
 }

@@ -79,7 +79,8 @@ std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
     state.next_position = last.position + 1;
     state.session = last.session;
     state.last_time_us = last.time_us;
-    if (i % kPollEvery == 0 && home_->environment().poll) home_->environment().poll();
+    if (i % kPollEvery == 0 && home_->environment().outside.poll)
+      home_->environment().outside.poll();
   }
   writes.prefix_changed = true;  // more lies outside of the context
   commit(writes);

@@ -1,10 +1,6 @@
 // Homes, agents, tools written in Python.
 #include "agent/agent.h"
 
-#include <atomic>
-#include <chrono>
-#include <thread>
-
 #include "agent/home.h"
 #include "bindings/bindings.h"
 #include "error.h"
@@ -49,25 +45,11 @@ class PythonTool final : public Tool {
   std::shared_ptr<py::object> callable_;
 };
 
-// Set when the interpreter begins to end. A thread that wants the GIL after that is ended by Python
-// in a way that C++ frames do not survive: it is parked before.
-std::atomic<bool>& exiting() {
-  static std::atomic<bool> flag{false};
-  return flag;
-}
-
-// Ctrl-C: Python's signal handlers run here, and what they raise ends the turn.
-void check_signals() {
-  while (exiting()) std::this_thread::sleep_for(std::chrono::hours(1));
-  const py::gil_scoped_acquire gil;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-}
-
 std::shared_ptr<Home> open_home(const std::string& path, const std::string& durability) {
   if (durability != "full" && durability != "process")
     throw ConfigError("durability must be \"full\" or \"process\", not \"" + durability + "\"");
   auto environment = system_environment();
-  environment.poll = check_signals;
+  environment.outside = process_outside();
   return Home::open(path, durability == "full" ? Durability::full : Durability::process,
                     std::move(environment));
 }
@@ -292,12 +274,6 @@ void bind_agent_class(py::module_& module) {
 }  // namespace
 
 void bind_agent(py::module_& module) {
-  module.def("_begin_exit", [] {
-    exiting() = true;
-    // What is in the middle of a step comes to its end or to the next poll.
-    const py::gil_scoped_release release;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  });
   bind_results(module);
   bind_options(module);
   bind_transcript(module);

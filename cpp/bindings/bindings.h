@@ -15,6 +15,8 @@ namespace memgpt {
 
 namespace py = pybind11;
 
+struct Outside;
+
 void bind_memory(py::module_& module);
 void bind_llm(py::module_& module);
 void bind_agent(py::module_& module);
@@ -23,5 +25,8 @@ void bind_agent(py::module_& module);
 [[nodiscard]] std::shared_ptr<py::object> hold(py::object object);
 
 [[nodiscard]] py::object to_python(const json::value& value);
+
+// Python's signals and environment.
+[[nodiscard]] Outside process_outside();
 
 }  // namespace memgpt

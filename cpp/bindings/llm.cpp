@@ -3,18 +3,30 @@
 #include "error.h"
 #include "llm/embedder.h"
 #include "llm/offline_embedder.h"
-#include "llm/offline_model.h"
+#include "llm/openai.h"
 #include "llm/provider.h"
 
 namespace memgpt {
 
 namespace {
 
-// What memgpt.llm makes of whatever a provider returns: content, thinking, calls as (id, name,
-// arguments), tokens of prompt and completion (-1 = not said).
+// A reply as memgpt.llm takes and makes it: content, thinking, calls as (id, name, arguments),
+// tokens of prompt and completion (-1 = not said).
 using ReplyParts =
     std::tuple<std::string, std::string,
                std::vector<std::tuple<std::string, std::string, std::string>>, int, int>;
+
+ReplyParts to_parts(Reply reply) {
+  ReplyParts parts{std::move(reply.content),
+                   std::move(reply.thinking),
+                   {},
+                   reply.usage.prompt_tokens,
+                   reply.usage.completion_tokens};
+  for (auto& call : reply.tool_calls)
+    std::get<2>(parts).emplace_back(std::move(call.id), std::move(call.name),
+                                    std::move(call.arguments));
+  return parts;
+}
 
 // Calls a Python object's methods; its exceptions come out of send() as they are.
 class PythonProvider final : public LLMProvider {
@@ -83,9 +95,33 @@ void bind_llm(py::module_& module) {
   py::class_<LLMProvider, std::shared_ptr<LLMProvider>>(module, "Provider")
       .def_property_readonly("model", &LLMProvider::model)
       .def_property_readonly("context_window", &LLMProvider::context_window)
-      .def_property_readonly("tokenizer", &LLMProvider::tokenizer);
-  py::class_<OfflineModel, LLMProvider, std::shared_ptr<OfflineModel>>(module, "OfflineModel")
-      .def(py::init<>());
+      .def_property_readonly("tokenizer", &LLMProvider::tokenizer)
+      .def_property_readonly("missing_key", &LLMProvider::missing_key)
+      .def(
+          "complete",
+          [](LLMProvider& provider, const std::shared_ptr<Context>& context) {
+            return to_parts(provider.complete(context));
+          },
+          py::arg("context"), py::call_guard<py::gil_scoped_release>());
+  module.def(
+      "provider_for",
+      [](const std::string& handle) { return provider_for(handle, process_outside()); },
+      py::arg("handle"));
+  module.def(
+      "read_chat_completion",
+      [](const std::string& text) { return to_parts(read_chat_completion(text)); },
+      py::arg("text"));
+  py::class_<OpenAIProvider, LLMProvider, std::shared_ptr<OpenAIProvider>>(module, "OpenAIProvider")
+      .def(py::init([](std::string model, std::optional<std::string> base_url,
+                       std::optional<std::string> api_key, int context_window,
+                       std::optional<std::string> tokenizer, double timeout_s) {
+             return std::make_shared<OpenAIProvider>(
+                 OpenAIOptions{std::move(model), std::move(base_url), std::move(api_key),
+                               context_window, std::move(tokenizer), timeout_s},
+                 process_outside());
+           }),
+           py::arg("model"), py::arg("base_url"), py::arg("api_key"), py::arg("context_window"),
+           py::arg("tokenizer"), py::arg("timeout_s"));
   py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module, "PythonProvider")
       .def(py::init<std::string, int, std::string, py::object, py::object>(), py::arg("model"),
            py::arg("context_window"), py::arg("tokenizer"), py::arg("complete"),

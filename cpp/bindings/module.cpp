@@ -1,6 +1,12 @@
 // The extension memgpt._core: its table of contents, and how errors cross.
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
 #include "bindings/bindings.h"
 #include "error.h"
+#include "llm/provider.h"
 
 namespace memgpt {
 
@@ -39,6 +45,27 @@ py::object to_python(const json::value& value) {
 
 namespace {
 
+// Set when the interpreter begins to end. A thread that wants the GIL after that is ended by Python
+// in a way that C++ frames do not survive: it is parked before.
+std::atomic<bool>& exiting() {
+  static std::atomic<bool> flag{false};
+  return flag;
+}
+
+// Ctrl-C: Python's signal handlers run here, and what they raise ends the turn.
+void check_signals() {
+  while (exiting()) std::this_thread::sleep_for(std::chrono::hours(1));
+  const py::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+void begin_exit() {
+  exiting() = true;
+  // What is in the middle of a step comes to its end or to the next poll.
+  const py::gil_scoped_release release;
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+}
+
 // memgpt.errors has a class for every class of error.h, under the same name.
 // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 wants this signature
 void translate(std::exception_ptr pointer) {
@@ -52,11 +79,24 @@ void translate(std::exception_ptr pointer) {
 
 }  // namespace
 
+Outside process_outside() {
+  Outside outside;
+  outside.poll = check_signals;
+  // With the GIL: os.environ writes the same table.
+  outside.variable = [](const char* name) -> std::string {
+    const py::gil_scoped_acquire gil;
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+  };
+  return outside;
+}
+
 }  // namespace memgpt
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "The C++ kernel of memgpt. Use the package memgpt instead.";
   pybind11::register_exception_translator(&memgpt::translate);
+  module.def("_begin_exit", &memgpt::begin_exit);
   memgpt::bind_memory(module);
   memgpt::bind_llm(module);
   memgpt::bind_agent(module);

@@ -1,6 +1,7 @@
 // A language model, and what it answers.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,13 @@ struct Reply {
   Usage usage;
 };
 
+// What a provider may ask of the process that it runs in.
+struct Outside {
+  std::function<void()> poll;  // called at every wait; may throw (Ctrl-C)
+  // A variable of the process's environment; "" where it is not set.
+  std::function<std::string(const char*)> variable;
+};
+
 class LLMProvider {
  public:
   virtual ~LLMProvider() = default;
@@ -35,6 +43,9 @@ class LLMProvider {
   [[nodiscard]] virtual int context_window() const { return 0; }
   // "o200k_base", "cl100k_base", or "" where the model's tokenizer is not to be had.
   [[nodiscard]] virtual std::string tokenizer() const { return ""; }
+
+  // The environment variable whose key a call would miss; "" where none is missing.
+  [[nodiscard]] virtual std::string missing_key() const { return ""; }
 
   // One model call. Called without the GIL, on the sender's thread.
   [[nodiscard]] virtual Reply complete(const std::shared_ptr<const Context>& context) = 0;
@@ -47,5 +58,10 @@ class LLMProvider {
     return std::nullopt;
   }
 };
+
+// The provider for a model's handle ("offline", "openai/gpt-4.1"); null where no provider answers
+// for it.
+[[nodiscard]] std::shared_ptr<LLMProvider> provider_for(std::string_view handle,
+                                                        const Outside& outside);
 
 }  // namespace memgpt

@@ -192,7 +192,7 @@ Request Context::request() const {
   return request;
 }
 
-std::string Context::to_request_json(std::string_view model) const {
+std::string Context::to_request_json(std::string_view model, std::string_view reply_limit) const {
   const Request request = this->request();
   std::string out = "{\"model\": ";
   append_json_string(out, model);
@@ -224,7 +224,9 @@ std::string Context::to_request_json(std::string_view model) const {
       out += (i > 0 ? ", " : "") + tool_text(request.tools[i]);
     out += R"(], "tool_choice": "required", "parallel_tool_calls": false)";
   }
-  out += ", \"max_tokens\": " + std::to_string(request.max_reply_tokens) + '}';
+  out += ", ";
+  append_json_string(out, reply_limit);
+  out += ": " + std::to_string(request.max_reply_tokens) + '}';
   return out;
 }
 

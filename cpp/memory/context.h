@@ -92,8 +92,10 @@ class Context {
   [[nodiscard]] int tokens() const { return text_tokens + overhead_tokens; }
   // The request that the spans make.
   [[nodiscard]] Request request() const;
-  // The request as JSON in the form of OpenAI's chat completions.
-  [[nodiscard]] std::string to_request_json(std::string_view model) const;
+  // The request as JSON in the form of OpenAI's chat completions. `reply_limit`: what the model
+  // calls the limit on its reply; newer ones take only "max_completion_tokens".
+  [[nodiscard]] std::string to_request_json(std::string_view model,
+                                            std::string_view reply_limit = "max_tokens") const;
   // Plain text for people: a bar, a line a kind, then every span.
   [[nodiscard]] std::string draw() const;
   // SHA-256 chained over the spans: h_i = SHA-256(h_{i-1} || digest of span i).

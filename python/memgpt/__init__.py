@@ -23,7 +23,7 @@ from memgpt._core import (
 from memgpt.agent import Agent, Response
 from memgpt.errors import *  # noqa: F403
 from memgpt.home import Home, open
-from memgpt.llm import Embedder, LLMProvider, Reply
+from memgpt.llm import Embedder, LLMProvider, OpenAICompatible, Reply
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule
 from memgpt.tools import Tool, tool
 
@@ -41,6 +41,7 @@ __all__ = [
     "MemoryModule",
     "MemoryPolicy",
     "Message",
+    "OpenAICompatible",
     "Passage",
     "RecallHit",
     "RecursiveSummary",

@@ -4,7 +4,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OfflineModel', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'replace_text']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -249,8 +249,13 @@ class RecursiveSummary(MemoryPolicy):
     def __init__(self, warn_at: typing.SupportsFloat | typing.SupportsIndex = 0.75, evict_at: typing.SupportsFloat | typing.SupportsIndex = 0.9, evict_to: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> None:
         ...
 class Provider:
+    def complete(self, context: Context) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
+        ...
     @property
     def context_window(self) -> int:
+        ...
+    @property
+    def missing_key(self) -> str:
         ...
     @property
     def model(self) -> str:
@@ -258,8 +263,8 @@ class Provider:
     @property
     def tokenizer(self) -> str:
         ...
-class OfflineModel(Provider):
-    def __init__(self) -> None:
+class OpenAIProvider(Provider):
+    def __init__(self, model: str, base_url: str | None, api_key: str | None, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str | None, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
 class PythonProvider(Provider):
     def __init__(self, model: str, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str, complete: typing.Any, summarize: typing.Any) -> None:
@@ -578,6 +583,10 @@ def append_text(value: str, content: str) -> str:
 def check_limit(label: str, value: str, limit: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def insert_text(value: str, content: str, line: typing.SupportsInt | typing.SupportsIndex) -> str:
+    ...
+def provider_for(handle: str) -> Provider:
+    ...
+def read_chat_completion(text: str) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
     ...
 def replace_text(value: str, old_content: str, new_content: str) -> str:
     ...

@@ -27,6 +27,11 @@
     │   └── Reentrant          this call chain already holds the turn
     ├── ToolError              a tool cannot be registered or called
     ├── ProviderError          a model's provider failed
+    │   ├── ProviderUnreachable   no connection, or it broke
+    │   ├── ProviderTimeout       no answer in time
+    │   ├── AuthenticationFailed  the server refused the key
+    │   ├── RateLimited           too many requests, or no credit left
+    │   └── InvalidReply          the answer is no chat completion
     ├── Unbound                code that the journal only knows by name is needed
     └── ScriptExhausted        a ScriptedLLM was asked for more than its script holds
 """
@@ -34,6 +39,7 @@
 __all__ = [
     "AgentNotFound",
     "AlreadyExists",
+    "AuthenticationFailed",
     "BlockNotFound",
     "Busy",
     "ConfigError",
@@ -41,6 +47,7 @@ __all__ = [
     "EditFailed",
     "Error",
     "InvalidInput",
+    "InvalidReply",
     "LimitExceeded",
     "MessageTooLarge",
     "MissingKey",
@@ -49,6 +56,9 @@ __all__ = [
     "NotADatabase",
     "NotFound",
     "ProviderError",
+    "ProviderTimeout",
+    "ProviderUnreachable",
+    "RateLimited",
     "ReadOnlyBlock",
     "ReadOnlyStore",
     "Reentrant",
@@ -164,6 +174,26 @@ class ToolError(Error):
 
 class ProviderError(Error):
     """A model's provider failed."""
+
+
+class ProviderUnreachable(ProviderError):
+    """No connection to the model's server, or it broke."""
+
+
+class ProviderTimeout(ProviderError):
+    """The model's server did not answer in time."""
+
+
+class AuthenticationFailed(ProviderError):
+    """The model's server refused the key."""
+
+
+class RateLimited(ProviderError):
+    """Too many requests to the model's server, or no credit left there."""
+
+
+class InvalidReply(ProviderError):
+    """What the model's server answered is no chat completion."""
 
 
 class Unbound(Error):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -57,7 +58,9 @@ class Home:
         Args:
             name: unique among the agents of this home.
             memory: its core memory; :class:`ChatMemory` with stock texts by default.
-            model: ``"offline"`` (the default), or an LLMProvider.
+            model: ``"offline"`` (the default), ``"openai/<model>"`` (with OPENAI_API_KEY and
+                OPENAI_BASE_URL from the environment; warns where there is no key, and ``send()``
+                raises MissingKey), or an LLMProvider, e.g. an OpenAICompatible.
             embedding: ``"offline"`` (the default), an Embedder, or None for archival memory without
                 vectors.
             tools: functions, ``@memgpt.tool`` functions or Tools. One with the name of a base tool
@@ -87,9 +90,11 @@ class Home:
                 context_window=context_window,
             )
         own = _instance(memory)
+        provider = to_core_provider("offline" if model is None else model)
+        _warn_of_missing_key(provider)
         memory_tools, holder = memory_module.make_tools(own)
         options = _core.AgentOptions()
-        options.provider = to_core_provider("offline" if model is None else model)
+        options.provider = provider
         options.embedder = to_core_embedder("offline" if embedding is _DEFAULT else embedding)
         options.policy = policy if policy is not None else RecursiveSummary()
         options.context_window = _window(context_window)
@@ -141,8 +146,11 @@ class Home:
         if memory is None and stock and unbound_memory:
             memory = ChatMemory
         binding = _core.Binding()
-        if model is not None and model != config["model"]:
-            binding.provider = to_core_provider(model)
+        if model is not None:
+            provider = to_core_provider(model)
+            _warn_of_missing_key(provider)
+            if model != config["model"]:
+                binding.provider = provider
         if embedding is not None:
             binding.embedder = to_core_embedder(embedding)
         if policy is not None:
@@ -210,6 +218,16 @@ def _instance(given: BaseMemory | type[BaseMemory] | None) -> BaseMemory:
     if isinstance(given, type):
         return given()
     return given
+
+
+def _warn_of_missing_key(provider: _core.Provider) -> None:
+    if provider.missing_key:
+        warnings.warn(
+            f"the model {provider.model!r} needs a key: set {provider.missing_key} before the "
+            "first send()",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _window(context_window: int | None) -> int:

@@ -9,10 +9,10 @@ from typing import Any
 
 from memgpt import _core
 from memgpt._core import Context, ToolCall
-from memgpt._text import clean_text
-from memgpt.errors import ConfigError, ModelNotFound, ProviderError
+from memgpt._text import checked_number, checked_text, clean_text
+from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
 
-__all__ = ["Embedder", "LLMProvider", "Reply"]
+__all__ = ["Embedder", "LLMProvider", "OpenAICompatible", "Reply"]
 
 
 @dataclass
@@ -94,45 +94,24 @@ class Embedder:
 _Parts = tuple[str, str, list[tuple[str, str, str]], int, int]
 
 
-def _call_parts(call: Any) -> tuple[str, str, str]:
-    if isinstance(call, ToolCall):
-        return call.id, call.name, call.arguments
-    function = call.get("function") or call
-    arguments = function.get("arguments", "{}")
-    if not isinstance(arguments, str):
-        arguments = json.dumps(arguments)
-    return (
-        clean_text(str(call.get("id") or "")),
-        clean_text(str(function.get("name") or "")),
-        clean_text(arguments),
-    )
-
-
 def _count(value: Any) -> int:
     known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
     return value if known else -1
 
 
-def _content(content: Any) -> str:
-    """Text, or the text parts of a list of content parts."""
-    if isinstance(content, list):
-        content = "".join(part["text"] for part in content if part.get("type") == "text")
-    if content is not None and not isinstance(content, str):
-        raise TypeError(f"content is a {type(content).__name__}")
-    return clean_text(content or "")
+def _text(value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"a text is a {type(value).__name__}")
+    return clean_text(value or "")
 
 
-def _dict_parts(reply: dict[str, Any]) -> _Parts:
-    usage = reply.get("usage") or {}
-    message = reply["choices"][0]["message"] if reply.get("choices") else reply
-    if not message.keys() & {"content", "tool_calls"}:
-        raise KeyError("content or tool_calls")
+def _object_parts(reply: Reply) -> _Parts:
     return (
-        _content(message.get("content")),
-        _content(message.get("reasoning_content") or message.get("thinking")),
-        [_call_parts(call) for call in message.get("tool_calls") or []],
-        _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")),
+        _text(reply.content),
+        _text(reply.thinking),
+        [(call.id, call.name, call.arguments) for call in reply.tool_calls or ()],
+        _count(reply.prompt_tokens),
+        _count(reply.completion_tokens),
     )
 
 
@@ -147,22 +126,84 @@ def reply_parts(reply: Any, whose: str) -> _Parts:
         if isinstance(reply, str):
             return clean_text(reply), "", [], -1, -1
         if isinstance(reply, Reply):
-            return (
-                _content(reply.content),
-                _content(reply.thinking),
-                [_call_parts(call) for call in reply.tool_calls or ()],
-                _count(reply.prompt_tokens),
-                _count(reply.completion_tokens),
-            )
+            return _object_parts(reply)
         if isinstance(reply, dict):
-            return _dict_parts(reply)
-    except (AttributeError, KeyError, IndexError, TypeError) as error:
+            return _core.read_chat_completion(clean_text(json.dumps(reply, ensure_ascii=False)))
+    except (AttributeError, TypeError, ValueError, InvalidReply) as error:
         problem = error
     raise TypeError(
         f"{whose}.complete() returned a {type(reply).__name__} that is no reply"
         + (f" ({type(problem).__name__}: {problem})" if problem else "")
         + "; return a memgpt.Reply, a chat completion or its message as a dict, or a str"
     ) from problem
+
+
+def _reply(parts: _Parts) -> Reply:
+    content, thinking, calls, prompt_tokens, completion_tokens = parts
+    return Reply(
+        content=content,
+        thinking=thinking,
+        tool_calls=[ToolCall(name, arguments, id) for id, name, arguments in calls],
+        prompt_tokens=prompt_tokens if prompt_tokens >= 0 else None,
+        completion_tokens=completion_tokens if completion_tokens >= 0 else None,
+    )
+
+
+class OpenAICompatible(LLMProvider):
+    """A model behind a server that speaks OpenAI's chat completions, with tools.
+
+    The handle ``"openai/<model>"`` is this with ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL`` from the
+    environment, and binds itself when an agent is opened again. With ``base_url`` the agent has to
+    be given its model again then, for nothing is sent to an address that only a file names; the
+    environment's key is not sent to that address.
+
+    Args:
+        model: the name that the server knows it by.
+        base_url: e.g. ``"http://127.0.0.1:8080/v1"``; by default OPENAI_BASE_URL, or OpenAI's own.
+        api_key: by default OPENAI_API_KEY, or none where ``base_url`` is given.
+        context_window: tokens that the model can take; 0 for what is known of it.
+        tokenizer: ``"o200k_base"`` or ``"cl100k_base"``; by default by the model's name, and an
+            estimate where that says nothing.
+        timeout_s: seconds from a request to the end of its answer.
+
+    Raises:
+        ConfigError: for a URL or number that cannot work.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        context_window: int = 0,
+        tokenizer: str | None = None,
+        timeout_s: float = 120.0,
+    ) -> None:
+        self._core = _core.OpenAIProvider(
+            checked_text(model, "the model's name"),
+            None if base_url is None else checked_text(base_url, "base_url"),
+            None if api_key is None else checked_text(api_key, "api_key"),
+            checked_number(context_window, "context_window", ConfigError),
+            tokenizer,
+            timeout_s,
+        )
+        self.model = self._core.model
+        self.context_window = self._core.context_window
+        self.tokenizer = self._core.tokenizer
+
+    def complete(self, context: Context) -> Reply:
+        """One request.
+
+        Raises:
+            MissingKey: where no key is set.
+            ProviderError: or one of its kinds: ProviderUnreachable, ProviderTimeout,
+                AuthenticationFailed, RateLimited, InvalidReply.
+        """
+        return _reply(self._core.complete(context))
+
+    def __repr__(self) -> str:
+        return f"OpenAICompatible({self.model!r})"
 
 
 def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:
@@ -186,6 +227,8 @@ def to_core_provider(model: Any) -> _core.Provider:
     """
     if isinstance(model, type) and issubclass(model, LLMProvider):
         model = model()
+    if isinstance(model, OpenAICompatible) and type(model).complete is OpenAICompatible.complete:
+        return model._core
     if isinstance(model, LLMProvider):
         name = type(model).__name__
         complete = model.complete
@@ -197,10 +240,12 @@ def to_core_provider(model: Any) -> _core.Provider:
             complete=lambda context: reply_parts(complete(context), name),
             summarize=_guarded_summary(model) if own_summary else None,
         )
-    if model == "offline":
-        return _core.OfflineModel()
+    provider = _core.provider_for(model) if isinstance(model, str) else None
+    if provider is not None:
+        return provider
     raise ModelNotFound(
-        f'no provider answers for the model {model!r}; give "offline", or an instance of a '
+        f'no provider answers for the model {model!r}; give "offline", "openai/<model>", a '
+        "memgpt.OpenAICompatible(...) for a server of your own, or an instance of a "
         "memgpt.LLMProvider subclass"
     )
 

@@ -50,7 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--human", metavar="NAME|FILE.txt", help="what the agent knows of you to begin with"
     )
-    run.add_argument("--model", metavar="HANDLE", help="the language model (offline)")
+    run.add_argument(
+        "--model",
+        metavar="HANDLE",
+        help="the language model: offline, or openai/NAME "
+        "(openai/gpt-4.1, or OPENAI_MODEL, where OPENAI_API_KEY is set; else offline)",
+    )
     run.add_argument(
         "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
     )

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import memgpt
 from memgpt.cli import RunOptions
+from memgpt.llm import to_core_provider
 
 __all__ = ["folder", "history_file", "make_folder", "open_agent", "run", "stock_text"]
 
@@ -91,12 +92,22 @@ def stock_text(kind: str, given: str) -> str:
     )
 
 
+def default_model() -> str:
+    """The model of a new agent: a hosted one where there is a key for it."""
+    if os.environ.get("OPENAI_API_KEY", "").strip():
+        return f"openai/{os.environ.get('OPENAI_MODEL') or 'gpt-4.1'}"
+    return "offline"
+
+
 def _reopened(
     home: memgpt.Home, options: RunOptions, texts: dict[str, str]
 ) -> tuple[memgpt.Agent, list[str]]:
     """An agent that exists, and what there is to say about it."""
     agent = home.agent(options.agent, model=options.model, context_window=options.context_window)
-    notes = [f"welcome back, {len(agent.recall):,} messages remembered"]
+    notes = [f"welcome back, {len(agent.recall):,} messages remembered", _who_answers(agent)]
+    # Nothing of an agent that was local so far is sent anywhere until its user says so.
+    if options.model is None and agent.config["model"] == "offline" != default_model():
+        notes.append(f"there is a key: --model {default_model()} changes to a hosted model")
     for label, text in texts.items():
         if agent.memory[label].value == text:
             notes.append(f"{label} is that text already")
@@ -115,6 +126,13 @@ def _reopened(
     return agent, notes
 
 
+def _who_answers(agent: memgpt.Agent) -> str:
+    model = agent.config["model"]
+    if model == "offline":
+        return "model offline answers: small and rule-based; nothing leaves this machine"
+    return f"model {model} answers"
+
+
 def _memory(texts: dict[str, str]) -> memgpt.ChatMemory:
     memory = memgpt.ChatMemory()
     for label, text in texts.items():
@@ -131,6 +149,8 @@ def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, li
     Raises:
         memgpt.Error: where the flags cannot work.
     """
+    if options.model is not None and (key := to_core_provider(options.model).missing_key):
+        raise memgpt.MissingKey(f"--model {options.model} needs a key: set {key}")
     given = {"persona": options.persona, "human": options.human}
     texts = {kind: stock_text(kind, name) for kind, name in given.items() if name is not None}
     if options.agent in home.agents():
@@ -138,10 +158,10 @@ def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, li
     agent = home.create_agent(
         options.agent,
         memory=_memory(texts),
-        model=options.model or "offline",
+        model=options.model or default_model(),
         context_window=options.context_window,
     )
-    return agent, [f"a new agent, {options.agent!r}"]
+    return agent, [f"a new agent, {options.agent!r}", _who_answers(agent)]
 
 
 def _chat(options: RunOptions) -> int:

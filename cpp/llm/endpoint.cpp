@@ -1,0 +1,73 @@
+// Reading the URL of an endpoint.
+#include <algorithm>
+#include <cctype>
+
+#include "error.h"
+#include "llm/http.h"
+
+namespace memgpt {
+
+namespace {
+
+[[noreturn]] void refuse(std::string_view url, std::string_view what, const std::string& why) {
+  throw ConfigError(std::string(what) + " is \"" + std::string(url.substr(0, 200)) + "\": " + why +
+                    "; write it like https://api.openai.com/v1 or http://127.0.0.1:8080/v1");
+}
+
+bool is_port(std::string_view text) {
+  return !text.empty() && text.size() <= 5 &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }) &&
+         std::stoi(std::string(text)) > 0 && std::stoi(std::string(text)) < 65'536;
+}
+
+}  // namespace
+
+std::string HttpEndpoint::name() const {
+  const bool bracketed = host.find(':') != std::string::npos;
+  const bool usual = port == (tls ? "443" : "80");
+  return (tls ? "https://" : "http://") + (bracketed ? "[" + host + "]" : host) +
+         (usual ? "" : ":" + port);
+}
+
+HttpEndpoint parse_endpoint(std::string_view url, std::string_view what) {
+  HttpEndpoint endpoint;
+  std::string_view rest = url;
+  if (rest.starts_with("https://"))
+    endpoint.tls = true;
+  else if (!rest.starts_with("http://"))
+    refuse(url, what, "it begins with neither https:// nor http://");
+  rest.remove_prefix(endpoint.tls ? 8 : 7);
+  if (std::any_of(rest.begin(), rest.end(),
+                  [](unsigned char c) { return c <= ' ' || c >= 127 || c == '\\'; }))
+    refuse(url.substr(0, url.find_first_of("\r\n")), what,
+           "it holds a space or a character that belongs in no URL");
+  if (rest.find_first_of("?#") != std::string_view::npos)
+    refuse(url, what, "it has a query, which an endpoint has not");
+  const auto slash = std::min(rest.find('/'), rest.size());
+  std::string_view authority = rest.substr(0, slash);
+  std::string_view path = rest.substr(slash);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  endpoint.path = path;
+  // Not shown: what stands before the @ may be a password.
+  if (authority.find('@') != std::string_view::npos)
+    refuse("...@...", what, "it holds a user name; a key goes into api_key or OPENAI_API_KEY");
+  std::string_view port;
+  if (authority.starts_with('[')) {
+    const auto close = authority.find(']');
+    if (close == std::string_view::npos) refuse(url, what, "its [ has no ]");
+    endpoint.host = authority.substr(1, close - 1);
+    authority.remove_prefix(close + 1);
+    if (!authority.empty() && !authority.starts_with(':')) refuse(url, what, "its host is odd");
+    if (authority.starts_with(':')) port = authority.substr(1);
+  } else {
+    const auto colon = authority.find(':');
+    endpoint.host = authority.substr(0, colon);
+    if (colon != std::string_view::npos) port = authority.substr(colon + 1);
+  }
+  if (endpoint.host.empty()) refuse(url, what, "it names no host");
+  if (!port.empty() && !is_port(port)) refuse(url, what, "its port is no number up to 65535");
+  endpoint.port = port.empty() ? (endpoint.tls ? "443" : "80") : std::string(port);
+  return endpoint;
+}
+
+}  // namespace memgpt
