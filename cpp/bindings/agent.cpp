@@ -190,18 +190,23 @@ void bind_transcript(py::module_& module) {
 }
 
 void bind_agent_class(py::module_& module) {
+  py::class_<Cancellation>(module, "Cancellation")
+      .def(py::init<>())
+      .def("cancel", &Cancellation::cancel)
+      .def_property_readonly("cancelled", &Cancellation::cancelled);
   py::class_<Agent, std::shared_ptr<Agent>>(module, "CoreAgent")
       .def_property_readonly("id", &Agent::id)
       .def_property_readonly("name", &Agent::name)
       .def(
           "send",
           [](Agent& agent, std::string text, const std::string& role, std::string type,
-             std::string name, std::optional<TimeUs> time_us) {
+             std::string name, std::optional<TimeUs> time_us, const Cancellation& cancellation) {
+            const Cancellation::Scope scope(cancellation);
             return agent.send({std::move(text), role_from_string(role), std::move(type),
                                std::move(name), time_us});
           },
           py::arg("text"), py::arg("role"), py::arg("type"), py::arg("name"), py::arg("time_us"),
-          Release())
+          py::arg("cancellation"), Release())
       .def(
           "context", [](Agent& agent) { return std::make_shared<Context>(agent.context()); },
           Release())

@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,28 @@ void bind_agent(py::module_& module);
 [[nodiscard]] std::shared_ptr<py::object> hold(py::object object);
 
 [[nodiscard]] py::object to_python(const json::value& value);
+
+// Ends a send() from another thread, at its next poll.
+class Cancellation {
+ public:
+  void cancel() { cancelled_ = true; }
+  [[nodiscard]] bool cancelled() const { return cancelled_; }
+
+  // For the calls of this thread, and what they call, as long as the scope lives.
+  class Scope {
+   public:
+    explicit Scope(const Cancellation& cancellation);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    const Cancellation* outer_;
+  };
+
+ private:
+  std::atomic<bool> cancelled_{false};
+};
 
 // Python's signals and environment.
 [[nodiscard]] Outside process_outside();

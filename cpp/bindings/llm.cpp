@@ -17,11 +17,11 @@ using ReplyParts =
                std::vector<std::tuple<std::string, std::string, std::string>>, int, int>;
 
 ReplyParts to_parts(Reply reply) {
-  ReplyParts parts{std::move(reply.content),
-                   std::move(reply.thinking),
-                   {},
-                   reply.usage.prompt_tokens,
-                   reply.usage.completion_tokens};
+  ReplyParts parts;
+  std::get<0>(parts) = std::move(reply.content);
+  std::get<1>(parts) = std::move(reply.thinking);
+  std::get<3>(parts) = reply.usage.prompt_tokens;
+  std::get<4>(parts) = reply.usage.completion_tokens;
   for (auto& call : reply.tool_calls)
     std::get<2>(parts).emplace_back(std::move(call.id), std::move(call.name),
                                     std::move(call.arguments));

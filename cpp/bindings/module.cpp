@@ -1,5 +1,4 @@
 // The extension memgpt._core: its table of contents, and how errors cross.
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <thread>
@@ -52,10 +51,21 @@ std::atomic<bool>& exiting() {
   return flag;
 }
 
-// Ctrl-C: Python's signal handlers run here, and what they raise ends the turn.
+// What this thread's send() was given.
+const Cancellation*& current_cancellation() {
+  thread_local const Cancellation* current = nullptr;
+  return current;
+}
+
+// Ctrl-C: Python's signal handlers run here, and what they raise ends the turn. So does a
+// cancelled send_async().
 void check_signals() {
   while (exiting()) std::this_thread::sleep_for(std::chrono::hours(1));
   const py::gil_scoped_acquire gil;
+  if (const auto* current = current_cancellation(); current != nullptr && current->cancelled()) {
+    py::set_error(py::module_::import("asyncio").attr("CancelledError"), "");
+    throw py::error_already_set();
+  }
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
@@ -78,6 +88,13 @@ void translate(std::exception_ptr pointer) {
 }
 
 }  // namespace
+
+Cancellation::Scope::Scope(const Cancellation& cancellation) : outer_(current_cancellation()) {
+  // A send() of a tool of another send(): what ends the outer one ends both.
+  if (outer_ == nullptr) current_cancellation() = &cancellation;
+}
+
+Cancellation::Scope::~Scope() { current_cancellation() = outer_; }
 
 Outside process_outside() {
   Outside outside;

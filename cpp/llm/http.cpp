@@ -46,11 +46,8 @@ void trust_system_authorities(asio::ssl::context& context) {
   context.set_default_verify_paths();
   for (const char* file : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
                            "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
-    error_code ignored;
-    if (std::filesystem::exists(file)) {
-      context.load_verify_file(file, ignored);
-      return;
-    }
+    error_code error;
+    if (std::filesystem::exists(file) && !context.load_verify_file(file, error)) return;
   }
 }
 
@@ -123,7 +120,7 @@ class HttpClient::Connection {
     if (error)
       throw ProviderUnreachable("cannot connect to " + endpoint_.name() + " (" + error.message() +
                                 "); is the server running, and is the address right?");
-    lowest().socket().set_option(tcp::no_delay(true), error);
+    error = lowest().socket().set_option(tcp::no_delay(true), error);
     if (secure_) shake_hands(deadline);
   }
 

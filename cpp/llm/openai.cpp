@@ -101,16 +101,16 @@ int count_or_unknown(const json::object& usage, const char* name) {
 }
 
 // The message of a completion's first choice; of an object without choices, the object itself.
-const json::object& message_of(const json::object& answer) {
+const json::object* message_of(const json::object& answer) {
   const auto* choices = answer.if_contains("choices");
-  if (choices == nullptr) return answer;
+  if (choices == nullptr) return &answer;
   if (!choices->is_array() || choices->get_array().empty())
     throw InvalidReply("the model's answer has no choices");
   const auto& choice = choices->get_array().front();
   const auto* message = choice.is_object() ? choice.get_object().if_contains("message") : nullptr;
   if (message == nullptr || !message->is_object())
     throw InvalidReply("the first choice of the model's answer has no message");
-  return message->get_object();
+  return &message->get_object();
 }
 
 // What a server says about an error, in a few words: the forms in use differ.
@@ -171,7 +171,7 @@ Reply read_chat_completion(std::string_view text) {
   if (failed) throw InvalidReply("the model's answer is no JSON (" + failed.message() + ")");
   if (!value.is_object()) throw InvalidReply("the model's answer is no JSON object");
   const auto& answer = value.get_object();
-  const auto& message = message_of(answer);
+  const json::object& message = *message_of(answer);
   if (!message.contains("content") && !message.contains("tool_calls"))
     throw InvalidReply("the model's answer has neither content nor tool_calls");
   Reply reply;

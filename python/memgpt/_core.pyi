@@ -4,7 +4,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -501,6 +501,14 @@ class TranscriptItem:
     @property
     def time_us(self) -> int | None:
         ...
+class Cancellation:
+    def __init__(self) -> None:
+        ...
+    def cancel(self) -> None:
+        ...
+    @property
+    def cancelled(self) -> bool:
+        ...
 class CoreAgent:
     def add_tool(self, tool: CoreTool) -> None:
         ...
@@ -530,7 +538,7 @@ class CoreAgent:
         ...
     def search_recall(self, text: str, start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None, roles: collections.abc.Sequence[str], limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex) -> list[RecallHit]:
         ...
-    def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None) -> CoreResponse:
+    def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, cancellation: Cancellation) -> CoreResponse:
         ...
     def set_block(self, label: str, value: str, author: str) -> None:
         ...

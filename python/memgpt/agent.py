@@ -11,6 +11,7 @@ from typing import Any
 
 from memgpt import _core
 from memgpt import memory as memory_module
+from memgpt._async import Call, check_not_inside, in_call, relayed, send_async
 from memgpt._core import ArchivalHit, Context, Message, Passage, RecallHit, Step
 from memgpt._text import checked_number, checked_text
 from memgpt.errors import InvalidInput
@@ -294,6 +295,36 @@ class Agent:
         """
         return self._send(text, role=role, name=name, time=time)
 
+    async def send_async(
+        self,
+        text: str,
+        *,
+        role: str = "user",
+        name: str = "",
+        time: dt.datetime | str | None = None,
+    ) -> Response:
+        """``send()`` without blocking the event loop.
+
+        The turn runs on a pool thread; ``async def`` tools and providers are awaited on this loop.
+        Sends to one agent are taken in the order in which they were called; different agents run in
+        parallel. Cancelling it ends the turn at its next wait; what was committed stays, and the
+        agent takes the next message.
+
+        Args:
+            text: the message.
+            role: ``user`` or ``system``.
+            name: the speaker, where there are several.
+            time: when it was said; now by default.
+
+        Raises:
+            Reentrant: inside of a tool of this agent.
+            Exception: what ``send()`` raises.
+        """
+        check_not_inside(self.id, self.name, "a tool cannot send to the agent that called it")
+        # What is wrong with the arguments is said at once, not when the turn comes.
+        send = self._prepared(text, role=role, name=name, time=time)
+        return await send_async(self.id, send)
+
     def _send(
         self,
         text: str,
@@ -303,14 +334,29 @@ class Agent:
         time: dt.datetime | str | None = None,
         type: str = "",
     ) -> Response:
-        core = self._core.send(
+        check_not_inside(self.id, self.name, "a tool cannot send to the agent that called it")
+        send = self._prepared(text, role=role, name=name, time=time, type=type)
+        call = Call(self.id, None)
+        return in_call(call, lambda: send(call))
+
+    def _prepared(
+        self,
+        text: str,
+        *,
+        role: str,
+        name: str,
+        time: dt.datetime | str | None,
+        type: str = "",
+    ) -> Callable[[Call], Response]:
+        arguments = (
             checked_text(text, "the message"),
             checked_text(role, "the role"),
             type,
             checked_text(name, "the name"),
             microseconds(time),
         )
-        return Response(core)
+        core = self._core
+        return lambda call: Response(core.send(*arguments, call.cancellation))
 
     def context(self) -> Context:
         """What the model would see now: ``print`` it, or use ``.tokens`` and ``.to_request()``."""
@@ -362,13 +408,20 @@ class Agent:
         return f"<Agent {self.name!r}, model {model}, {count} messages{unbound}>"
 
 
-def agent_getter(agent: Agent) -> Callable[[], Agent]:
-    """The agent for tools that ask for it, without keeping it alive."""
+def agent_getter(agent: Agent) -> Callable[[bool], Agent]:
+    """The agent for tools that ask for it, without keeping it alive.
+
+    The function that it gives takes whether the tool is a coroutine: that gets an agent whose
+    methods run on the thread of the turn.
+    """
     reference = weakref.ref(agent)
     home, agent_id = agent._home, agent.id
 
-    def get() -> Agent:
+    def get(for_coroutine: bool) -> Agent:
         alive = reference()
-        return alive if alive is not None else Agent(home.agent_by_id(agent_id), home)
+        if for_coroutine or alive is None:
+            core = home.agent_by_id(agent_id)
+            return Agent(relayed(core), relayed(home)) if for_coroutine else Agent(core, home)
+        return alive
 
     return get

@@ -104,8 +104,10 @@ class Home:
         options.blocks = memory_module.new_blocks(own)
         options.base_tools = include_base_tools
         # A tool may want its agent, which is there only after its tools.
-        box: list[Callable[[], Agent]] = []
-        options.tools = memory_tools + [to_core(tool, lambda: box[0]()) for tool in tools]
+        box: list[Callable[[bool], Agent]] = []
+        options.tools = memory_tools + [
+            to_core(tool, lambda for_coroutine: box[0](for_coroutine)) for tool in tools
+        ]
         try:
             core = self._core.create_agent(checked_text(name, "the agent's name"), options)
         except AlreadyExists:

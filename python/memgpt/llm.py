@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core
+from memgpt._async import settled
 from memgpt._core import Context, ToolCall
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
@@ -49,7 +50,7 @@ class LLMProvider:
     tokenizer: str = ""
 
     def complete(self, context: Context) -> Any:
-        """One model call.
+        """One model call. May be an ``async def``.
 
         Args:
             context: what the model shall see; ``context.to_request()`` is a dict in the form of
@@ -211,7 +212,7 @@ def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:
 
     def summarize(text: str, limit_tokens: int) -> str | None:
         try:
-            summary = model.summarize(text, limit_tokens)
+            summary = settled(model.summarize(text, limit_tokens))
         except Exception:
             return None
         return clean_text(summary) if isinstance(summary, str) else None
@@ -237,7 +238,7 @@ def to_core_provider(model: Any) -> _core.Provider:
             model=model.model or name,
             context_window=model.context_window,
             tokenizer=model.tokenizer,
-            complete=lambda context: reply_parts(complete(context), name),
+            complete=lambda context: reply_parts(settled(complete(context)), name),
             summarize=_guarded_summary(model) if own_summary else None,
         )
     provider = _core.provider_for(model) if isinstance(model, str) else None
@@ -291,7 +292,7 @@ def to_core_embedder(embedding: Any) -> _core.CoreEmbedder | None:
         return _core.PythonEmbedder(
             name=own.name or type(own).__name__,
             dimension=own.dimension,
-            embed=lambda texts: _floats(own.embed(texts), len(texts), own),
+            embed=lambda texts: _floats(settled(own.embed(texts)), len(texts), own),
         )
     if embedding == "offline":
         return _core.OfflineEmbedder()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from memgpt import _core
+from memgpt._async import relayed, settled
 from memgpt._schema import fingerprint, function_schema
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import BlockNotFound, ConfigError, EditFailed, ToolError
@@ -350,11 +351,12 @@ def _follow(memory: BaseMemory, agent: _core.CoreAgent, home: _core.CoreHome) ->
 def _call(memory: BaseMemory, name: str, holder: _Holder, arguments: dict[str, Any]) -> str:
     assert holder.home is not None
     home, agent = holder.home, holder.home.agent_by_id(holder.agent_id)
-    bind(memory, home, agent.id)
+    is_coroutine = inspect.iscoroutinefunction(getattr(memory, name))
+    bind(memory, relayed(home) if is_coroutine else home, agent.id)
     before = [(block.label, block.value) for block in agent.blocks()]
     sections = Sections(memory.memory)  # the call may change the dict itself
     try:
-        result = getattr(memory, name)(**arguments)
+        result = settled(getattr(memory, name)(**arguments))
         _follow(memory, agent, home)
     except BaseException as error:
         memory.memory = sections

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from memgpt import _core
+from memgpt._async import settled
 from memgpt._schema import fingerprint, function_schema
 from memgpt._text import clean_text
 from memgpt.errors import Error, ToolError
@@ -24,9 +25,11 @@ class Tool:
         effects: ``"outside"`` (the default): a call is recorded durably before it runs and is
             never repeated by the kernel. ``"none"``: the call changes nothing outside of the agent.
 
-    ``run`` may take a parameter named ``agent``: it gets the agent, and the model does not see it.
-    What it returns goes back to the model: text as it is, anything else as JSON. An exception
-    goes back as a failed result, and the model gets another step.
+    ``run`` may be an ``async def``: it is awaited on the loop that called ``send_async``, and after
+    a plain ``send`` on a loop of the kernel's own. It may take a parameter named ``agent``: it gets
+    the agent, and the model does not see it. What it returns goes back to the model: text as it is,
+    anything else as JSON. An exception goes back as a failed result, and the model gets another
+    step.
     """
 
     name: str = ""
@@ -137,8 +140,9 @@ def as_tool(value: Any) -> Tool:
     )
 
 
-def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
-    """The core's view of a tool; ``get_agent`` is asked at each call."""
+def to_core(value: Any, get_agent: Callable[[bool], Any]) -> _core.PythonTool:
+    """The core's view of a tool; ``get_agent`` is asked at each call, with whether the tool is a
+    coroutine."""
     own = as_tool(value)
     if own.effects not in ("none", "outside"):
         raise ToolError(f'effects must be "none" or "outside", not {own.effects!r}')
@@ -146,8 +150,12 @@ def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
     description, parameters = function_schema(run)
     wants_agent = "agent" in inspect.signature(run).parameters
 
+    is_coroutine = inspect.iscoroutinefunction(inspect.unwrap(run))
+
     def call(arguments: dict[str, Any]) -> Any:
-        return run(**arguments, agent=get_agent()) if wants_agent else run(**arguments)
+        if wants_agent:
+            arguments = {**arguments, "agent": get_agent(is_coroutine)}
+        return settled(run(**arguments))
 
     return _core.PythonTool(
         name=own.name or type(own).__name__,

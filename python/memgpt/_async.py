@@ -1,0 +1,281 @@
+"""Coroutines around a kernel of threads: where ``async def`` tools are awaited, and send_async.
+
+A turn runs on one thread, from its first commit to its last. An ``async def`` tool is awaited on
+another: the loop of whoever called ``send_async``, else a loop of our own. Meanwhile the turn's
+thread serves what the tool asks of its agent, so that the tool writes into its step like any other.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import inspect
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memgpt import _core
+from memgpt.errors import Reentrant, ToolError
+
+# asyncio takes longer to import than all of memgpt: it is, where it is needed.
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent import futures
+
+__all__ = ["Call", "check_not_inside", "in_call", "relayed", "send_async", "settled"]
+
+T = TypeVar("T")
+
+
+class Call:
+    """One ``send()`` under way, on the thread that made it.
+
+    Attributes:
+        agent_id: whose turn it holds.
+        outer: the call whose tool made this one.
+        loop: where its tools are awaited; None for the kernel's own.
+    """
+
+    def __init__(self, agent_id: str, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.agent_id = agent_id
+        self.outer = _current.get()
+        self.loop = loop
+        self.thread = threading.get_ident()
+        self.cancellation = _core.Cancellation()
+        self.jobs: queue.SimpleQueue[Callable[[], None] | None] | None = None
+        self.awaited: futures.Future[Any] | None = None
+
+    def cancel(self) -> None:
+        """End the turn at its next poll, and the coroutine that it waits for at once."""
+        self.cancellation.cancel()
+        if self.awaited is not None:
+            self.awaited.cancel()
+
+    def ask(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Call on the turn's thread what another thread asks for; there, or after the end of the
+        tool that it was made for, simply call it."""
+        jobs = self.jobs
+        if jobs is None or threading.get_ident() == self.thread:
+            return function(*args, **kwargs)
+        from concurrent import futures
+
+        answer: futures.Future[T] = futures.Future()
+
+        def job() -> None:
+            try:
+                answer.set_result(function(*args, **kwargs))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        jobs.put(job)
+        return answer.result()
+
+
+_current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("memgpt_call", default=None)
+
+
+def check_not_inside(agent_id: str, name: str, what: str) -> None:
+    """Refuse what would wait for a turn that this call chain itself holds.
+
+    Raises:
+        Reentrant: where it holds it. On the turn's own thread the core decides.
+    """
+    call = _current.get()
+    while call is not None:
+        if call.agent_id == agent_id and call.thread != threading.get_ident():
+            raise Reentrant(
+                f'agent "{name}" is in the middle of a send() of this same call chain; {what}'
+            )
+        call = call.outer
+
+
+def in_call(call: Call, function: Callable[[], T]) -> T:
+    """Run ``function`` as part of the call; tools find the call in their context."""
+    token = _current.set(call)
+    try:
+        return function()
+    finally:
+        _current.reset(token)
+
+
+class _KernelLoop:
+    """An event loop on a thread of its own, made when it is first needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def get(self) -> asyncio.AbstractEventLoop:
+        import asyncio
+
+        with self._lock:
+            if self._thread is threading.current_thread():
+                # A coroutine on this loop calls send(): it blocks the loop, so it cannot serve.
+                loop = asyncio.new_event_loop()
+                threading.Thread(target=loop.run_forever, name="memgpt-loop", daemon=True).start()
+                return loop
+            if self._loop is None or self._thread is None or not self._thread.is_alive():
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="memgpt-loop", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+
+_kernel_loop = _KernelLoop()
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def settled(value: Any) -> Any:
+    """The value itself, or what an awaitable comes to.
+
+    Raises:
+        ToolError: where the coroutine was cancelled by its own doing.
+        asyncio.CancelledError: where the whole call was.
+    """
+    if not inspect.isawaitable(value):
+        return value
+    import asyncio
+    from concurrent import futures
+
+    call = _current.get()
+    if call is None or call.thread != threading.get_ident():
+        call = Call("", None)  # outside of a turn, e.g. an embedder that archival.insert calls
+    coroutine: Coroutine[Any, Any, Any] = _awaited(value)
+    loop = call.loop if call.loop is not None else _kernel_loop.get()
+    jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+    call.jobs = jobs  # before the coroutine can ask for anything
+    try:
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    except RuntimeError as error:  # the caller's loop was closed
+        call.jobs = None
+        coroutine.close()
+        if inspect.iscoroutine(value):
+            value.close()
+        raise ToolError(f"the event loop that called send_async is gone: {error}") from error
+    call.awaited = future
+    future.add_done_callback(lambda _: jobs.put(None))
+    if call.cancellation.cancelled:
+        future.cancel()
+    try:
+        while (job := jobs.get()) is not None:
+            job()
+        return future.result()
+    except futures.CancelledError as error:
+        if call.cancellation.cancelled:
+            raise asyncio.CancelledError from error
+        raise ToolError("the coroutine was cancelled") from error
+    except BaseException:
+        future.cancel()
+        raise
+    finally:
+        call.jobs = call.awaited = None
+
+
+class _Relayed:
+    """A core object for a coroutine: its methods run on the thread of the turn."""
+
+    def __init__(self, target: Any, call: Call) -> None:
+        self._target = target
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        member = self._call.ask(getattr, self._target, name)
+        if not callable(member):
+            return member
+
+        @functools.wraps(member)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            result = self._call.ask(member, *args, **kwargs)
+            return _Relayed(result, self._call) if isinstance(result, _core.CoreAgent) else result
+
+        return method
+
+
+def relayed(target: T) -> T:
+    """A core object for a coroutine of the call that is under way on this thread."""
+    call = _current.get()
+    return target if call is None else _Relayed(target, call)  # type: ignore[return-value]
+
+
+@functools.cache
+def _pool() -> futures.ThreadPoolExecutor:
+    """Threads, made as they are needed and then kept, each with its Python thread state."""
+    from concurrent import futures
+
+    return futures.ThreadPoolExecutor(max_workers=256, thread_name_prefix="memgpt")
+
+
+class _Lane:
+    """The sends of one agent, in the order in which they were asked for, one at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._running = False
+
+    def submit(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            self._jobs.append(job)
+            if self._running:
+                return
+            self._running = True
+        _pool().submit(self._run)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._jobs:
+                    self._running = False
+                    return
+                job = self._jobs.popleft()
+            job()
+
+
+_lanes: dict[str, _Lane] = {}
+_lanes_lock = threading.Lock()
+
+
+async def send_async(agent_id: str, send: Callable[[Call], T]) -> T:
+    """Run ``send`` on a pool thread, after those that were asked for before it.
+
+    Cancelling the awaiting task ends the turn at its next poll; what was committed stays.
+    """
+    import asyncio
+    from concurrent import futures
+
+    loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()
+    done: futures.Future[T] = futures.Future()
+    calls: list[Call] = []
+    cancelled = threading.Event()
+
+    def job() -> None:
+        if not done.set_running_or_notify_cancel():
+            return
+        call = context.run(Call, agent_id, loop)
+        calls.append(call)
+        if cancelled.is_set():
+            call.cancel()
+        try:
+            done.set_result(context.run(in_call, call, lambda: send(call)))
+        except BaseException as error:
+            done.set_exception(error)
+
+    with _lanes_lock:
+        lane = _lanes.setdefault(agent_id, _Lane())
+    lane.submit(job)
+    try:
+        return await asyncio.wrap_future(done)
+    except asyncio.CancelledError:
+        cancelled.set()
+        for call in calls:
+            call.cancel()
+        raise
