@@ -10,11 +10,23 @@ namespace memgpt {
 
 namespace {
 
-// What memgpt.llm makes of whatever a provider returns: content, thinking, calls as (id, name,
+// A reply as it crosses between here and memgpt.llm: content, thinking, calls as (id, name,
 // arguments), tokens of prompt and completion (-1 = not said).
 using ReplyParts =
     std::tuple<std::string, std::string,
                std::vector<std::tuple<std::string, std::string, std::string>>, int, int>;
+
+ReplyParts reply_parts(Reply reply) {
+  ReplyParts parts;
+  auto& [content, thinking, calls, prompt_tokens, completion_tokens] = parts;
+  content = std::move(reply.content);
+  thinking = std::move(reply.thinking);
+  prompt_tokens = reply.usage.prompt_tokens;
+  completion_tokens = reply.usage.completion_tokens;
+  for (auto& call : reply.tool_calls)
+    calls.emplace_back(std::move(call.id), std::move(call.name), std::move(call.arguments));
+  return parts;
+}
 
 // Calls a Python object's methods; its exceptions come out of send() as they are.
 class PythonProvider final : public LLMProvider {
@@ -83,7 +95,15 @@ void bind_llm(py::module_& module) {
   py::class_<LLMProvider, std::shared_ptr<LLMProvider>>(module, "Provider")
       .def_property_readonly("model", &LLMProvider::model)
       .def_property_readonly("context_window", &LLMProvider::context_window)
-      .def_property_readonly("tokenizer", &LLMProvider::tokenizer);
+      .def_property_readonly("tokenizer", &LLMProvider::tokenizer)
+      .def(
+          "complete",
+          [](LLMProvider& provider, const std::shared_ptr<Context>& context) {
+            return reply_parts(provider.complete(context));
+          },
+          py::arg("context"), py::call_guard<py::gil_scoped_release>())
+      .def("summarize", &LLMProvider::summarize, py::arg("text"), py::arg("limit_tokens"),
+           py::call_guard<py::gil_scoped_release>());
   py::class_<OfflineModel, LLMProvider, std::shared_ptr<OfflineModel>>(module, "OfflineModel")
       .def(py::init<>());
   py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module, "PythonProvider")

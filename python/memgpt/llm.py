@@ -12,7 +12,7 @@ from memgpt._core import Context, ToolCall
 from memgpt._text import clean_text
 from memgpt.errors import ConfigError, ModelNotFound, ProviderError
 
-__all__ = ["Embedder", "LLMProvider", "Reply"]
+__all__ = ["Embedder", "LLMProvider", "Reply", "provider"]
 
 
 @dataclass
@@ -178,6 +178,41 @@ def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:
     return summarize
 
 
+class _OfHandle(LLMProvider):
+    """A provider of the core, called from Python."""
+
+    def __init__(self, core: _core.Provider) -> None:
+        self.core = core
+        self.model = core.model
+        self.context_window = core.context_window
+        self.tokenizer = core.tokenizer
+
+    def complete(self, context: Context) -> Reply:
+        content, thinking, calls, prompt_tokens, completion_tokens = self.core.complete(context)
+        return Reply(
+            content,
+            [ToolCall(name, arguments, id) for id, name, arguments in calls],
+            thinking,
+            None if prompt_tokens < 0 else prompt_tokens,
+            None if completion_tokens < 0 else completion_tokens,
+        )
+
+    def summarize(self, text: str, limit_tokens: int) -> str | None:
+        return self.core.summarize(text, limit_tokens)
+
+
+def provider(model: str) -> LLMProvider:
+    """The provider that answers for a handle, to call it yourself or to wrap it in your own.
+
+    Args:
+        model: a handle such as ``"offline"``.
+
+    Raises:
+        ModelNotFound: for a handle that no provider answers for.
+    """
+    return _OfHandle(to_core_provider(model))
+
+
 def to_core_provider(model: Any) -> _core.Provider:
     """The core's view of ``model=``: a handle, an LLMProvider or its class.
 
@@ -186,6 +221,8 @@ def to_core_provider(model: Any) -> _core.Provider:
     """
     if isinstance(model, type) and issubclass(model, LLMProvider):
         model = model()
+    if isinstance(model, _OfHandle):
+        return model.core
     if isinstance(model, LLMProvider):
         name = type(model).__name__
         complete = model.complete
