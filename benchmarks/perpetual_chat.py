@@ -34,13 +34,20 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--context-window", type=int, default=4096, help="tokens (4096)")
     parser.add_argument("--model", default="offline", help="a model's handle (offline)")
     parser.add_argument("--min-evidence", type=_number, help="fail if evidence_hit is less")
-    parser.add_argument("--conversations", type=int, help="only the first so many")
+    parser.add_argument("--conversations", type=_count, help="only the first so many")
     return parser.parse_args()
 
 
 def _number(text: str) -> float:
     number = float(text)
     if math.isnan(number):
+        raise ValueError(text)
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
         raise ValueError(text)
     return number
 

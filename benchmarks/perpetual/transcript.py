@@ -95,8 +95,9 @@ def read_conversations(path: Path) -> list[Conversation]:
 
 def _read_conversation(item: dict[str, Any], index: int) -> Conversation:
     name = item.get("sample_id")
-    usable = isinstance(name, str) and name.strip() and name.isprintable() and len(name) <= 60
-    conversation = Conversation(name if usable else f"conversation-{index}")
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= 60:
+        name = f"conversation-{index}"
+    conversation = Conversation(name)
     everyone = [item["conversation"].get(key) for key in ("speaker_a", "speaker_b")]
     seen: set[str] = set()
     for number, start, raw_turns in _sessions(item["conversation"], conversation):

@@ -16,6 +16,7 @@ from typing import Any
 
 import memgpt
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, TaskID
 
 from perpetual import sessions
@@ -47,7 +48,7 @@ class Watch:
             self._bars.stop()
 
     def begin(self, what: str) -> TaskID:
-        return self._bars.add_task(what)
+        return self._bars.add_task(escape(what))
 
     def update(self, task: TaskID, done: int, total: int) -> None:
         self._bars.update(task, completed=done, total=max(total, 1))
@@ -75,7 +76,7 @@ class Workers:
         Raises:
             WorkFailed: for the first that failed.
         """
-        with ThreadPoolExecutor(min(PARALLEL, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(PARALLEL, os.cpu_count() or 1), initializer=_no_ctrl_c) as pool:
             try:
                 return list(pool.map(self._one, range(len(conversations)), conversations))
             except BaseException:
@@ -134,10 +135,13 @@ class Workers:
                 process.terminate()
 
 
-def _child(pipe: Connection, job: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """Runs the job. The parent sees to it that Ctrl-C ends this process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _no_ctrl_c() -> None:
+    """Ctrl-C reaches the main thread alone, which ends the processes that this one starts: they
+    inherit the mask, and are quiet about it even where it comes while they begin."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
+
+def _child(pipe: Connection, job: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     def progress(done: int, total: int) -> None:
         if done % 10 == 0:
             pipe.send(("progress", (done, total)))
