@@ -153,7 +153,8 @@ def _conversation_table(runs: Sequence[Run], setting: Setting) -> list[str]:
     rows = [["conversation", *(title for _, title in _COLUMNS)]]
     named = [(run[0].name, figures([run], setting)) for run in runs]
     for name, values in [*named, ("total", figures(runs, setting))]:
-        rows.append([name, *(str(values[key]) for key, _ in _COLUMNS)])
+        cells = ("-" if values[key] is None else str(values[key]) for key, _ in _COLUMNS)
+        rows.append([name, *cells])
     return _aligned(rows)
 
 

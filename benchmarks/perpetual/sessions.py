@@ -223,4 +223,4 @@ def blocks_over_limit(agent: memgpt.Agent) -> int:
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
