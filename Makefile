@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := $(shell find cpp python tools -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.S' \
   -o -name '*.py' -o -name '*.txt') CMakeLists.txt pyproject.toml
 
-.PHONY: build chat test test-all bench lint wheel stubs clean
+.PHONY: build chat test test-all bench perpetual-chat lint wheel stubs clean
 
 build: $(VENV)/.built
 
@@ -24,6 +24,11 @@ test-all: build $(VENV)/.test
 
 bench: build
 	$(BIN)/python benchmarks/bench_step.py
+
+# make perpetual-chat DATA=locomo10.json [OPTIONS="--context-window 8192"]; see benchmarks/README.md
+perpetual-chat: build
+	@test -n "$(DATA)" || { echo "give DATA=, a JSON file of conversations in LoCoMo's layout"; exit 2; }
+	$(BIN)/python benchmarks/perpetual_chat.py "$(DATA)" $(OPTIONS)
 
 # What g++ was told, and clang does not know.
 TIDY_ARGS := $(addprefix --extra-arg=-Wno-,unknown-warning-option deprecated-declarations ignored-gch)

@@ -141,7 +141,10 @@ def test_a_coroutine_writes_into_its_step(kit, how: str) -> None:
     agent = kit.agent(script(kit, "note", "fail"), tools=[note, fail])
     before = len(agent.steps())
     reply = agent.send("Hello") if how == "send" else run(agent.send_async("Hello"))
-    assert results(reply)[:2] == [("note", False, "3 blocks"), ("fail", True, "ValueError: no luck")]
+    assert results(reply)[:2] == [
+        ("note", False, "3 blocks"),
+        ("fail", True, "ValueError: no luck"),
+    ]
     assert agent.memory["human"].value == "first, second"
     assert agent.archival.search("passage")[0].passage.text == "a passage of the tool"
     # input, twice intent and outcome, the last step: the edits are no steps of their own
@@ -316,7 +319,11 @@ def test_providers_and_embedders(home: memgpt.Home) -> None:
         async def complete(self, context: memgpt.Context) -> Any:
             await asyncio.sleep(0.001)
             loops.append(asyncio.get_running_loop())
-            return {"tool_calls": [{"function": {"name": "send_message", "arguments": {"message": "ok"}}}]}
+            return {
+                "tool_calls": [
+                    {"function": {"name": "send_message", "arguments": {"message": "ok"}}}
+                ]
+            }
 
     class Length(memgpt.Embedder):
         dimension = 2

@@ -94,7 +94,7 @@ bool Agent::step(TurnRun& run) {
       compile(*writes.state.prefix, writes.state.window,
               budget_for_window(parts()->config.context_window), *parts()->counter));
   const auto clean = clean_reply(parts()->provider->complete(context), writes.state.window,
-                                 [&] { return "call-" + home_->environment().new_uuid(); });
+                                 writes.state.next_position);
   const Reply& reply = clean.reply;
 
   StepRow& row = writes.commit.step;

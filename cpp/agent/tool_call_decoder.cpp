@@ -32,13 +32,20 @@ std::string reply_to_json(const Reply& reply) {
   return json::serialize(object);
 }
 
-CleanReply clean_reply(Reply reply, const Window& window,
-                       const std::function<std::string()>& new_id) {
+CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position) {
   CleanReply clean;
   // Some servers number the calls of each reply from 0.
-  std::set<std::string_view> taken;
+  std::set<std::string> taken;
   for (const auto& item : window)
     for (const auto& call : item->message->tool_calls) taken.insert(call.id);
+  // By place and not at random: ids are tokens, and the same conversation shall cost the same.
+  int number = 0;
+  const auto new_id = [&] {
+    std::string id = "call-" + std::to_string(position);
+    while (taken.contains(id))
+      id = "call-" + std::to_string(position) + '-' + std::to_string(++number);
+    return id;
+  };
   reply.content = valid_utf8(std::move(reply.content));
   reply.thinking = valid_utf8(std::move(reply.thinking));
   for (auto& call : reply.tool_calls) {

@@ -2,6 +2,7 @@
 // wrong with it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,15 +25,15 @@ using ToolMap = std::map<std::string, std::shared_ptr<Tool>, std::less<>>;
 
 [[nodiscard]] DecodedCall decode_call(const ToolCall& call, const ToolMap& tools);
 
-// Valid UTF-8 everywhere, an id for every call that no other call in `window` has, and arguments
-// that are a JSON object: broken ones are kept as {"invalid_json": "..."}, so that every provider
-// accepts them in its history.
+// Valid UTF-8 everywhere, an id for every call that no other call in `window` has (by `position`,
+// the reply's place in the log, where the model gave none), and arguments that are a JSON object:
+// broken ones are kept as {"invalid_json": "..."}, so that every provider accepts them in its
+// history.
 struct CleanReply {
   Reply reply;
   std::vector<std::string> broken;  // per call: why its arguments are broken, or empty
 };
-[[nodiscard]] CleanReply clean_reply(Reply reply, const Window& window,
-                                     const std::function<std::string()>& new_id);
+[[nodiscard]] CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position);
 
 // The reply as the model gave it, for the journal.
 [[nodiscard]] std::string reply_to_json(const Reply& reply);

@@ -10,21 +10,21 @@ namespace memgpt {
 
 namespace {
 
-// A reply as memgpt.llm takes and makes it: content, thinking, calls as (id, name, arguments),
-// tokens of prompt and completion (-1 = not said).
+// A reply as it crosses between here and memgpt.llm: content, thinking, calls as (id, name,
+// arguments), tokens of prompt and completion (-1 = not said).
 using ReplyParts =
     std::tuple<std::string, std::string,
                std::vector<std::tuple<std::string, std::string, std::string>>, int, int>;
 
-ReplyParts to_parts(Reply reply) {
+ReplyParts reply_parts(Reply reply) {
   ReplyParts parts;
-  std::get<0>(parts) = std::move(reply.content);
-  std::get<1>(parts) = std::move(reply.thinking);
-  std::get<3>(parts) = reply.usage.prompt_tokens;
-  std::get<4>(parts) = reply.usage.completion_tokens;
+  auto& [content, thinking, calls, prompt_tokens, completion_tokens] = parts;
+  content = std::move(reply.content);
+  thinking = std::move(reply.thinking);
+  prompt_tokens = reply.usage.prompt_tokens;
+  completion_tokens = reply.usage.completion_tokens;
   for (auto& call : reply.tool_calls)
-    std::get<2>(parts).emplace_back(std::move(call.id), std::move(call.name),
-                                    std::move(call.arguments));
+    calls.emplace_back(std::move(call.id), std::move(call.name), std::move(call.arguments));
   return parts;
 }
 
@@ -100,16 +100,18 @@ void bind_llm(py::module_& module) {
       .def(
           "complete",
           [](LLMProvider& provider, const std::shared_ptr<Context>& context) {
-            return to_parts(provider.complete(context));
+            return reply_parts(provider.complete(context));
           },
-          py::arg("context"), py::call_guard<py::gil_scoped_release>());
+          py::arg("context"), py::call_guard<py::gil_scoped_release>())
+      .def("summarize", &LLMProvider::summarize, py::arg("text"), py::arg("limit_tokens"),
+           py::call_guard<py::gil_scoped_release>());
   module.def(
       "provider_for",
       [](const std::string& handle) { return provider_for(handle, process_outside()); },
       py::arg("handle"));
   module.def(
       "read_chat_completion",
-      [](const std::string& text) { return to_parts(read_chat_completion(text)); },
+      [](const std::string& text) { return reply_parts(read_chat_completion(text)); },
       py::arg("text"));
   py::class_<OpenAIProvider, LLMProvider, std::shared_ptr<OpenAIProvider>>(module, "OpenAIProvider")
       .def(py::init([](std::string model, std::optional<std::string> base_url,

@@ -4,7 +4,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OfflineModel', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'append_text', 'check_limit', 'insert_text', 'replace_text']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -61,14 +61,7 @@ class Message:
         ...
     @property
     def session(self) -> int:
-        """
-        Number of the session, from 1.
-        """
-    @property
-    def source_id(self) -> str:
-        """
-        Of an imported message: the id that its transcript gave it.
-        """
+        ...
     @property
     def text(self) -> str:
         """
@@ -251,11 +244,10 @@ class RecursiveSummary(MemoryPolicy):
 class Provider:
     def complete(self, context: Context) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
         ...
-    @property
-    def context_window(self) -> int:
+    def summarize(self, text: str, limit_tokens: typing.SupportsInt | typing.SupportsIndex) -> str | None:
         ...
     @property
-    def missing_key(self) -> str:
+    def context_window(self) -> int:
         ...
     @property
     def model(self) -> str:
@@ -263,8 +255,8 @@ class Provider:
     @property
     def tokenizer(self) -> str:
         ...
-class OpenAIProvider(Provider):
-    def __init__(self, model: str, base_url: str | None, api_key: str | None, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str | None, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+class OfflineModel(Provider):
+    def __init__(self) -> None:
         ...
 class PythonProvider(Provider):
     def __init__(self, model: str, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str, complete: typing.Any, summarize: typing.Any) -> None:
@@ -489,26 +481,6 @@ class Binding:
     @tools.setter
     def tools(self, arg0: collections.abc.Sequence[CoreTool]) -> None:
         ...
-class TranscriptItem:
-    def __init__(self, text: str, speaker: str, role: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, session: str | None, id: str) -> None:
-        ...
-    @property
-    def speaker(self) -> str:
-        ...
-    @property
-    def text(self) -> str:
-        ...
-    @property
-    def time_us(self) -> int | None:
-        ...
-class Cancellation:
-    def __init__(self) -> None:
-        ...
-    def cancel(self) -> None:
-        ...
-    @property
-    def cancelled(self) -> bool:
-        ...
 class CoreAgent:
     def add_tool(self, tool: CoreTool) -> None:
         ...
@@ -526,8 +498,6 @@ class CoreAgent:
         ...
     def detach_block(self, label: str) -> None:
         ...
-    def import_transcript(self, items: collections.abc.Sequence[TranscriptItem]) -> list[Message]:
-        ...
     def insert_passage(self, text: str, tags: collections.abc.Sequence[str], metadata: str) -> Passage:
         ...
     def messages(self, from_position: typing.SupportsInt | typing.SupportsIndex, limit: typing.SupportsInt | typing.SupportsIndex) -> list[Message]:
@@ -538,7 +508,7 @@ class CoreAgent:
         ...
     def search_recall(self, text: str, start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None, roles: collections.abc.Sequence[str], limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex) -> list[RecallHit]:
         ...
-    def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, cancellation: Cancellation) -> CoreResponse:
+    def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None) -> CoreResponse:
         ...
     def set_block(self, label: str, value: str, author: str) -> None:
         ...
@@ -591,10 +561,6 @@ def append_text(value: str, content: str) -> str:
 def check_limit(label: str, value: str, limit: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def insert_text(value: str, content: str, line: typing.SupportsInt | typing.SupportsIndex) -> str:
-    ...
-def provider_for(handle: str) -> Provider:
-    ...
-def read_chat_completion(text: str) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
     ...
 def replace_text(value: str, old_content: str, new_content: str) -> str:
     ...

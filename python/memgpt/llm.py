@@ -13,7 +13,7 @@ from memgpt._core import Context, ToolCall
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
 
-__all__ = ["Embedder", "LLMProvider", "OpenAICompatible", "Reply"]
+__all__ = ["Embedder", "LLMProvider", "OpenAICompatible", "Reply", "provider"]
 
 
 @dataclass
@@ -139,18 +139,40 @@ def reply_parts(reply: Any, whose: str) -> _Parts:
     ) from problem
 
 
-def _reply(parts: _Parts) -> Reply:
-    content, thinking, calls, prompt_tokens, completion_tokens = parts
-    return Reply(
-        content=content,
-        thinking=thinking,
-        tool_calls=[ToolCall(name, arguments, id) for id, name, arguments in calls],
-        prompt_tokens=prompt_tokens if prompt_tokens >= 0 else None,
-        completion_tokens=completion_tokens if completion_tokens >= 0 else None,
-    )
+class CoreModel(LLMProvider):
+    """A provider of the core, which can be called, or wrapped in one's own."""
+
+    def __init__(self, core: _core.Provider) -> None:
+        self._core = core
+        self.model = core.model
+        self.context_window = core.context_window
+        self.tokenizer = core.tokenizer
+
+    def complete(self, context: Context) -> Reply:
+        """One model call.
+
+        Raises:
+            MissingKey: where a key is needed and not set.
+            ProviderError: or one of its kinds: ProviderUnreachable, ProviderTimeout,
+                AuthenticationFailed, RateLimited, InvalidReply.
+        """
+        content, thinking, calls, prompt_tokens, completion_tokens = self._core.complete(context)
+        return Reply(
+            content,
+            [ToolCall(name, arguments, id) for id, name, arguments in calls],
+            thinking,
+            None if prompt_tokens < 0 else prompt_tokens,
+            None if completion_tokens < 0 else completion_tokens,
+        )
+
+    def summarize(self, text: str, limit_tokens: int) -> str | None:
+        return self._core.summarize(text, limit_tokens)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
 
 
-class OpenAICompatible(LLMProvider):
+class OpenAICompatible(CoreModel):
     """A model behind a server that speaks OpenAI's chat completions, with tools.
 
     The handle ``"openai/<model>"`` is this with ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL`` from the
@@ -181,7 +203,7 @@ class OpenAICompatible(LLMProvider):
         tokenizer: str | None = None,
         timeout_s: float = 120.0,
     ) -> None:
-        self._core = _core.OpenAIProvider(
+        core = _core.OpenAIProvider(
             checked_text(model, "the model's name"),
             None if base_url is None else checked_text(base_url, "base_url"),
             None if api_key is None else checked_text(api_key, "api_key"),
@@ -189,22 +211,7 @@ class OpenAICompatible(LLMProvider):
             tokenizer,
             timeout_s,
         )
-        self.model = self._core.model
-        self.context_window = self._core.context_window
-        self.tokenizer = self._core.tokenizer
-
-    def complete(self, context: Context) -> Reply:
-        """One request.
-
-        Raises:
-            MissingKey: where no key is set.
-            ProviderError: or one of its kinds: ProviderUnreachable, ProviderTimeout,
-                AuthenticationFailed, RateLimited, InvalidReply.
-        """
-        return _reply(self._core.complete(context))
-
-    def __repr__(self) -> str:
-        return f"OpenAICompatible({self.model!r})"
+        super().__init__(core)
 
 
 def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:
@@ -220,6 +227,18 @@ def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:
     return summarize
 
 
+def provider(model: str) -> LLMProvider:
+    """The provider that answers for a handle, to call it yourself or to wrap it in your own.
+
+    Args:
+        model: a handle such as ``"offline"``.
+
+    Raises:
+        ModelNotFound: for a handle that no provider answers for.
+    """
+    return CoreModel(to_core_provider(model))
+
+
 def to_core_provider(model: Any) -> _core.Provider:
     """The core's view of ``model=``: a handle, an LLMProvider or its class.
 
@@ -228,7 +247,7 @@ def to_core_provider(model: Any) -> _core.Provider:
     """
     if isinstance(model, type) and issubclass(model, LLMProvider):
         model = model()
-    if isinstance(model, OpenAICompatible) and type(model).complete is OpenAICompatible.complete:
+    if isinstance(model, CoreModel) and type(model).complete is CoreModel.complete:
         return model._core
     if isinstance(model, LLMProvider):
         name = type(model).__name__

@@ -1,0 +1,1 @@
+"""The parts of benchmarks/perpetual_chat.py."""

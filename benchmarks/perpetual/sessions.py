@@ -1,0 +1,226 @@
+"""An agent lives through a conversation; later, in a new process, it is asked about it.
+
+Both parts run in processes of their own and send their results through a pipe.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import memgpt
+import memgpt.llm
+
+from perpetual.evidence import PlainSearch, request_texts, share_in
+from perpetual.transcript import Conversation, Question, Turn, shown
+
+AGENT = "listener"
+# Survives a kill, perhaps not a power cut: the figures are of the memory, not of fsync.
+DURABILITY = "process"
+SEARCHES = ("conversation_search", "conversation_search_date", "archival_memory_search")
+_PAUSE = dt.timedelta(hours=1)  # between the last turn and the questions
+
+Progress = Callable[[int, int], None]  # done, of
+
+
+@dataclass(frozen=True)
+class Setting:
+    model: str
+    context_window: int
+
+
+@dataclass
+class Played:
+    """What playing a transcript was like.
+
+    Attributes:
+        refused: turns that the agent did not take, and why.
+        prompt_tokens: of all steps of all turns.
+        evictions: turns in which messages left the window.
+        step_ms: a turn's wall time divided by its steps, once for each of its steps.
+    """
+
+    accepted: list[int]
+    refused: list[str]
+    steps: int
+    prompt_tokens: int
+    evictions: int
+    evicted_messages: int
+    max_context_tokens: int
+    contexts_over_limit: int
+    recall_messages: int
+    step_ms: list[float]
+
+
+@dataclass
+class Asked:
+    """One question: shares of its evidence in context, in the window alone, in a plain search."""
+
+    category: int
+    agent: float
+    window_only: float
+    search_only: float
+    searches: int
+    max_context_tokens: int
+    contexts_over_limit: int
+    blocks_over_limit: int
+    problem: str = ""
+
+
+@dataclass
+class Answers:
+    lost: list[str]
+    blocks_over_limit: int
+    asked: list[Asked]
+
+
+def play(conversation: Conversation, db: Path, setting: Setting, progress: Progress) -> Played:
+    """Send all turns to a new agent in a new file and close it."""
+    played = Played([], [], 0, 0, 0, 0, 0, 0, 0, [])
+    with memgpt.open(db, durability=DURABILITY) as home:
+        agent = home.create_agent(AGENT, model=setting.model, context_window=setting.context_window)
+        limit = agent.context().budget.limit
+        for number, turn in enumerate(conversation.turns):
+            progress(number, len(conversation.turns))
+            started = time.perf_counter()
+            try:
+                response = agent.send(turn.text, name=turn.speaker, time=turn.time)
+            except memgpt.InvalidInput as error:
+                played.refused.append(f"turn {shown(turn.id)}: {_first_line(error)}")
+                continue
+            taken = (time.perf_counter() - started) * 1e3
+            played.accepted.append(number)
+            played.steps += response.steps
+            played.prompt_tokens += response.usage.prompt_tokens
+            played.evictions += response.evicted > 0
+            played.evicted_messages += response.evicted
+            played.step_ms += [taken / response.steps] * response.steps
+        contexts = [step.context_tokens + step.overhead_tokens for step in agent.steps()]
+        played.max_context_tokens = max(contexts)
+        played.contexts_over_limit = sum(tokens > limit for tokens in contexts)
+        played.recall_messages = len(agent.recall)
+    return played
+
+
+def ask(
+    conversation: Conversation,
+    accepted: Sequence[int],
+    db: Path,
+    setting: Setting,
+    progress: Progress,
+) -> Answers:
+    """Look for every turn in the file, then ask each question on a copy of its own."""
+    turns = [conversation.turns[number] for number in accepted]
+    with memgpt.open(db, durability=DURABILITY) as home:
+        agent = home.agent(AGENT)
+        answers = Answers(find_lost(agent, turns), blocks_over_limit(agent), [])
+    texts = {turn.id: turn.text for turn in conversation.turns}
+    search = PlainSearch(turns, setting.context_window // 4)
+    copy = db.with_suffix(".copy.db")
+    when = turns[-1].time + _PAUSE if turns else None
+    for number, question in enumerate(conversation.questions):
+        progress(number, len(conversation.questions))
+        # The file was closed, so that all of it is in the database and nothing in a -wal beside it.
+        shutil.copyfile(db, copy)
+        evidence = [texts[turn_id] for turn_id in question.evidence]
+        answers.asked.append(_ask_one(question, evidence, copy, when, setting.model))
+        if not answers.asked[-1].problem:
+            answers.asked[-1].search_only = share_in(evidence, search.texts(question.text))
+        for path in copy.parent.glob(copy.name + "*"):
+            path.unlink()
+    return answers
+
+
+def _ask_one(
+    question: Question, evidence: list[str], copy: Path, when: dt.datetime | None, model: str
+) -> Asked:
+    asked = Asked(question.category, 0.0, 0.0, 0.0, 0, 0, 0, 0)
+    recorder = Recorder(model)
+    with memgpt.open(copy, durability=DURABILITY) as home:
+        agent = home.agent(AGENT, model=recorder)
+        try:
+            response = agent.send(question.text, time=when)
+        except memgpt.InvalidInput as error:
+            asked.problem = f"qa[{question.number}] could not be asked: {_first_line(error)}"
+        else:
+            calls = Counter(c.name for m in response.messages for c in m.tool_calls)
+            asked.searches = sum(calls[name] for name in SEARCHES)
+            asked.agent = share_in(evidence, request_texts(recorder.speaking))
+            asked.window_only = share_in(evidence, request_texts(recorder.first[1:]))
+        asked.blocks_over_limit = blocks_over_limit(agent)
+    asked.max_context_tokens = max(recorder.tokens, default=0)
+    asked.contexts_over_limit = sum(tokens > recorder.limit for tokens in recorder.tokens)
+    return asked
+
+
+class Recorder(memgpt.LLMProvider):
+    """Passes every request on to the model and keeps those that are looked at later.
+
+    Attributes:
+        first: messages of the first request: the window with the question, no search yet.
+        speaking: messages of the last request that was answered by send_message.
+        tokens: of every context.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._inner = memgpt.llm.provider(model)
+        self.model = self._inner.model
+        self.context_window = self._inner.context_window
+        self.tokenizer = self._inner.tokenizer
+        self.first: list[dict[str, Any]] = []
+        self.speaking: list[dict[str, Any]] = []
+        self.tokens: list[int] = []
+        self.limit = 0
+
+    def complete(self, context: memgpt.Context) -> memgpt.Reply:
+        reply = self._inner.complete(context)
+        self.tokens.append(context.tokens)
+        self.limit = context.budget.limit
+        speaks = any(call.name == "send_message" for call in reply.tool_calls)
+        if speaks or not self.first:
+            messages = context.to_request()["messages"]
+            self.first = self.first or messages
+            self.speaking = messages if speaks else self.speaking
+        return reply
+
+    def summarize(self, text: str, limit_tokens: int) -> str | None:
+        return self._inner.summarize(text, limit_tokens)
+
+
+def find_lost(agent: memgpt.Agent, turns: Sequence[Turn]) -> list[str]:
+    """Ids of the turns that are not in the log, or that search does not find.
+
+    In the log is a turn with the same text, speaker and time, once for each time it was sent. It is
+    searched for by its own words, in the second in which it was said.
+    """
+    log: Counter[tuple[str, str, dt.datetime]] = Counter()
+    page = 500
+    for start in range(0, len(agent.recall), page):
+        for message in agent.recall.messages(start, page):
+            if message.role == "user":
+                log[message.text, message.name, message.time] += 1
+    lost = []
+    for turn in turns:
+        key = (turn.text, turn.speaker, turn.time)
+        log[key] -= 1
+        # What has no word in it, say an emoji alone, is found by its time.
+        words = turn.text if any(character.isalnum() for character in turn.text) else ""
+        end = turn.time + dt.timedelta(seconds=1)
+        hits = agent.recall.search(words, start=turn.time, end=end, roles=["user"])
+        if log[key] < 0 or not any(hit.message.text == turn.text for hit in hits):
+            lost.append(shown(turn.id))
+    return lost
+
+
+def blocks_over_limit(agent: memgpt.Agent) -> int:
+    return sum(len(block.value) > block.limit for block in agent.memory.values())
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
