@@ -91,6 +91,7 @@ void bind_results(py::module_& module) {
                              })
       .def_readonly("time_us", &Passage::time_us)
       .def_readonly("author", &Passage::author)
+      .def("_repr_html_", [](const py::object& self) { return html_view("passage_html", self); })
       .def("__repr__", [](const Passage& passage) {
         return "<Passage " + std::string(utf8_prefix(passage.text, 60)) + ">";
       });
@@ -98,6 +99,7 @@ void bind_results(py::module_& module) {
       .def_readonly("message", &RecallHit::message)
       .def_readonly("score", &RecallHit::score)
       .def_readonly("snippet", &RecallHit::snippet)
+      .def("_repr_html_", [](const py::object& self) { return html_view("hit_html", self); })
       .def("__repr__", [](const RecallHit& hit) { return "<RecallHit " + hit.snippet + ">"; });
   py::class_<ArchivalHit>(module, "ArchivalHit", "A passage that archival search found.")
       .def_readonly("passage", &ArchivalHit::passage)
@@ -105,6 +107,7 @@ void bind_results(py::module_& module) {
       .def_property_readonly(
           "snippet",
           [](const ArchivalHit& hit) { return std::string(utf8_prefix(hit.passage.text, 200)); })
+      .def("_repr_html_", [](const py::object& self) { return html_view("hit_html", self); })
       .def("__repr__", [](const ArchivalHit& hit) {
         return "<ArchivalHit " + std::string(utf8_prefix(hit.passage.text, 60)) + ">";
       });

@@ -24,4 +24,9 @@ void bind_agent(py::module_& module);
 
 [[nodiscard]] py::object to_python(const json::value& value);
 
+// What a notebook shows: memgpt._views makes all HTML, and is imported when something is shown.
+[[nodiscard]] inline py::str html_view(const char* function, const py::object& self) {
+  return py::module_::import("memgpt._views").attr(function)(self);
+}
+
 }  // namespace memgpt

@@ -6,14 +6,15 @@ import datetime as dt
 import json
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core
 from memgpt import memory as memory_module
 from memgpt._core import ArchivalHit, Context, Message, Passage, RecallHit, Step
+from memgpt._hits import Hits
+from memgpt._response import Response, Usage
 from memgpt._text import checked_number, checked_text
-from memgpt.errors import InvalidInput
+from memgpt.errors import Error, InvalidInput
 from memgpt.memory import MemoryModule
 from memgpt.tools import to_core
 
@@ -46,41 +47,6 @@ def _json(metadata: Mapping[str, Any]) -> str:
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"the metadata must be what JSON can hold: {error}") from error
     return checked_text(text, "the metadata")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens of a turn: the provider's figures where it gave them, else ours."""
-
-    prompt_tokens: int
-    completion_tokens: int
-
-
-class Response:
-    """What came of one ``send()``; printing it prints what the agent said.
-
-    Attributes:
-        text: what send_message said, joined by newlines.
-        messages: all messages that the turn appended after the input.
-        steps: model calls.
-        usage: tokens.
-        evicted: messages that left the window for the summary.
-        stop_reason: ``end_turn``, ``max_steps``, ``no_tool_call`` or ``invalid_tool_call``.
-    """
-
-    def __init__(self, core: _core.CoreResponse) -> None:
-        self.text: str = "\n".join(core.spoken)
-        self.messages: list[Message] = list(core.messages)
-        self.steps: int = core.steps
-        self.usage = Usage(core.prompt_tokens, core.completion_tokens)
-        self.evicted: int = core.evicted
-        self.stop_reason: str = core.stop_reason
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return f"Response({self.text!r}, steps={self.steps}, stop_reason={self.stop_reason!r})"
 
 
 class CoreMemory(Mapping[str, MemoryModule]):
@@ -142,6 +108,11 @@ class CoreMemory(Mapping[str, MemoryModule]):
             for b in self._core.blocks()
         )
 
+    def _repr_html_(self) -> str:
+        from memgpt import _views
+
+        return _views.memory_html(self)
+
 
 class Recall:
     """Every message that was ever exchanged."""
@@ -158,7 +129,7 @@ class Recall:
         roles: Sequence[str] = ("user", "assistant"),
         limit: int = 10,
         offset: int = 0,
-    ) -> list[RecallHit]:
+    ) -> Hits[RecallHit]:
         """Messages that match, best first.
 
         Args:
@@ -172,7 +143,7 @@ class Recall:
         Raises:
             InvalidInput: for a role that does not exist, or a time that cannot be read.
         """
-        return self._core.search_recall(
+        found = self._core.search_recall(
             checked_text(query, "the query"),
             _microseconds(start),
             _microseconds(end),
@@ -180,6 +151,7 @@ class Recall:
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
         )
+        return Hits(found, query, "recall")
 
     def messages(self, start: int = 0, limit: int = 100) -> list[Message]:
         """The log from position ``start`` on, oldest first."""
@@ -222,7 +194,7 @@ class Archival:
         start: dt.datetime | str | None = None,
         end: dt.datetime | str | None = None,
         offset: int = 0,
-    ) -> list[ArchivalHit]:
+    ) -> Hits[ArchivalHit]:
         """Passages nearest in meaning, best first; an empty query gives the newest.
 
         Args:
@@ -233,7 +205,7 @@ class Archival:
             end: older than this.
             offset: hits to skip.
         """
-        return self._core.search_archival(
+        found = self._core.search_archival(
             checked_text(query, "the query"),
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
@@ -241,6 +213,7 @@ class Archival:
             _microseconds(start),
             _microseconds(end),
         )
+        return Hits(found, query, "archival")
 
     def __len__(self) -> int:
         return self._core.counts()[1]
@@ -350,9 +323,22 @@ class Agent:
         self._core.remove_tool(checked_text(name, "the tool's name"))
 
     def __repr__(self) -> str:
-        unbound = f", unbound: {', '.join(self.unbound)}" if self.unbound else ""
-        model, count = self.config["model"], len(self.recall)
-        return f"<Agent {self.name!r}, model {model}, {count} messages{unbound}>"
+        try:
+            unbound = f", unbound: {', '.join(self.unbound)}" if self.unbound else ""
+            state = f"model {self.config['model']}, {len(self.recall)} messages{unbound}"
+        except Error as error:  # a repr never raises: the home may be closed
+            state = str(error)
+        return f"<Agent {self.name!r}, {state}>"
+
+    def __str__(self) -> str:
+        from memgpt import _views
+
+        return _views.agent_text(self)
+
+    def _repr_html_(self) -> str:
+        from memgpt import _views
+
+        return _views.agent_html(self)
 
 
 def agent_getter(agent: Agent) -> Callable[[], Agent]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from memgpt import _core
 from memgpt._schema import fingerprint, function_schema
 from memgpt._text import checked_number, checked_text, clean_text
-from memgpt.errors import BlockNotFound, ConfigError, EditFailed, ToolError
+from memgpt.errors import BlockNotFound, ConfigError, EditFailed, Error, ToolError
 from memgpt.tools import guarded, result_text
 
 __all__ = ["BaseMemory", "ChatMemory", "MemoryModule"]
@@ -46,10 +46,8 @@ class MemoryModule:
         read_only: bool = False,
     ) -> None:
         self._home: _core.CoreHome | None = None
-        self._agent_id = ""
-        self._label = name
+        self._agent_id, self._label = "", name
         self._block = make_block(name, value, limit, description, read_only)
-        _core.check_limit(self._block.label, self._block.value, limit)
 
     @classmethod
     def _bound(cls, home: _core.CoreHome, agent_id: str, label: str) -> MemoryModule:
@@ -81,10 +79,7 @@ class MemoryModule:
     def value(self, value: str) -> None:
         if self._home is None:
             old = self._block
-            _core.check_limit(old.label, _text(value), old.limit)
-            self._block = _core.Block(
-                old.label, _text(value), old.limit, old.description, old.read_only
-            )
+            self._block = make_block(old.label, value, old.limit, old.description, old.read_only)
         else:
             agent = self._home.agent_by_id(self._agent_id)
             agent.set_block(self._label, _text(value), "user")
@@ -103,11 +98,19 @@ class MemoryModule:
         return self._read().read_only
 
     def __repr__(self) -> str:
-        block = self._read()
+        try:
+            block = self._read()
+        except Error as error:  # a repr never raises: the home may be closed
+            return f"<MemoryModule {self._label!r}, {error}>"
         return f"MemoryModule({block.label!r}, {block.value!r}, limit={block.limit})"
 
     def __str__(self) -> str:
         return self._read().value
+
+    def _repr_html_(self) -> str:
+        from memgpt import _views
+
+        return _views.module_html(self)
 
 
 def make_block(
@@ -118,14 +121,17 @@ def make_block(
     Raises:
         InvalidInput: for a label or description that is no text.
         EditFailed: for a value that is no text.
+        LimitExceeded: for a value over the limit.
     """
-    return _core.Block(
+    block = _core.Block(
         checked_text(label, "a memory block's label"),
         _text(value),
         checked_number(limit, "a memory block's limit", ConfigError, low=1),
         checked_text(description, "a memory block's description"),
         read_only,
     )
+    _core.check_limit(block.label, block.value, block.limit)
+    return block
 
 
 def _text(value: Any) -> str:
@@ -315,9 +321,8 @@ def bind(memory: BaseMemory, home: _core.CoreHome, agent_id: str) -> None:
     for block in home.agent_by_id(agent_id).blocks():
         module = old.get(block.label) if isinstance(old, dict) else None
         if module is None or (module._home is not None and module._agent_id != agent_id):
-            module = MemoryModule._bound(home, agent_id, block.label)
-        else:
-            module._home, module._agent_id, module._label = home, agent_id, block.label
+            module = MemoryModule.__new__(MemoryModule)
+        module._home, module._agent_id, module._label = home, agent_id, block.label
         sections[block.label] = module
     memory.memory = sections
 
