@@ -34,6 +34,7 @@ class PythonTool final : public Tool {
     return memory_ ? ToolOrigin::memory : ToolOrigin::user;
   }
   [[nodiscard]] std::string fingerprint() const override { return fingerprint_; }
+  [[nodiscard]] py::object callable() const { return *callable_; }
   [[nodiscard]] ToolResult run(ToolScope&, const json::object& arguments) override {
     const py::gil_scoped_acquire gil;
     auto [failed, text] =
@@ -142,7 +143,8 @@ void bind_options(py::module_& module) {
                  outside, memory, std::move(fingerprint), std::move(callable));
            }),
            py::arg("name"), py::arg("description"), py::arg("parameters"), py::arg("outside"),
-           py::arg("memory"), py::arg("fingerprint"), py::arg("callable"));
+           py::arg("memory"), py::arg("fingerprint"), py::arg("callable"))
+      .def_property_readonly("callable", &PythonTool::callable);
   py::class_<AgentOptions>(module, "AgentOptions")
       .def(py::init<>())
       .def_readwrite("system_prompt", &AgentOptions::system_prompt)
@@ -238,6 +240,7 @@ void bind_agent_class(py::module_& module) {
       .def(
           "config", [](Agent& agent) { return to_json(agent.config()); }, Release())
       .def("unbound", &Agent::unbound, Release())
+      .def("bound_tools", &Agent::bound_tools, Release())
       .def("set_block", &Agent::set_block, py::arg("label"), py::arg("value"), py::arg("author"),
            Release())
       .def("create_block", &Agent::create_block, py::arg("block"), Release())

@@ -16,7 +16,7 @@ from memgpt._response import Response, Usage
 from memgpt._text import checked_number, checked_text
 from memgpt.errors import Error, InvalidInput
 from memgpt.memory import MemoryModule
-from memgpt.tools import to_core
+from memgpt.tools import redefined, to_core
 
 __all__ = ["Agent", "Archival", "CoreMemory", "Recall", "Response", "Usage"]
 
@@ -269,6 +269,8 @@ class Agent:
         time: dt.datetime | str | None = None,
         type: str = "",
     ) -> Response:
+        for tool in filter(None, map(redefined, self._core.bound_tools())):
+            self.add_tool(tool)
         core = self._core.send(
             checked_text(text, "the message"),
             checked_text(role, "the role"),

@@ -274,8 +274,7 @@ def tool_names(memory: type[BaseMemory], agent_type: str) -> list[str]:
                 continue
             if inspect.isfunction(member):
                 names.append(name)
-    own = vars(ChatMemory)
-    return [n for n in names if n in offered or getattr(memory, n) is not own.get(n)]
+    return [n for n in names if n in offered or getattr(memory, n) is not vars(ChatMemory).get(n)]
 
 
 def check_sections(memory: BaseMemory) -> dict[str, MemoryModule]:
@@ -304,7 +303,7 @@ def new_blocks(memory: BaseMemory) -> list[_core.Block]:
     for name, module in check_sections(memory).items():
         if module._home is not None:
             raise ConfigError(
-                "this memory object belongs to another agent; make a new one for each agent"
+                "this memory object belongs to another agent; make one for each agent"
             )
         blocks.append(_block_named(name, module))
     return blocks

@@ -20,16 +20,23 @@ P = ParamSpec("P")
 S = TypeVar("S")
 
 
+def _title(what: object) -> str:
+    kind = type(what).__name__
+    try:
+        return f"{kind} {what.name}"  # type: ignore[attr-defined]
+    except Exception:  # it has none, or cannot tell it
+        return kind
+
+
 def _safe_html(make: Callable[P, str]) -> Callable[P, str]:
     @wraps(make)
     def shown(*args: P.args, **kwargs: P.kwargs) -> str:
         try:
             return str(make(*args, **kwargs))
         except Exception as error:
-            kind = type(args[0]).__name__
-            head = div("head", span("title", kind), span("bad", "cannot be shown"))
-            name = getattr(args[0], "_name", "")
-            return str(view(kind, head, prose(f"{name}{reason(error)}", 1000)))
+            title = _title(args[0])
+            head = div("head", span("title", title), span("bad", "cannot be shown"))
+            return str(view(title, head, prose(reason(error), 1000)))
 
     return shown
 

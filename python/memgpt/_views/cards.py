@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from memgpt._core import Block
 from memgpt._views.binding import binding_line
-from memgpt._views.html import Html, cut, details, div, element, join, prose, span, view
+from memgpt._views.html import Html, counted, cut, details, div, element, join, prose, span, view
 from memgpt._views.spans import percent, window_bar, window_head
-from memgpt._views.turns import message_item
+from memgpt._views.turns import last_messages, message_item
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _BLOCKS = 20
 _BLOCK_TEXT = 3_000
 _SUMMARY_TEXT = 6_000
-_LAST_MESSAGES = 6
 _ENTRIES = 30
 
 
@@ -48,8 +47,8 @@ def block_html(block: Block) -> str:
 
 def memory_html(blocks: Sequence[Block]) -> str:
     """An agent's core memory."""
-    count = "1 block" if len(blocks) == 1 else f"{len(blocks):,} blocks"
-    head = div("head", span("title", "Core memory"), span("mute", count))
+    count = span("mute", counted(len(blocks), "block"))
+    head = div("head", span("title", "Core memory"), count)
     return view("core memory", head, _blocks(blocks))
 
 
@@ -79,12 +78,11 @@ def _window(agent: Agent) -> Html:
 
 def _last_messages(agent: Agent) -> Html:
     window = agent.window
-    last = window[-_LAST_MESSAGES:]
+    last = last_messages(window)
     if not last:
         return div("part", div("name", "Messages"), div("mute", "none yet"))
-    name = "The last messages" if len(agent.recall) > len(last) else "Messages"
     count = f"{len(last)} of {len(window):,} in the window"
-    head = div("row", span("name", name), span("mute", count))
+    head = div("row", span("name", "The last messages"), span("mute", count))
     return div("part", head, *map(message_item, last))
 
 
@@ -99,8 +97,9 @@ def _summary(agent: Agent) -> Html:
 def agent_html(agent: Agent) -> str:
     """An agent's card."""
     counts = (
-        f"{len(agent.recall):,} messages in recall · {len(agent.archival):,} passages in archival "
-        f"memory · {len(agent.tools):,} tools"
+        f"{counted(len(agent.recall), 'message')} in recall · "
+        f"{counted(len(agent.archival), 'passage')} in archival memory · "
+        f"{counted(len(agent.tools), 'tool')}"
     )
     return view(
         f"agent {agent.name}",

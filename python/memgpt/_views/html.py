@@ -82,6 +82,11 @@ def view(label: str, *children: object) -> Html:
     return join([Html(f"<style>{STYLE}</style>"), body])
 
 
+def counted(count: int, what: str) -> str:
+    """``3 messages``, ``1 message``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def middle_left_out(items: Sequence[T], head: int, tail: int) -> tuple[list[T], int, list[T]]:
     """The first items, how many follow that are left out, and the last ones."""
     left = len(items) - head - tail

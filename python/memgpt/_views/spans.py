@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from memgpt._core import Context, Span
-from memgpt._views.html import Html, cut, details, div, element, join, middle_left_out, span, view
+from memgpt._views.html import (
+    Html,
+    counted,
+    cut,
+    details,
+    div,
+    element,
+    join,
+    middle_left_out,
+    span,
+    view,
+)
 from memgpt._window import by_kind, kind_of, shortened
 
 _HEAD_SPANS = 60
 _TAIL_SPANS = 240
 _ALL_TEXTS = 400_000  # characters of all spans together
 _ONE_TEXT = 8_000
+_COLUMNS = (
+    ("", "tiny"),
+    ("kind", "broad"),
+    ("origin", "broad"),
+    ("tokens", "slim number"),
+    ("share", "slim number"),
+    ("text", None),
+)
 _STRIPED = {"tool_schema", "external_memory", "tool_return", "overhead"}
 
 
 def percent(part: int, whole: int) -> str:
     """A share for people."""
     share = 100 * part / max(1, whole)
+    if 0 < share < 0.1:
+        return "<0.1 %"
     return f"{share:.1f} %" if 0 < share < 10 else f"{share:.0f} %"
 
 
@@ -41,11 +62,12 @@ def window_bar(context: Context) -> Html:
     """The window's bar by kind, with its legend."""
     pieces = _pieces(context)
     whole = max(1, sum(tokens for _, _, tokens in pieces))
+    limit = context.budget.limit
     bar = join(
         span(
             kind,
             style=f"width:{max(0.0, 100 * tokens / whole):.3f}%",
-            title=f"{name}: {tokens:,} tokens, {percent(tokens, whole)}",
+            title=f"{name}: {tokens:,} tokens",
         )
         for kind, name, tokens in pieces
     )
@@ -55,11 +77,12 @@ def window_bar(context: Context) -> Html:
             span(f"swatch {kind}", aria_hidden="true"),
             span("grow", name),
             span("number", f"{tokens:,}"),
-            span("number mute", percent(tokens, whole)),
+            # The reserve lies beyond the limit, of which the others are shares.
+            span("number mute share", "" if kind == "kind-reserve" else percent(tokens, limit)),
         )
         for kind, name, tokens in pieces
     )
-    spoken = f"The window: {_usage(context)} used, {percent(context.tokens, context.budget.limit)}"
+    spoken = f"The window: {_usage(context)} used, {percent(context.tokens, limit)}"
     return join([div("bar", bar, role="img", aria_label=spoken), div("legend", legend)])
 
 
@@ -99,11 +122,7 @@ def _table(context: Context) -> Html:
         rows.append(element("tr", element("td", note, colspan=6, cls="cut")))
     offset = len(spans) - len(last)
     rows += [_row(offset + i, piece, whole, text_limit) for i, piece in enumerate(last)]
-    names = ("", "kind", "origin", "tokens", "share", "text")
-    head = join(
-        element("th", name, scope="col", cls="number" if name in ("tokens", "share") else None)
-        for name in names
-    )
+    head = join(element("th", name, scope="col", cls=cls) for name, cls in _COLUMNS)
     table = element(
         "table",
         element("thead", element("tr", head)),
@@ -116,7 +135,7 @@ def _table(context: Context) -> Html:
 def context_html(context: Context) -> str:
     """A context: bar by kind, legend, table of spans."""
     cuts = sum(1 for piece in context.spans if piece.cut)
-    spans = f"{len(context.spans):,} spans"
+    spans = counted(len(context.spans), "span")
     return view(
         "context",
         div("head", span("title", "Context"), span("mute", window_head(context))),

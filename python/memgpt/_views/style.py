@@ -85,7 +85,7 @@ _RULES = """
 .memgpt-view .memgpt-title{font-size:15px;font-weight:600}
 .memgpt-view .memgpt-mute{color:var(--memgpt-mute)}
 .memgpt-view .memgpt-part{margin-top:12px}
-.memgpt-view .memgpt-part>.memgpt-name{font-weight:600;margin-bottom:3px}
+.memgpt-view .memgpt-name{font-weight:600}
 .memgpt-view .memgpt-text{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext}
 .memgpt-view .memgpt-code{font:12px/1.45 ui-monospace,"DejaVu Sans Mono",Menlo,monospace;
  white-space:pre-wrap;overflow-wrap:anywhere}
@@ -111,19 +111,22 @@ _RULES = """
 .memgpt-view .memgpt-row{display:flex;gap:8px;align-items:baseline}
 .memgpt-view .memgpt-row>.memgpt-grow{flex:1;min-width:0}
 .memgpt-view .memgpt-row>.memgpt-number{flex:none;font-variant-numeric:tabular-nums}
+.memgpt-view .memgpt-row>.memgpt-share{width:3.8em;text-align:end}
 .memgpt-view .memgpt-swatch{flex:none;width:11px;height:11px;border-radius:3px;
- display:inline-block;align-self:center;box-shadow:inset 0 0 0 1px var(--memgpt-line);
+ display:inline-block;align-self:center;vertical-align:-1px;
+ box-shadow:inset 0 0 0 1px var(--memgpt-line);
  forced-color-adjust:none;print-color-adjust:exact}
 .memgpt-view .memgpt-item{display:grid;grid-template-columns:7.5em minmax(0,1fr);gap:0 10px;
  padding:4px 0;border-top:1px solid var(--memgpt-line)}
+.memgpt-view .memgpt-wide{grid-template-columns:11.5em minmax(0,1fr)}
 .memgpt-view .memgpt-item>*{min-width:0}
 .memgpt-view .memgpt-details{margin:0}
 .memgpt-view .memgpt-details>summary{display:list-item;cursor:pointer;color:inherit;
  overflow-wrap:anywhere}
 .memgpt-view .memgpt-scroll{overflow:auto;max-height:30em;margin-top:4px;
  border:1px solid var(--memgpt-line);border-radius:6px}
-.memgpt-view table.memgpt-table{border-collapse:collapse;border:0;width:100%;min-width:34em;
- margin:0;font-size:12px;color:inherit;table-layout:auto}
+.memgpt-view table.memgpt-table{border-collapse:collapse;border:0;width:100%;min-width:56em;
+ margin:0;font-size:12px;color:inherit;table-layout:fixed}
 .memgpt-view table.memgpt-table tr th,.memgpt-view table.memgpt-table tr td{padding:3px 8px;
  border:0;border-bottom:1px solid var(--memgpt-line);text-align:start;vertical-align:top;
  white-space:normal;max-width:none;color:inherit}
@@ -134,6 +137,11 @@ _RULES = """
 .memgpt-view table.memgpt-table tr .memgpt-number{text-align:end;white-space:nowrap;
  font-variant-numeric:tabular-nums}
 .memgpt-view table.memgpt-table tr .memgpt-nowrap{white-space:nowrap}
+.memgpt-view table.memgpt-table tr .memgpt-tiny{width:3em}
+.memgpt-view table.memgpt-table tr .memgpt-slim{width:5em}
+.memgpt-view table.memgpt-table tr .memgpt-broad{width:12.5em}
+.memgpt-view table.memgpt-table summary{overflow:hidden;text-overflow:ellipsis;
+ white-space:nowrap}
 @media (max-width:560px){.memgpt-view .memgpt-item{grid-template-columns:minmax(0,1fr)}}
 """
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from memgpt._core import ArchivalHit, Message, RecallHit, ToolCall
 from memgpt._views.binding import binding_line
-from memgpt._views.turns import as_text, call_arguments
+from memgpt._views.html import counted
+from memgpt._views.turns import as_text, call_arguments, call_line, last_messages
 from memgpt._window import FREE, by_kind, cells, kind_of, shortened
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _window_lines(agent: Agent) -> Iterator[str]:
 
 
 def _message_line(message: Message) -> str:
-    calls = "; ".join(f"{call.name}({shortened(call.arguments, 80)})" for call in message.tool_calls)
+    calls = "; ".join(call_line(call, 80) for call in message.tool_calls)
     who = f"{message.role} {message.name}" if message.name else message.role
     failed = "failed: " if message.failed else ""
     text = shortened(message.text or message.content or calls, _LINE)
@@ -62,7 +63,7 @@ def agent_text(agent: Agent) -> str:
     lines += _window_lines(agent)
     if summary := agent.memory.summary:
         lines.append(f"\nsummary of what has left the window\n{_indented(shortened(summary, 600))}")
-    last = agent.window[-6:]
+    last = last_messages(agent.window)
     lines.append(f"\nlast messages ({len(last)} of {len(agent.window):,} in the window)")
     return "\n".join([*lines, *map(_message_line, last)])
 
@@ -70,18 +71,13 @@ def agent_text(agent: Agent) -> str:
 def _call_lines(call: ToolCall, result: Message | None) -> Iterator[str]:
     arguments = call_arguments(call)
     failed = result is None or result.failed
-    if arguments is not None:
-        arguments = dict(arguments)
-        arguments.pop("request_heartbeat", None)
-        if thought := arguments.pop("thinking", ""):
-            yield f"  thought: {shortened(as_text(thought), _LINE)}"
-        if call.name == "send_message" and "message" in arguments and not failed:
-            yield f"  said: {as_text(arguments['message'])}"
-            return
-        shown = ", ".join(f"{k}={shortened(as_text(v), 80)!r}" for k, v in arguments.items())
-    else:
-        shown = shortened(call.arguments, _LINE)
-    yield f"  call: {call.name}({shown})"
+    if arguments and (thought := arguments.get("thinking")):
+        yield f"  thought: {shortened(as_text(thought), _LINE)}"
+    if call.name == "send_message" and arguments and "message" in arguments and not failed:
+        said = as_text(arguments["message"])
+        yield "  said: " + said.replace("\n", "\n        ")
+        return
+    yield f"  call: {call_line(call, _LINE)}"
     text = "no result" if result is None else shortened(result.text, _LINE)
     yield f"  {'failed' if failed else 'result'}: {text}"
 
@@ -90,8 +86,9 @@ def response_text(response: Response) -> str:
     """A turn: thoughts, calls, results, the reply."""
     usage = response.usage
     lines = [
-        f"<Response {response.stop_reason}, {response.steps} steps, {usage.prompt_tokens:,} + "
-        f"{usage.completion_tokens:,} tokens, {response.evicted:,} messages evicted>"
+        f"<Response {response.stop_reason}, {counted(response.steps, 'step')}, "
+        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens, "
+        f"{counted(response.evicted, 'message')} evicted>"
     ]
     results = {m.tool_call_id: m for m in response.messages if m.role == "tool"}
     for message in response.messages:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit, ToolCall
 from memgpt._views.html import (
     Html,
+    counted,
     cut,
     details,
     div,
@@ -19,6 +21,7 @@ from memgpt._views.html import (
     span,
     view,
 )
+from memgpt._window import shortened
 
 if TYPE_CHECKING:
     from memgpt.agent import Response
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 _TEXT = 4_000
 _SHORT = 600
 _ARGUMENTS = 20
+_EVERY_CALL = ("thinking", "request_heartbeat")
+_DELIVERED = ("tool", "send_message")
+_LAST_MESSAGES = 6
 _HEAD_MESSAGES = 20
 _TAIL_MESSAGES = 40
 _HITS = 50
@@ -46,8 +52,23 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _item(who: object, *what: object) -> Html:
-    return div("item", div("mute", who), div("what", *what))
+def call_line(call: ToolCall, width: int) -> str:
+    """A call in a line, without what every call has."""
+    arguments = call_arguments(call)
+    if arguments is None:
+        return f"{call.name}({shortened(call.arguments, width)})"
+    shown = ", ".join(f"{k}={v!r}" for k, v in arguments.items() if k not in _EVERY_CALL)
+    return f"{call.name}({shortened(shown, width)})"
+
+
+def last_messages(window: Sequence[Message]) -> list[Message]:
+    """The newest of a window, less the returns that only say that a message was delivered."""
+    worth = (m for m in reversed(window) if m.failed or (m.role, m.name) != _DELIVERED)
+    return list(islice(worth, _LAST_MESSAGES))[::-1]
+
+
+def _item(who: object, *what: object, cls: str = "") -> Html:
+    return div(f"item {cls}", div("mute", who), div("what", *what))
 
 
 def _call(call: ToolCall, heartbeat: bool, arguments: dict[str, Any] | None) -> Html:
@@ -109,8 +130,8 @@ def response_html(response: Response) -> str:
     """What came of one ``send()``: thoughts, calls, results, the reply."""
     usage = response.usage
     facts = (
-        f"{response.steps:,} steps · {usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens "
-        f"· {response.stop_reason}"
+        f"{counted(response.steps, 'step')} · {usage.prompt_tokens:,} + "
+        f"{usage.completion_tokens:,} tokens · {response.stop_reason}"
     )
     # A result is shown with its call.
     results = {m.tool_call_id: m for m in response.messages if m.role == "tool"}
@@ -124,8 +145,8 @@ def response_html(response: Response) -> str:
         items.append(_item("said", span("mute", "nothing")))
     evicted = div(
         "note",
-        f"The window was full: {response.evicted:,} messages went into the summary; nothing is "
-        "lost.",
+        f"The window was full: {counted(response.evicted, 'message')} went into the summary; "
+        "nothing is lost.",
     )
     return view(
         "response",
@@ -143,7 +164,7 @@ def _said(message: Message) -> Html:
     if message.tool_calls:
         shown, left, _ = middle_left_out(message.tool_calls, 5, 0)
         more = f", and {left} more calls" if left else ""
-        calls = [div("code", call.name, "(", cut(call.arguments, 160), ")") for call in shown]
+        calls = [div("code", call_line(call, 160)) for call in shown]
         return join([*calls, span("cut", more)])
     return prose(message.content, _SHORT, "mute")
 
@@ -152,7 +173,7 @@ def message_item(message: Message) -> Html:
     """A message in a list of messages."""
     who = f"{message.role} {message.name}" if message.name else message.role
     time = span("mute", f"{message.position:,} · {message.time:%Y-%m-%d %H:%M}")
-    return _item(join([div("", cut(who, 60), dir="auto"), time]), _said(message))
+    return _item(join([div("", cut(who, 60), dir="auto"), time]), _said(message), cls="wide")
 
 
 def message_html(message: Message) -> str:
@@ -195,13 +216,13 @@ def _hit(hit: RecallHit | ArchivalHit) -> Html:
     parts: list[object] = [facts, prose(hit.snippet, _SHORT)]
     if hit.snippet != message.text:
         parts.append(details(span("mute", "the whole message"), prose(message.text, _TEXT, "box")))
-    return _item(join([score, span("mute", f"{message.position:,}")]), *parts)
+    return _item(join([score, f"message {message.position:,}"]), *parts)
 
 
 def hits_html(hits: Sequence[RecallHit | ArchivalHit], query: str, where: str) -> str:
     """What a search found."""
     shown, left, _ = middle_left_out(hits, _HITS, 0)
-    count = "1 hit" if len(hits) == 1 else f"{len(hits):,} hits"
+    count = counted(len(hits), "hit")
     what = join([f'{count} in {where} memory for "', element("bdi", cut(query, 200)), '"'])
     newest = f"the newest of {where} memory: {count}"
     return view(
