@@ -11,7 +11,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from memgpt._views import cards, spans, text, turns
-from memgpt._views.html import div, prose, span, view
+from memgpt._views.html import div, prose, span, view, visible
 
 if TYPE_CHECKING:
     from memgpt.memory import MemoryModule
@@ -45,7 +45,7 @@ def _safe_text(make: Callable[Concatenate[S, P], str]) -> Callable[Concatenate[S
     @wraps(make)
     def shown(what: S, *args: P.args, **kwargs: P.kwargs) -> str:
         try:
-            return make(what, *args, **kwargs)
+            return visible(make(what, *args, **kwargs))
         except Exception as error:
             return f"<{type(what).__name__}: {reason(error)}>"
 

@@ -12,17 +12,24 @@ from memgpt._views.style import STYLE
 T = TypeVar("T")
 
 _ATTRIBUTE_LENGTH = 200
-# Control characters as their pictures: a NUL is no HTML, an escape sequence no layout.
-_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\r"} | {127: 0x2421}
+# Control characters as their pictures: a NUL is no HTML, and an escape sequence shall not move a
+# terminal's cursor.
+_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
+_PICTURES |= {127: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 class Html(str):
     """Text that is HTML already. Any other text is escaped where it is put into an element."""
 
 
+def visible(text: str) -> str:
+    """The text with control characters that are seen and do nothing."""
+    return clean_text(text).replace("\r\n", "\n").translate(_PICTURES)
+
+
 def escaped(text: str) -> Html:
     """The text as HTML that shows it."""
-    return Html(html.escape(clean_text(text).translate(_PICTURES)))
+    return Html(html.escape(visible(text)))
 
 
 def _part(child: object) -> str:
@@ -31,10 +38,11 @@ def _part(child: object) -> str:
 
 def element(tag: str, *children: object, **attributes: object) -> Html:
     """An element. ``cls`` holds our class names, without the prefix that keeps them ours; an
-    underscore in an attribute's name stands for a hyphen, and one that is None is left out."""
+    underscore in an attribute's name stands for a hyphen, and one that is None or empty is left
+    out."""
     head = tag
     for name, value in attributes.items():
-        if value is None:
+        if value is None or value == "":
             continue
         text = str(value)
         if name == "cls":
