@@ -158,6 +158,7 @@ def test_no_text_of_an_unbound_agent_gets_out(kit: Any) -> None:
     kit.home.close()
     assert "closed" in page(agent).text and "closed" in repr(agent) and "closed" in str(agent)
     assert "closed" in page(agent.memory).text and "closed" in repr(notes)
+    assert "closed" in repr(agent.memory)
     with memgpt.open(path) as home:
         again = home.agent(name)
         shown = page(again)

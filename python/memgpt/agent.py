@@ -108,6 +108,13 @@ class CoreMemory(Mapping[str, MemoryModule]):
             for b in self._core.blocks()
         )
 
+    def __repr__(self) -> str:
+        try:
+            sizes = (f"{b.label} {len(b.value):,}/{b.limit:,}" for b in self._core.blocks())
+            return f"<CoreMemory {', '.join(sizes)}>"
+        except Error as error:  # a repr never raises: the home may be closed
+            return f"<CoreMemory: {error}>"
+
     def _repr_html_(self) -> str:
         from memgpt import _views
 
