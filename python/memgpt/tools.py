@@ -73,6 +73,8 @@ def tool(
         name: what the model calls; by default the function's name.
         effects: ``"outside"`` or ``"none"``, see :class:`Tool`.
 
+    A function that is defined again in a notebook replaces the old one from the next message on.
+
     Raises:
         ToolError: where the signature cannot be turned into a schema.
     """

@@ -58,10 +58,12 @@ def _unbound(agent: Agent) -> Html:
         return Html()
     shown = [div("code", cut(entry, 300), dir="auto") for entry in entries[:_ENTRIES]]
     left = len(entries) - _ENTRIES
+    line = binding_line(agent.name, entries)
+    own = ", with your own in place of ..." if "..." in line else ""
     return div(
         "note",
-        div("name", "Unbound: the file knows these by name only. To bind them, type"),
-        div("box code", binding_line(agent.name, entries)),
+        div("name", f"Unbound: the file knows these by name only. To bind them, type{own}"),
+        div("box code", line),
         details("what is missing", *shown, div("cut", f"… {left} more" if left > 0 else "")),
     )
 

@@ -23,7 +23,7 @@ _ALL_TEXTS = 400_000  # characters of all spans together
 _ONE_TEXT = 8_000
 _COLUMNS = (
     ("", "tiny"),
-    ("kind", "broad"),
+    ("kind", "kind"),
     ("origin", "broad"),
     ("tokens", "slim number"),
     ("share", "slim number"),
@@ -95,8 +95,15 @@ def window_head(context: Context) -> str:
     )
 
 
+def _beginning(piece: Span) -> str:
+    """A span's text in a line; of a tool, whose name is the origin, what it is for."""
+    text = piece.text[:2000]
+    if piece.kind == "tool_schema":
+        text = text.partition('"description": ')[2] or text
+    return shortened(text, 90)
+
+
 def _row(number: int, piece: Span, whole: int, text_limit: int) -> Html:
-    first = shortened(piece.text[:400], 90)
     text = div("box code", cut(piece.text, text_limit), dir="auto")
     cut_note = div("bad", f"cut: {piece.cut}", dir="auto") if piece.cut else ""
     swatch = span(f"swatch {_kind_class(piece.kind)}", aria_hidden="true")
@@ -104,10 +111,10 @@ def _row(number: int, piece: Span, whole: int, text_limit: int) -> Html:
         "tr",
         element("td", number, cls="number mute"),
         element("td", swatch, " ", kind_of(piece.kind).name, cls="nowrap"),
-        element("td", shortened(piece.origin, 60), dir="auto", title=piece.origin),
+        element("td", shortened(piece.origin, 60), cls="line", dir="auto", title=piece.origin),
         element("td", f"{piece.tokens:,}", cls="number"),
         element("td", percent(piece.tokens, whole), cls="number mute"),
-        element("td", details(element("bdi", first), text), cut_note),
+        element("td", details(element("bdi", _beginning(piece)), text), cut_note),
     )
 
 

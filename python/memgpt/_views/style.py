@@ -125,7 +125,7 @@ _RULES = """
  overflow-wrap:anywhere}
 .memgpt-view .memgpt-scroll{overflow:auto;max-height:30em;margin-top:4px;
  border:1px solid var(--memgpt-line);border-radius:6px}
-.memgpt-view table.memgpt-table{border-collapse:collapse;border:0;width:100%;min-width:56em;
+.memgpt-view table.memgpt-table{border-collapse:collapse;border:0;width:100%;min-width:60em;
  margin:0;font-size:12px;color:inherit;table-layout:fixed}
 .memgpt-view table.memgpt-table tr th,.memgpt-view table.memgpt-table tr td{padding:3px 8px;
  border:0;border-bottom:1px solid var(--memgpt-line);text-align:start;vertical-align:top;
@@ -139,9 +139,10 @@ _RULES = """
 .memgpt-view table.memgpt-table tr .memgpt-nowrap{white-space:nowrap}
 .memgpt-view table.memgpt-table tr .memgpt-tiny{width:3em}
 .memgpt-view table.memgpt-table tr .memgpt-slim{width:5em}
-.memgpt-view table.memgpt-table tr .memgpt-broad{width:12.5em}
-.memgpt-view table.memgpt-table summary{overflow:hidden;text-overflow:ellipsis;
- white-space:nowrap}
+.memgpt-view table.memgpt-table tr .memgpt-kind{width:12em}
+.memgpt-view table.memgpt-table tr .memgpt-broad{width:17em}
+.memgpt-view table.memgpt-table summary,.memgpt-view table.memgpt-table tr .memgpt-line{
+ overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 @media (max-width:560px){.memgpt-view .memgpt-item{grid-template-columns:minmax(0,1fr)}}
 """
 
