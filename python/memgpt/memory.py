@@ -302,9 +302,7 @@ def new_blocks(memory: BaseMemory) -> list[_core.Block]:
     blocks = []
     for name, module in check_sections(memory).items():
         if module._home is not None:
-            raise ConfigError(
-                "this memory object belongs to another agent; make one for each agent"
-            )
+            raise ConfigError("this memory belongs to another agent; make one for each agent")
         blocks.append(_block_named(name, module))
     return blocks
 
