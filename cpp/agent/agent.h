@@ -71,6 +71,8 @@ class Agent {
   [[nodiscard]] AgentConfig config();
   [[nodiscard]] Context context();
   [[nodiscard]] std::vector<std::string> unbound();
+  // The tools that are bound, of those that the model sees.
+  [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
   [[nodiscard]] RecallPage search_recall(const RecallQuery& query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
   [[nodiscard]] std::vector<StepRow> steps();

@@ -46,6 +46,15 @@ std::vector<std::string> Agent::unbound() {
   return names;
 }
 
+std::vector<std::shared_ptr<Tool>> Agent::bound_tools() {
+  const auto parts = this->parts();
+  std::vector<std::shared_ptr<Tool>> bound;
+  for (const auto& tool : parts->config.tools)
+    if (const auto found = parts->tools.find(tool.schema.name); found != parts->tools.end())
+      bound.push_back(found->second);
+  return bound;
+}
+
 void Agent::check_bound_embedder() {
   const auto parts = this->parts();
   if (parts->embedder || parts->config.embedding.empty()) return;

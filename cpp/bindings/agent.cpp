@@ -30,6 +30,7 @@ class PythonTool final : public Tool {
     return memory_ ? ToolOrigin::memory : ToolOrigin::user;
   }
   [[nodiscard]] std::string fingerprint() const override { return fingerprint_; }
+  [[nodiscard]] py::object callable() const { return *callable_; }
   [[nodiscard]] ToolResult run(ToolScope&, const json::object& arguments) override {
     const py::gil_scoped_acquire gil;
     auto [failed, text] =
@@ -73,6 +74,7 @@ void bind_results(py::module_& module) {
                              })
       .def_readonly("time_us", &Passage::time_us)
       .def_readonly("author", &Passage::author)
+      .def("_repr_html_", [](const py::object& self) { return html_view("passage_html", self); })
       .def("__repr__", [](const Passage& passage) {
         return "<Passage " + std::string(utf8_prefix(passage.text, 60)) + ">";
       });
@@ -80,6 +82,7 @@ void bind_results(py::module_& module) {
       .def_readonly("message", &RecallHit::message)
       .def_readonly("score", &RecallHit::score)
       .def_readonly("snippet", &RecallHit::snippet)
+      .def("_repr_html_", [](const py::object& self) { return html_view("hit_html", self); })
       .def("__repr__", [](const RecallHit& hit) { return "<RecallHit " + hit.snippet + ">"; });
   py::class_<ArchivalHit>(module, "ArchivalHit", "A passage that archival search found.")
       .def_readonly("passage", &ArchivalHit::passage)
@@ -87,6 +90,7 @@ void bind_results(py::module_& module) {
       .def_property_readonly(
           "snippet",
           [](const ArchivalHit& hit) { return std::string(utf8_prefix(hit.passage.text, 200)); })
+      .def("_repr_html_", [](const py::object& self) { return html_view("hit_html", self); })
       .def("__repr__", [](const ArchivalHit& hit) {
         return "<ArchivalHit " + std::string(utf8_prefix(hit.passage.text, 60)) + ">";
       });
@@ -121,7 +125,8 @@ void bind_options(py::module_& module) {
                  outside, memory, std::move(fingerprint), std::move(callable));
            }),
            py::arg("name"), py::arg("description"), py::arg("parameters"), py::arg("outside"),
-           py::arg("memory"), py::arg("fingerprint"), py::arg("callable"));
+           py::arg("memory"), py::arg("fingerprint"), py::arg("callable"))
+      .def_property_readonly("callable", &PythonTool::callable);
   py::class_<AgentOptions>(module, "AgentOptions")
       .def(py::init<>())
       .def_readwrite("system_prompt", &AgentOptions::system_prompt)
@@ -237,6 +242,7 @@ void bind_agent_class(py::module_& module) {
       .def(
           "config", [](Agent& agent) { return to_json(agent.config()); }, Release())
       .def("unbound", &Agent::unbound, Release())
+      .def("bound_tools", &Agent::bound_tools, Release())
       .def("set_block", &Agent::set_block, py::arg("label"), py::arg("value"), py::arg("author"),
            Release())
       .def("create_block", &Agent::create_block, py::arg("block"), Release())

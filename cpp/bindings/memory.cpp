@@ -51,6 +51,7 @@ void bind_message(py::module_& module) {
       .def_property_readonly("trust",
                              [](const Message& message) { return static_cast<int>(message.trust); })
       .def_readonly("tokens", &Message::tokens)
+      .def("_repr_html_", [](const py::object& self) { return html_view("message_html", self); })
       .def("__repr__", [](const Message& message) {
         return "<Message " + std::to_string(message.position) + " " +
                std::string(to_string(message.role)) + ": " +
@@ -93,6 +94,7 @@ void bind_context(py::module_& module) {
           py::arg("model") = "", "The request as a dict, in OpenAI's chat-completions form.")
       .def("digest", [](const Context& context) { return to_hex(context.digest()); })
       .def("__str__", &Context::draw)
+      .def("_repr_html_", [](const py::object& self) { return html_view("context_html", self); })
       .def("__repr__", [](const Context& context) {
         return "<Context " + std::to_string(context.tokens()) + " of " +
                std::to_string(context.budget.limit()) + " tokens, " +

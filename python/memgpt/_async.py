@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent import futures
 
-__all__ = ["Call", "check_not_inside", "in_call", "relayed", "send_async", "settled"]
+__all__ = [
+    "Call",
+    "CoreHandle",
+    "check_not_inside",
+    "in_call",
+    "send_async",
+    "settled",
+    "turn_side",
+]
 
 T = TypeVar("T")
 
@@ -43,6 +51,7 @@ class Call:
         self.outer = _current.get()
         self.loop = loop
         self.thread = threading.get_ident()
+        self.ended = False
         self.cancellation = _core.Cancellation()
         self.jobs: queue.SimpleQueue[Callable[[], None] | None] | None = None
         self.awaited: futures.Future[Any] | None = None
@@ -84,7 +93,8 @@ def check_not_inside(agent_id: str, name: str, what: str) -> None:
     """
     call = _current.get()
     while call is not None:
-        if call.agent_id == agent_id and call.thread != threading.get_ident():
+        elsewhere = call.thread != threading.get_ident()
+        if call.agent_id == agent_id and elsewhere and not call.ended:
             raise Reentrant(
                 f'agent "{name}" is in the middle of a send() of this same call chain; {what}'
             )
@@ -97,6 +107,7 @@ def in_call(call: Call, function: Callable[[], T]) -> T:
     try:
         return function()
     finally:
+        call.ended = True
         _current.reset(token)
 
 
@@ -180,29 +191,38 @@ def settled(value: Any) -> Any:
 
 
 class _Relayed:
-    """A core object for a coroutine: its methods run on the thread of the turn."""
+    """An agent of the core for a coroutine: its methods run on the thread of the turn."""
 
-    def __init__(self, target: Any, call: Call) -> None:
-        self._target = target
+    def __init__(self, core: _core.CoreAgent, call: Call) -> None:
+        self._own = core
         self._call = call
 
     def __getattr__(self, name: str) -> Any:
-        member = self._call.ask(getattr, self._target, name)
-        if not callable(member):
-            return member
-
-        @functools.wraps(member)
-        def method(*args: Any, **kwargs: Any) -> Any:
-            result = self._call.ask(member, *args, **kwargs)
-            return _Relayed(result, self._call) if isinstance(result, _core.CoreAgent) else result
-
-        return method
+        member = getattr(self._own, name)
+        return functools.partial(self._call.ask, member) if callable(member) else member
 
 
-def relayed(target: T) -> T:
-    """A core object for a coroutine of the call that is under way on this thread."""
+def turn_side(core: _core.CoreAgent) -> _core.CoreAgent:
+    """The agent itself; in a coroutine of a tool of its own turn, a stand-in for it whose methods
+    run on the thread of the turn."""
     call = _current.get()
-    return target if call is None else _Relayed(target, call)  # type: ignore[return-value]
+    while call is not None:
+        asks = call.jobs is not None and call.thread != threading.get_ident()
+        if asks and call.agent_id == core.id:
+            return _Relayed(core, call)  # type: ignore[return-value]
+        call = call.outer
+    return core
+
+
+class CoreHandle:
+    """Holds an agent of the core; ``_core`` is what to call now."""
+
+    def __init__(self, core: _core.CoreAgent) -> None:
+        self._own = core
+
+    @property
+    def _core(self) -> _core.CoreAgent:
+        return turn_side(self._own)
 
 
 @functools.cache

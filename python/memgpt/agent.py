@@ -5,260 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import json
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from memgpt import _core
-from memgpt import memory as memory_module
-from memgpt._async import Call, check_not_inside, in_call, relayed, send_async
-from memgpt._core import ArchivalHit, Context, Message, Passage, RecallHit, Step
-from memgpt._text import checked_number, checked_text
-from memgpt.errors import InvalidInput
-from memgpt.memory import MemoryModule
-from memgpt.tools import to_core
-from memgpt.transcript import microseconds, read_transcript
+from memgpt._async import Call, CoreHandle, check_not_inside, in_call, send_async
+from memgpt._core import Context, Message, Step
+from memgpt._response import Response, Usage
+from memgpt._text import checked_text
+from memgpt._tiers import Archival, CoreMemory, Recall
+from memgpt.errors import Error
+from memgpt.tools import redefined, to_core
+from memgpt.transcript import microseconds
 
 __all__ = ["Agent", "Archival", "CoreMemory", "Recall", "Response", "Usage"]
 
 
-def _json(metadata: Mapping[str, Any]) -> str:
-    try:
-        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"the metadata must be what JSON can hold: {error}") from error
-    return checked_text(text, "the metadata")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens of a turn: the provider's figures where it gave them, else ours."""
-
-    prompt_tokens: int
-    completion_tokens: int
-
-
-class Response:
-    """What came of one ``send()``; printing it prints what the agent said.
-
-    Attributes:
-        text: what send_message said, joined by newlines.
-        messages: all messages that the turn appended after the input.
-        steps: model calls.
-        usage: tokens.
-        evicted: messages that left the window for the summary.
-        stop_reason: ``end_turn``, ``max_steps``, ``no_tool_call`` or ``invalid_tool_call``.
-    """
-
-    def __init__(self, core: _core.CoreResponse) -> None:
-        self.text: str = "\n".join(core.spoken)
-        self.messages: list[Message] = list(core.messages)
-        self.steps: int = core.steps
-        self.usage = Usage(core.prompt_tokens, core.completion_tokens)
-        self.evicted: int = core.evicted
-        self.stop_reason: str = core.stop_reason
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return f"Response({self.text!r}, steps={self.steps}, stop_reason={self.stop_reason!r})"
-
-
-class CoreMemory(Mapping[str, MemoryModule]):
-    """An agent's memory blocks by label; assigning to a block's ``value`` is a step."""
-
-    def __init__(self, core: _core.CoreAgent, home: _core.CoreHome) -> None:
-        self._core = core
-        self._home = home
-
-    def __getitem__(self, label: str) -> MemoryModule:
-        blocks = memory_module.Sections(
-            (b.label, MemoryModule._bound(self._home, self._core.id, b.label))
-            for b in self._core.blocks()
-        )
-        return blocks[label]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([block.label for block in self._core.blocks()])
-
-    def __len__(self) -> int:
-        return len(self._core.blocks())
-
-    @property
-    def summary(self) -> str:
-        """The recursive summary of what has left the window; empty while nothing has."""
-        return self._core.summary()
-
-    def add(
-        self,
-        label: str,
-        value: str = "",
-        limit: int = 2000,
-        description: str = "",
-        read_only: bool = False,
-    ) -> MemoryModule:
-        """Attach a new block.
-
-        Raises:
-            AlreadyExists: where the label is taken.
-            WindowTooSmall: where the context has no room for it.
-        """
-        self._core.create_block(
-            memory_module.make_block(label, value, limit, description, read_only)
-        )
-        return self[label]
-
-    def remove(self, label: str) -> None:
-        """Detach a block; its history stays in the journal.
-
-        Raises:
-            BlockNotFound: where there is none.
-        """
-        self._core.detach_block(checked_text(label, "the label"))
-
-    def __str__(self) -> str:
-        return "\n\n".join(
-            f"{b.label} ({len(b.value)}/{b.limit} characters"
-            f"{', read-only' if b.read_only else ''})\n{b.value}"
-            for b in self._core.blocks()
-        )
-
-
-class Recall:
-    """Every message that was ever exchanged."""
-
-    def __init__(self, core: _core.CoreAgent) -> None:
-        self._core = core
-
-    def search(
-        self,
-        query: str = "",
-        *,
-        start: dt.datetime | str | None = None,
-        end: dt.datetime | str | None = None,
-        roles: Sequence[str] = ("user", "assistant"),
-        limit: int = 10,
-        offset: int = 0,
-    ) -> list[RecallHit]:
-        """Messages that match, best first.
-
-        Args:
-            query: words are OR-ed, ``"..."`` is a phrase; empty gives the newest messages.
-            start: not older than this (ISO text or datetime; UTC where it names no zone).
-            end: older than this.
-            roles: user, assistant, tool, system.
-            limit: hits at most.
-            offset: hits to skip.
-
-        Raises:
-            InvalidInput: for a role that does not exist, or a time that cannot be read.
-        """
-        return self._core.search_recall(
-            checked_text(query, "the query"),
-            microseconds(start),
-            microseconds(end),
-            [checked_text(role, "a role") for role in roles],
-            checked_number(limit, "limit", InvalidInput),
-            checked_number(offset, "offset", InvalidInput),
-        )
-
-    def import_transcript(
-        self, items: Iterable[Mapping[str, Any]], *, roles: Mapping[str, str] | None = None
-    ) -> list[Message]:
-        """Put a conversation that was recorded elsewhere into recall memory, in one commit.
-
-        The messages are found by search at once; the context window stays as it is. Warns
-        (``UserWarning``) of items without a time or a text, and of speakers in ``roles`` that do
-        not occur: they are stored all the same.
-
-        Args:
-            items: what was said, in order. An item needs ``text``; it may have ``speaker``,
-                ``time`` (datetime or ISO text; UTC where it names no zone; an item without one
-                gets the time of the item before it), ``session`` (where it changes, a new session
-                begins; without it, after a gap of more than 60 minutes) and ``id`` (kept as the
-                message's ``source_id``).
-            roles: speakers whose words are not the user's, e.g. ``{"Sam": "assistant"}``; also
-                ``system``.
-
-        Returns:
-            The stored messages, one per item, in order.
-
-        Raises:
-            InvalidInput: for an item that cannot be read; says which. Nothing is stored then.
-        """
-        return self._core.import_transcript(read_transcript(items, roles or {}))
-
-    def messages(self, start: int = 0, limit: int = 100) -> list[Message]:
-        """The log from position ``start`` on, oldest first."""
-        return self._core.messages(
-            checked_number(start, "start", InvalidInput),
-            checked_number(limit, "limit", InvalidInput),
-        )
-
-    def __len__(self) -> int:
-        return self._core.counts()[0]
-
-
-class Archival:
-    """What was filed for ever, found by meaning."""
-
-    def __init__(self, core: _core.CoreAgent) -> None:
-        self._core = core
-
-    def insert(
-        self, text: str, *, tags: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
-    ) -> Passage:
-        """File a text; it is on disk when this returns and found by the next search.
-
-        Raises:
-            InvalidInput: for an empty text.
-            Unbound: where the agent's embedder is not bound.
-        """
-        return self._core.insert_passage(
-            checked_text(text, "the passage"),
-            [checked_text(tag, "a tag") for tag in tags],
-            _json(metadata or {}),
-        )
-
-    def search(
-        self,
-        query: str,
-        *,
-        limit: int = 10,
-        tags: Sequence[str] = (),
-        start: dt.datetime | str | None = None,
-        end: dt.datetime | str | None = None,
-        offset: int = 0,
-    ) -> list[ArchivalHit]:
-        """Passages nearest in meaning, best first; an empty query gives the newest.
-
-        Args:
-            query: a text.
-            limit: hits at most.
-            tags: passages with any of them.
-            start: not older than this.
-            end: older than this.
-            offset: hits to skip.
-        """
-        return self._core.search_archival(
-            checked_text(query, "the query"),
-            checked_number(limit, "limit", InvalidInput),
-            checked_number(offset, "offset", InvalidInput),
-            [checked_text(tag, "a tag") for tag in tags],
-            microseconds(start),
-            microseconds(end),
-        )
-
-    def __len__(self) -> int:
-        return self._core.counts()[1]
-
-
-class Agent:
+class Agent(CoreHandle):
     """One agent. A handle: the journal holds everything it is."""
 
     def __init__(self, core: _core.CoreAgent, home: _core.CoreHome) -> None:
-        self._core = core
+        super().__init__(core)
         self._home = home
         self.memory = CoreMemory(core, home)
         self.recall = Recall(core)
@@ -355,8 +122,13 @@ class Agent:
             checked_text(name, "the name"),
             microseconds(time),
         )
-        core = self._core
-        return lambda call: Response(core.send(*arguments, call.cancellation))
+
+        def send(call: Call) -> Response:
+            for tool in filter(None, map(redefined, self._core.bound_tools())):
+                self.add_tool(tool)
+            return Response(self._core.send(*arguments, call.cancellation))
+
+        return send
 
     def context(self) -> Context:
         """What the model would see now: ``print`` it, or use ``.tokens`` and ``.to_request()``."""
@@ -403,25 +175,31 @@ class Agent:
         self._core.remove_tool(checked_text(name, "the tool's name"))
 
     def __repr__(self) -> str:
-        unbound = f", unbound: {', '.join(self.unbound)}" if self.unbound else ""
-        model, count = self.config["model"], len(self.recall)
-        return f"<Agent {self.name!r}, model {model}, {count} messages{unbound}>"
+        try:
+            unbound = f", unbound: {', '.join(self.unbound)}" if self.unbound else ""
+            state = f"model {self.config['model']}, {len(self.recall)} messages{unbound}"
+        except Error as error:  # a repr never raises: the home may be closed
+            state = str(error)
+        return f"<Agent {self.name!r}, {state}>"
+
+    def __str__(self) -> str:
+        from memgpt import _views
+
+        return _views.agent_text(self)
+
+    def _repr_html_(self) -> str:
+        from memgpt import _views
+
+        return _views.agent_html(self)
 
 
-def agent_getter(agent: Agent) -> Callable[[bool], Agent]:
-    """The agent for tools that ask for it, without keeping it alive.
-
-    The function that it gives takes whether the tool is a coroutine: that gets an agent whose
-    methods run on the thread of the turn.
-    """
+def agent_getter(agent: Agent) -> Callable[[], Agent]:
+    """The agent for tools that ask for it, without keeping it alive."""
     reference = weakref.ref(agent)
     home, agent_id = agent._home, agent.id
 
-    def get(for_coroutine: bool) -> Agent:
+    def get() -> Agent:
         alive = reference()
-        if for_coroutine or alive is None:
-            core = home.agent_by_id(agent_id)
-            return Agent(relayed(core), relayed(home)) if for_coroutine else Agent(core, home)
-        return alive
+        return alive if alive is not None else Agent(home.agent_by_id(agent_id), home)
 
     return get

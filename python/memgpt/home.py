@@ -10,8 +10,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from memgpt import _core
-from memgpt import memory as memory_module
+from memgpt import _core, _memory_tools
 from memgpt._core import MemoryPolicy, RecursiveSummary
 from memgpt._text import checked_number, checked_text
 from memgpt.agent import Agent, agent_getter
@@ -92,7 +91,7 @@ class Home:
         own = _instance(memory)
         provider = to_core_provider("offline" if model is None else model)
         _warn_of_missing_key(provider)
-        memory_tools, holder = memory_module.make_tools(own)
+        memory_tools, holder = _memory_tools.make_tools(own)
         options = _core.AgentOptions()
         options.provider = provider
         options.embedder = to_core_embedder("offline" if embedding is _DEFAULT else embedding)
@@ -100,14 +99,12 @@ class Home:
         options.context_window = _window(context_window)
         options.system_prompt = checked_text(system, "the system prompt")
         options.max_steps = checked_number(max_steps, "max_steps", ConfigError, low=1)
-        options.memory_class = memory_module.class_name(type(own))
-        options.blocks = memory_module.new_blocks(own)
+        options.memory_class = _memory_tools.class_name(type(own))
+        options.blocks = _memory_tools.new_blocks(own)
         options.base_tools = include_base_tools
         # A tool may want its agent, which is there only after its tools.
-        box: list[Callable[[bool], Agent]] = []
-        options.tools = memory_tools + [
-            to_core(tool, lambda for_coroutine: box[0](for_coroutine)) for tool in tools
-        ]
+        box: list[Callable[[], Agent]] = []
+        options.tools = memory_tools + [to_core(tool, lambda: box[0]()) for tool in tools]
         try:
             core = self._core.create_agent(checked_text(name, "the agent's name"), options)
         except AlreadyExists:
@@ -117,7 +114,7 @@ class Home:
             return self.agent(name, memory=memory, tools=tools, policy=policy)
         self._live[core.id] = core
         holder.home, holder.agent_id = self._core, core.id
-        memory_module.bind(own, self._core, core.id)
+        _memory_tools.bind(own, self._core, core.id)
         agent = Agent(core, self._core)
         box.append(agent_getter(agent))
         return agent
@@ -144,7 +141,7 @@ class Home:
         agent = Agent(core, self._core)
         config = agent.config
         unbound_memory = any(entry.startswith("memory=") for entry in core.unbound())
-        stock = config["memory_class"] == memory_module.class_name(ChatMemory)
+        stock = config["memory_class"] == _memory_tools.class_name(ChatMemory)
         if memory is None and stock and unbound_memory:
             memory = ChatMemory
         binding = _core.Binding()
@@ -163,13 +160,13 @@ class Home:
             # A class is not constructed anew: its blocks come from the journal.
             own = memory if isinstance(memory, BaseMemory) else memory.__new__(memory)
             if isinstance(memory, BaseMemory):
-                memory_module.new_blocks(own)  # refuses one that belongs to another agent
-            memory_tools, holder = memory_module.make_tools(own)
+                _memory_tools.new_blocks(own)  # refuses one that belongs to another agent
+            memory_tools, holder = _memory_tools.make_tools(own)
             holder.home, holder.agent_id = self._core, core.id
-            memory_module.bind(own, self._core, core.id)
+            _memory_tools.bind(own, self._core, core.id)
             wanted = set(agent.tools)
-            known = config["memory_class"] == memory_module.class_name(type(own))
-            binding.memory_class = memory_module.class_name(type(own))
+            known = config["memory_class"] == _memory_tools.class_name(type(own))
+            binding.memory_class = _memory_tools.class_name(type(own))
             # A base tool that was removed stays removed.
             bound_tools = [t for t in memory_tools if not known or t.name in wanted] + bound_tools
         binding.tools = bound_tools

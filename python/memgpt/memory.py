@@ -6,17 +6,13 @@ methods become the agent's tools. They may be called by the model or by you.
 
 from __future__ import annotations
 
-import inspect
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from memgpt import _core
-from memgpt._async import relayed, settled
-from memgpt._schema import fingerprint, function_schema
+from memgpt._async import turn_side
 from memgpt._text import checked_number, checked_text, clean_text
-from memgpt.errors import BlockNotFound, ConfigError, EditFailed, ToolError
-from memgpt.tools import guarded, result_text
+from memgpt.errors import BlockNotFound, ConfigError, EditFailed, Error
 
 __all__ = ["BaseMemory", "ChatMemory", "MemoryModule"]
 
@@ -47,10 +43,8 @@ class MemoryModule:
         read_only: bool = False,
     ) -> None:
         self._home: _core.CoreHome | None = None
-        self._agent_id = ""
-        self._label = name
+        self._agent_id, self._label = "", name
         self._block = make_block(name, value, limit, description, read_only)
-        _core.check_limit(self._block.label, self._block.value, limit)
 
     @classmethod
     def _bound(cls, home: _core.CoreHome, agent_id: str, label: str) -> MemoryModule:
@@ -61,7 +55,7 @@ class MemoryModule:
     def _read(self) -> _core.Block:
         if self._home is None:
             return self._block
-        for block in self._home.agent_by_id(self._agent_id).blocks():
+        for block in turn_side(self._home.agent_by_id(self._agent_id)).blocks():
             if block.label == self._label:
                 return block
         raise BlockNotFound(f'the memory block "{self._label}" is no longer attached to its agent')
@@ -82,12 +76,9 @@ class MemoryModule:
     def value(self, value: str) -> None:
         if self._home is None:
             old = self._block
-            _core.check_limit(old.label, _text(value), old.limit)
-            self._block = _core.Block(
-                old.label, _text(value), old.limit, old.description, old.read_only
-            )
+            self._block = make_block(old.label, value, old.limit, old.description, old.read_only)
         else:
-            agent = self._home.agent_by_id(self._agent_id)
+            agent = turn_side(self._home.agent_by_id(self._agent_id))
             agent.set_block(self._label, _text(value), "user")
 
     @property
@@ -104,11 +95,19 @@ class MemoryModule:
         return self._read().read_only
 
     def __repr__(self) -> str:
-        block = self._read()
+        try:
+            block = self._read()
+        except Error as error:  # a repr never raises: the home may be closed
+            return f"<MemoryModule {self._label!r}, {error}>"
         return f"MemoryModule({block.label!r}, {block.value!r}, limit={block.limit})"
 
     def __str__(self) -> str:
         return self._read().value
+
+    def _repr_html_(self) -> str:
+        from memgpt import _views
+
+        return _views.module_html(self)
 
 
 def make_block(
@@ -119,14 +118,17 @@ def make_block(
     Raises:
         InvalidInput: for a label or description that is no text.
         EditFailed: for a value that is no text.
+        LimitExceeded: for a value over the limit.
     """
-    return _core.Block(
+    block = _core.Block(
         checked_text(label, "a memory block's label"),
         _text(value),
         checked_number(limit, "a memory block's limit", ConfigError, low=1),
         checked_text(description, "a memory block's description"),
         read_only,
     )
+    _core.check_limit(block.label, block.value, block.limit)
+    return block
 
 
 def _text(value: Any) -> str:
@@ -252,149 +254,3 @@ class ChatMemory(BaseMemory):
     def memory_finish_edits(self) -> str | None:
         """Say that the memory edits are done."""
         return "Memory edits finished."
-
-
-def class_name(memory: type[BaseMemory]) -> str:
-    """How the journal names a memory class."""
-    return f"{memory.__module__}.{memory.__qualname__}"
-
-
-def tool_names(memory: type[BaseMemory], agent_type: str) -> list[str]:
-    """The methods that become tools: all public ones, less ChatMemory's for other agent types."""
-    offered = ChatMemory._by_agent_type.get(agent_type, ())
-    names: list[str] = []
-    for cls in reversed(memory.__mro__):
-        for name, member in vars(cls).items():
-            if cls in (object, BaseMemory) or name.startswith("_") or name in names:
-                continue
-            if inspect.isfunction(member):
-                names.append(name)
-    own = vars(ChatMemory)
-    return [n for n in names if n in offered or getattr(memory, n) is not own.get(n)]
-
-
-def check_sections(memory: BaseMemory) -> dict[str, MemoryModule]:
-    """``memory.memory``, checked.
-
-    Raises:
-        ConfigError: where it is not a dict of MemoryModules.
-    """
-    sections = getattr(memory, "memory", None)
-    if not isinstance(sections, dict) or not all(
-        isinstance(module, MemoryModule) for module in sections.values()
-    ):
-        raise ConfigError(
-            f"{type(memory).__name__}.memory must be a dict from names to MemoryModule objects"
-        )
-    return sections
-
-
-def new_blocks(memory: BaseMemory) -> list[_core.Block]:
-    """The blocks that an agent with this memory starts with.
-
-    Raises:
-        ConfigError: where the memory belongs to another agent already.
-    """
-    blocks = []
-    for name, module in check_sections(memory).items():
-        if module._home is not None:
-            raise ConfigError(
-                "this memory object belongs to another agent; make a new one for each agent"
-            )
-        blocks.append(_block_named(name, module))
-    return blocks
-
-
-def _block_named(name: str, module: MemoryModule) -> _core.Block:
-    return _core.Block(name, module.value, module.limit, module.description, module.read_only)
-
-
-def bind(memory: BaseMemory, home: _core.CoreHome, agent_id: str) -> None:
-    """Turn each section into a handle to the agent's block of the same name."""
-    old = getattr(memory, "memory", None)
-    sections = Sections()
-    for block in home.agent_by_id(agent_id).blocks():
-        module = old.get(block.label) if isinstance(old, dict) else None
-        if module is None or (module._home is not None and module._agent_id != agent_id):
-            module = MemoryModule._bound(home, agent_id, block.label)
-        else:
-            module._home, module._agent_id, module._label = home, agent_id, block.label
-        sections[block.label] = module
-    memory.memory = sections
-
-
-class _Holder:
-    """A memory object's home and agent, known once the agent is there."""
-
-    def __init__(self) -> None:
-        self.home: _core.CoreHome | None = None
-        self.agent_id = ""
-
-
-def _follow(memory: BaseMemory, agent: _core.CoreAgent, home: _core.CoreHome) -> None:
-    """Make the agent's blocks follow ``memory.memory`` after a call."""
-    sections = check_sections(memory)
-    attached = {block.label for block in agent.blocks()}
-    for label in attached - sections.keys():
-        agent.detach_block(label)
-    for label, module in sections.items():
-        ours = module._home is not None and module._agent_id == agent.id and module._label == label
-        if ours and label in attached:
-            continue
-        if label in attached:
-            agent.set_block(label, module.value, "user")
-        else:
-            agent.create_block(_block_named(label, module))
-    bind(memory, home, agent.id)
-
-
-def _call(memory: BaseMemory, name: str, holder: _Holder, arguments: dict[str, Any]) -> str:
-    assert holder.home is not None
-    home, agent = holder.home, holder.home.agent_by_id(holder.agent_id)
-    is_coroutine = inspect.iscoroutinefunction(getattr(memory, name))
-    bind(memory, relayed(home) if is_coroutine else home, agent.id)
-    before = [(block.label, block.value) for block in agent.blocks()]
-    sections = Sections(memory.memory)  # the call may change the dict itself
-    try:
-        result = settled(getattr(memory, name)(**arguments))
-        _follow(memory, agent, home)
-    except BaseException as error:
-        memory.memory = sections
-        if isinstance(error, AttributeError) and error.obj is memory:
-            raise ToolError(
-                f"{type(memory).__name__}.{name} uses self.{error.name}, which is not there: a "
-                "memory class is not constructed when its agent is opened again, and only "
-                "self.memory is kept; keep the value in a section, or on the class"
-            ) from error
-        raise
-    if result is not None:
-        return result_text(result)
-    changed = [(block.label, block.value) for block in agent.blocks()] != before
-    return "Memory updated." if changed else "No memory was changed."
-
-
-def make_tools(
-    memory: BaseMemory, agent_type: str = "memgpt_agent"
-) -> tuple[list[_core.CoreTool], _Holder]:
-    """The core's view of a memory object's tools; they work once the holder is filled."""
-    holder = _Holder()
-    tools: list[_core.CoreTool] = []
-    for name in tool_names(type(memory), agent_type):
-        method = getattr(memory, name)
-        description, parameters = function_schema(method)
-        tools.append(
-            _core.PythonTool(
-                name=name,
-                description=description or name.replace("_", " "),
-                parameters=json.dumps(parameters),
-                outside=False,
-                memory=True,
-                fingerprint=fingerprint(method),
-                callable=guarded(_bound_call(memory, name, holder)),
-            )
-        )
-    return tools, holder
-
-
-def _bound_call(memory: BaseMemory, name: str, holder: _Holder) -> Callable[[dict[str, Any]], str]:
-    return lambda arguments: _call(memory, name, holder, arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from typing import Any, overload
 
@@ -75,6 +76,8 @@ def tool(
         name: what the model calls; by default the function's name.
         effects: ``"outside"`` or ``"none"``, see :class:`Tool`.
 
+    A function that is defined again in a notebook replaces the old one from the next message on.
+
     Raises:
         ToolError: where the signature cannot be turned into a schema.
     """
@@ -140,9 +143,8 @@ def as_tool(value: Any) -> Tool:
     )
 
 
-def to_core(value: Any, get_agent: Callable[[bool], Any]) -> _core.PythonTool:
-    """The core's view of a tool; ``get_agent`` is asked at each call, with whether the tool is a
-    coroutine."""
+def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
+    """The core's view of a tool; ``get_agent`` is asked at each call."""
     own = as_tool(value)
     if own.effects not in ("none", "outside"):
         raise ToolError(f'effects must be "none" or "outside", not {own.effects!r}')
@@ -150,13 +152,13 @@ def to_core(value: Any, get_agent: Callable[[bool], Any]) -> _core.PythonTool:
     description, parameters = function_schema(run)
     wants_agent = "agent" in inspect.signature(run).parameters
 
-    is_coroutine = inspect.iscoroutinefunction(inspect.unwrap(run))
-
     def call(arguments: dict[str, Any]) -> Any:
         if wants_agent:
-            arguments = {**arguments, "agent": get_agent(is_coroutine)}
+            arguments = {**arguments, "agent": get_agent()}
         return settled(run(**arguments))
 
+    guarded_call = guarded(call)
+    vars(guarded_call)["__wrapped__"] = own  # for redefined()
     return _core.PythonTool(
         name=own.name or type(own).__name__,
         description=own.description or description or inspect.cleandoc(own.__doc__ or ""),
@@ -164,5 +166,28 @@ def to_core(value: Any, get_agent: Callable[[bool], Any]) -> _core.PythonTool:
         outside=own.effects == "outside",
         memory=False,
         fingerprint=fingerprint(run),
-        callable=guarded(call),
+        callable=guarded_call,
     )
+
+
+def redefined(core: _core.CoreTool) -> Tool | None:
+    """What has taken the place of a tool's function where a notebook's cell was run again.
+
+    Only functions of an interactive ``__main__`` are looked at: in a program a name that is used
+    twice may mean two tools. Code that is the same object was not written again, but made twice
+    by one piece of source, in a loop for example.
+    """
+    main = sys.modules["__main__"]
+    own = (
+        getattr(core.callable, "__wrapped__", None) if isinstance(core, _core.PythonTool) else None
+    )
+    if not isinstance(own, FunctionTool) or hasattr(main, "__file__"):
+        return None
+    old = own.run
+    value = vars(main).get(getattr(old, "__qualname__", ""))
+    new = value.run if isinstance(value, FunctionTool) else value
+    if not (inspect.isfunction(old) and inspect.isfunction(new)) or old.__module__ != "__main__":
+        return None
+    tool = as_tool(value)
+    again = new.__qualname__ == old.__qualname__ and new.__code__ is not old.__code__
+    return tool if again and tool.name == own.name else None

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from memgpt import Agent, Context, Message, ToolCall
+from memgpt._window import FREE, by_kind, cells, kind_of, shortened
 
 __all__ = [
     "Screen",
@@ -24,19 +25,6 @@ __all__ = [
 ]
 
 BAR = 60
-# Kind of span: glyph (bars must be readable without colours, too), style, what people call it.
-_KINDS = {
-    "tool_schema": ("▓", "blue", "tools"),
-    "system": ("█", "bright_black", "system prompt"),
-    "memory_block": ("◆", "magenta", "core memory"),
-    "external_memory": ("◇", "cyan", "what lies outside"),
-    "summary": ("≡", "yellow", "summary"),
-    "message": ("▒", "green", "messages"),
-    "tool_return": ("░", "bright_green", "tool results"),
-    "overhead": ("╌", "bright_black", "wire format (estimate)"),
-}
-_OTHER = ("?", "red", "other")
-_FREE = "·"
 # Where a memory tool keeps the block's label, the old text and the new one.
 _LABELS = ("name", "label")
 _OLD = ("old_content", "old_str")
@@ -52,12 +40,6 @@ class Screen(Console):
     def on_broken_pipe(self) -> None:
         """Let the caller end quietly; rich would exit with code 1."""
         raise BrokenPipeError
-
-
-def shortened(text: str, width: int) -> str:
-    """The text on one line, with an ellipsis where it is longer than ``width``."""
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: max(0, width - 1)] + "…"
 
 
 def _arguments(call: ToolCall) -> dict[str, Any]:
@@ -144,25 +126,11 @@ def dump_line(message: Message) -> Text:
     return line.append(" ".join((message.text or message.content or calls).splitlines()))
 
 
-def _by_kind(context: Context) -> dict[str, int]:
-    tokens = dict.fromkeys(_KINDS, 0)
-    for span in context.spans:
-        tokens[span.kind] = tokens.get(span.kind, 0) + span.tokens
-    tokens["overhead"] += context.overhead_tokens
-    return {kind: count for kind, count in tokens.items() if count}
-
-
 def _bar(context: Context, width: int) -> Text:
-    """The window as a bar. Rounding the running sum keeps the whole bar's length right."""
-    limit = max(1, context.budget.limit)
-    bar, seen, drawn = Text("["), 0, 0
-    for kind, tokens in _by_kind(context).items():
-        glyph, style, _ = _KINDS.get(kind, _OTHER)
-        seen += tokens
-        cells = min(width, round(seen * width / limit)) - drawn
-        bar.append(glyph * cells, style)
-        drawn += cells
-    return bar.append(_FREE * (width - drawn), "dim").append("]")
+    bar = Text("[")
+    for kind, count in cells(context, width):
+        bar.append(kind_of(kind).glyph * count, kind_of(kind).style)
+    return bar.append(FREE * (width + 1 - len(bar)), "dim").append("]")
 
 
 def gauge(agent: Agent) -> Text:
@@ -187,13 +155,13 @@ def window_view(context: Context) -> Iterator[Text]:
         "for the reply"
     )
     yield _bar(context, BAR)
-    for kind, tokens in _by_kind(context).items():
-        glyph, style, name = _KINDS.get(kind, _OTHER)
+    for kind, tokens in by_kind(context).items():
+        glyph, style, name = kind_of(kind)
         spans = sum(span.kind == kind for span in context.spans)
         line = Text(f"  {glyph * 2} ", style).append(f"{name:<24}{tokens:>7,}", "default")
         yield line.append(f"   {spans} pieces" if spans > 1 else "", "dim")
     free = max(0, budget.limit - context.tokens)
-    yield Text(f"  {_FREE * 2} {'free':<24}{free:>7,}", "dim")
+    yield Text(f"  {FREE * 2} {'free':<24}{free:>7,}", "dim")
     for span in context.spans:
         if span.cut:
             yield Text(f"  cut: {span.origin}: {span.cut}", "red")

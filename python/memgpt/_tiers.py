@@ -1,0 +1,222 @@
+"""The three tiers of an agent's memory, as they hang on its handle."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from memgpt import _core
+from memgpt._async import CoreHandle
+from memgpt._core import ArchivalHit, Message, Passage, RecallHit
+from memgpt._hits import Hits
+from memgpt._text import checked_number, checked_text
+from memgpt.errors import Error, InvalidInput
+from memgpt.memory import MemoryModule, Sections, make_block
+from memgpt.transcript import microseconds, read_transcript
+
+__all__ = ["Archival", "CoreMemory", "Recall"]
+
+
+def _json(metadata: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"the metadata must be what JSON can hold: {error}") from error
+    return checked_text(text, "the metadata")
+
+
+class CoreMemory(CoreHandle, Mapping[str, MemoryModule]):
+    """An agent's memory blocks by label; assigning to a block's ``value`` is a step."""
+
+    def __init__(self, core: _core.CoreAgent, home: _core.CoreHome) -> None:
+        super().__init__(core)
+        self._home = home
+
+    def __getitem__(self, label: str) -> MemoryModule:
+        blocks = Sections(
+            (b.label, MemoryModule._bound(self._home, self._core.id, b.label))
+            for b in self._core.blocks()
+        )
+        return blocks[label]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([block.label for block in self._core.blocks()])
+
+    def __len__(self) -> int:
+        return len(self._core.blocks())
+
+    @property
+    def summary(self) -> str:
+        """The recursive summary of what has left the window; empty while nothing has."""
+        return self._core.summary()
+
+    def add(
+        self,
+        label: str,
+        value: str = "",
+        limit: int = 2000,
+        description: str = "",
+        read_only: bool = False,
+    ) -> MemoryModule:
+        """Attach a new block.
+
+        Raises:
+            AlreadyExists: where the label is taken.
+            WindowTooSmall: where the context has no room for it.
+        """
+        self._core.create_block(make_block(label, value, limit, description, read_only))
+        return self[label]
+
+    def remove(self, label: str) -> None:
+        """Detach a block; its history stays in the journal.
+
+        Raises:
+            BlockNotFound: where there is none.
+        """
+        self._core.detach_block(checked_text(label, "the label"))
+
+    def __str__(self) -> str:
+        return "\n\n".join(
+            f"{b.label} ({len(b.value)}/{b.limit} characters"
+            f"{', read-only' if b.read_only else ''})\n{b.value}"
+            for b in self._core.blocks()
+        )
+
+    def __repr__(self) -> str:
+        try:
+            sizes = (f"{b.label} {len(b.value):,}/{b.limit:,}" for b in self._core.blocks())
+            return f"<CoreMemory {', '.join(sizes)}>"
+        except Error as error:  # a repr never raises: the home may be closed
+            return f"<CoreMemory: {error}>"
+
+    def _repr_html_(self) -> str:
+        from memgpt import _views
+
+        return _views.memory_html(self)
+
+
+class Recall(CoreHandle):
+    """Every message that was ever exchanged."""
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        start: dt.datetime | str | None = None,
+        end: dt.datetime | str | None = None,
+        roles: Sequence[str] = ("user", "assistant"),
+        limit: int = 10,
+        offset: int = 0,
+    ) -> Hits[RecallHit]:
+        """Messages that match, best first.
+
+        Args:
+            query: words are OR-ed, ``"..."`` is a phrase; empty gives the newest messages.
+            start: not older than this (ISO text or datetime; UTC where it names no zone).
+            end: older than this.
+            roles: user, assistant, tool, system.
+            limit: hits at most.
+            offset: hits to skip.
+
+        Raises:
+            InvalidInput: for a role that does not exist, or a time that cannot be read.
+        """
+        found = self._core.search_recall(
+            checked_text(query, "the query"),
+            microseconds(start),
+            microseconds(end),
+            [checked_text(role, "a role") for role in roles],
+            checked_number(limit, "limit", InvalidInput),
+            checked_number(offset, "offset", InvalidInput),
+        )
+        return Hits(found, query, "recall")
+
+    def import_transcript(
+        self, items: Iterable[Mapping[str, Any]], *, roles: Mapping[str, str] | None = None
+    ) -> list[Message]:
+        """Put a conversation that was recorded elsewhere into recall memory, in one commit.
+
+        The messages are found by search at once; the context window stays as it is. Warns
+        (``UserWarning``) of items without a time or a text, and of speakers in ``roles`` that do
+        not occur: they are stored all the same.
+
+        Args:
+            items: what was said, in order. An item needs ``text``; it may have ``speaker``,
+                ``time`` (datetime or ISO text; UTC where it names no zone; an item without one
+                gets the time of the item before it), ``session`` (where it changes, a new session
+                begins; without it, after a gap of more than 60 minutes) and ``id`` (kept as the
+                message's ``source_id``).
+            roles: speakers whose words are not the user's, e.g. ``{"Sam": "assistant"}``; also
+                ``system``.
+
+        Returns:
+            The stored messages, one per item, in order.
+
+        Raises:
+            InvalidInput: for an item that cannot be read; says which. Nothing is stored then.
+        """
+        return self._core.import_transcript(read_transcript(items, roles or {}))
+
+    def messages(self, start: int = 0, limit: int = 100) -> list[Message]:
+        """The log from position ``start`` on, oldest first."""
+        return self._core.messages(
+            checked_number(start, "start", InvalidInput),
+            checked_number(limit, "limit", InvalidInput),
+        )
+
+    def __len__(self) -> int:
+        return self._core.counts()[0]
+
+
+class Archival(CoreHandle):
+    """What was filed for ever, found by meaning."""
+
+    def insert(
+        self, text: str, *, tags: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
+    ) -> Passage:
+        """File a text; it is on disk when this returns and found by the next search.
+
+        Raises:
+            InvalidInput: for an empty text.
+            Unbound: where the agent's embedder is not bound.
+        """
+        return self._core.insert_passage(
+            checked_text(text, "the passage"),
+            [checked_text(tag, "a tag") for tag in tags],
+            _json(metadata or {}),
+        )
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        tags: Sequence[str] = (),
+        start: dt.datetime | str | None = None,
+        end: dt.datetime | str | None = None,
+        offset: int = 0,
+    ) -> Hits[ArchivalHit]:
+        """Passages nearest in meaning, best first; an empty query gives the newest.
+
+        Args:
+            query: a text.
+            limit: hits at most.
+            tags: passages with any of them.
+            start: not older than this.
+            end: older than this.
+            offset: hits to skip.
+        """
+        found = self._core.search_archival(
+            checked_text(query, "the query"),
+            checked_number(limit, "limit", InvalidInput),
+            checked_number(offset, "offset", InvalidInput),
+            [checked_text(tag, "a tag") for tag in tags],
+            microseconds(start),
+            microseconds(end),
+        )
+        return Hits(found, query, "archival")
+
+    def __len__(self) -> int:
+        return self._core.counts()[1]

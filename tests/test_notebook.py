@@ -1,0 +1,351 @@
+"""Notebooks: the shipped one is executed, and real kernels are interrupted and restarted."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+
+QUICKSTART = Path(__file__).parent.parent / "notebooks" / "quickstart.ipynb"
+TIMEOUT = 120
+
+
+class Output:
+    """What a cell gave."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.html = ""
+        self.error = ""
+
+
+class Kernel:
+    """A real IPython kernel, as Jupyter starts it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.kernel = KernelManager(kernel_name="python3")
+        self.kernel.start_kernel(env=kernel_environment(folder), cwd=str(folder))
+        self.client: Any = self.kernel.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=TIMEOUT)
+
+    def stop(self) -> None:
+        self.client.stop_channels()
+        self.kernel.shutdown_kernel(now=True)
+
+    def start(self, code: str) -> str:
+        return self.client.execute(code)
+
+    def finish(self, cell: str) -> Output:
+        """Wait for the end of a cell."""
+        output = Output()
+        while True:
+            message = self.client.get_iopub_msg(timeout=TIMEOUT)
+            if message["parent_header"].get("msg_id") != cell:
+                continue
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                output.text += content["text"]
+            elif message["msg_type"] in ("execute_result", "display_data"):
+                output.text += content["data"]["text/plain"]
+                output.html += content["data"].get("text/html", "")
+            elif message["msg_type"] == "error":
+                output.error = content["ename"]
+                output.text += "\n".join(content["traceback"])
+            elif message["msg_type"] == "status" and content["execution_state"] == "idle":
+                return output
+
+    def run(self, code: str) -> Output:
+        """Run a cell that works."""
+        output = self.finish(self.start(code))
+        assert not output.error, output.text
+        return output
+
+    def interrupted(self, code: str, delay: float = 0) -> Output:
+        """Run a cell and press the stop button after it has made the file "running"."""
+        running = self.folder / "running"
+        running.unlink(missing_ok=True)
+        cell = self.start(code)
+        end = time.monotonic() + TIMEOUT
+        while not running.exists():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        time.sleep(delay)
+        self.kernel.interrupt_kernel()
+        output = self.finish(cell)
+        assert output.error == "KeyboardInterrupt", output.text
+        return output
+
+
+def kernel_environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "IPYTHONDIR": str(folder / "ipython"), "TMPDIR": str(folder)}
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
+    kernel = Kernel(tmp_path)
+    yield kernel
+    kernel.stop()
+
+
+BEGIN = """
+import asyncio, pathlib, time
+import memgpt
+from memgpt.memory import ChatMemory, MemoryModule
+from memgpt.testing import ScriptedLLM
+home = memgpt.open("agents.db", durability="process")
+
+def say(text):
+    return {"tool": "send_message", "args": {"message": text}}
+
+def running():
+    pathlib.Path("running").touch()
+
+def check(agent, sent):
+    'Nothing of the log is lost, the next message is answered, and every call has its return.'
+    before = agent.recall.messages(0, 100_000)
+    assert [m.text for m in before if m.role == "user"] == sent
+    assert "cannot be shown" not in agent._repr_html_()
+    assert agent.send("Are you there?").text
+    log = agent.recall.messages(0, 100_000)
+    assert [m.id for m in log[: len(before)]] == [m.id for m in before]
+    assert [m.position for m in log] == list(range(len(log)))
+    for at, message in enumerate(log):
+        ids = [call.id for call in message.tool_calls]
+        assert [m.tool_call_id for m in log[at + 1 : at + 1 + len(ids)]] == ids
+    calls = sum(len(m.tool_calls) for m in log)
+    assert calls == sum(m.role == "tool" for m in log)
+    assert agent.context().tokens <= agent.context().budget.limit
+"""
+
+
+def executed(cells: list[Any], folder: Path) -> Any:
+    notebook = nbformat.read(QUICKSTART, as_version=4)
+    notebook.cells = cells
+    client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3")
+    return client.execute(env=kernel_environment(folder), cwd=str(folder))
+
+
+def quickstart_cells() -> list[Any]:
+    return nbformat.read(QUICKSTART, as_version=4).cells
+
+
+def test_the_quickstart_runs(tmp_path: Path) -> None:
+    done = executed(quickstart_cells(), tmp_path)
+    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
+    html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
+    text = "".join(output.get("text", "") for output in outputs)
+    for part in ("sam", "messages went into the summary", "the boiler code is 4417", "Unbound"):
+        assert part in html, part
+    assert 'home.agent("sam", tools=[roll_dice])' in unescape(html)
+    assert "the boiler code is 4417" in text and "I moved to Turin" in text
+
+
+def test_every_cell_of_the_quickstart_can_be_run_again(tmp_path: Path) -> None:
+    code = [cell for cell in quickstart_cells() if cell.cell_type == "code"]
+    again = [cell for cell in code for _ in range(2)]
+    executed([nbformat.from_dict(dict(cell, id=f"c{i}")) for i, cell in enumerate(again + code)],
+             tmp_path)  # fmt: skip
+
+
+def test_notebooks_are_committed_without_outputs() -> None:
+    for path in QUICKSTART.parent.glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            assert not cell.get("outputs") and not cell.get("execution_count"), path
+
+
+def test_calls_work_inside_the_running_event_loop(kernel: Kernel) -> None:
+    kernel.run(BEGIN)
+    output = kernel.run(
+        "asyncio.get_running_loop()\n"
+        "def shout(text: str) -> str:\n"
+        "    'Shouts.'\n"
+        "    asyncio.get_running_loop()\n"
+        "    return text.upper()\n"
+        "script = [{'tool': 'shout', 'args': {'text': 'a'}, 'heartbeat': True}, say('done')]\n"
+        "agent = home.create_agent('sam', model=ScriptedLLM(script), tools=[shout])\n"
+        "response = agent.send('hi')\n"
+        "assert response.messages[1].text == 'A'\n"
+        "other = home.create_agent('pat', model='offline')\n"
+        "async def talk():\n"
+        "    agent.memory.add('notes', 'x')\n"
+        "    agent.archival.insert('a passage')\n"
+        "    assert agent.archival.search('passage') and agent.recall.search('hi')\n"
+        "    return other.send('My name is Chad.').text\n"
+        "print(await talk())\n"
+        "response"
+    )
+    assert "Chad" in output.text and "<div" in output.html and "shout(text='a')" in output.text
+
+
+def test_calls_work_inside_asyncio_run(kit: Any) -> None:
+    assert "Chad" in kit.run(
+        "import asyncio, memgpt\n"
+        "async def talk():\n"
+        "    agent = memgpt.open(':memory:').create_agent('sam')\n"
+        "    return agent.send('My name is Chad.').text, agent.context().tokens\n"
+        "print(asyncio.run(talk()))\n"
+    )
+
+
+def test_interrupting_leaves_the_agent_as_it_was_or_a_whole_step_further(kernel: Kernel) -> None:
+    kernel.run(BEGIN)
+    kernel.run(
+        "def slow(seconds: int) -> str:\n"
+        "    'Waits.'\n"
+        "    running()\n"
+        "    time.sleep(seconds)\n"
+        "    return 'waited'\n"
+        "script = [{'tool': 'slow', 'args': {'seconds': 60}, 'heartbeat': True}, say('here')]\n"
+        "tooled = home.create_agent('tooled', model=ScriptedLLM(script), tools=[slow])\n"
+        "class Slow(memgpt.LLMProvider):\n"
+        "    wait = True\n"
+        "    def complete(self, context):\n"
+        "        if self.wait:\n"
+        "            running()\n"
+        "            time.sleep(60)\n"
+        "        return memgpt.Reply(tool_calls=[memgpt.ToolCall('send_message',\n"
+        '                                        \'{"message": "here"}\')])\n'
+        "slow_model = Slow()\n"
+        "waiting = home.create_agent('waiting', model=slow_model)\n"
+        "offline = home.create_agent('offline', context_window=4096)\n"
+        "sent = []\n"
+    )
+    kernel.interrupted("tooled.send('wait')")
+    kernel.run(
+        "check(tooled, ['wait'])\n"
+        "returned = [m for m in tooled.recall.messages() if m.name == 'slow']\n"
+        "assert returned[0].failed and 'nterrupt' in returned[0].text, returned[0].text\n"
+    )
+    kernel.interrupted("waiting.send('think')")
+    kernel.run("slow_model.wait = False\ncheck(waiting, ['think'])\n")
+    loop = (
+        "for i in range(1_000_000):\n"
+        "    sent.append(f'My name is Chad number {i}. I like tea. ' * 5)\n"
+        "    response = offline.send(sent[-1])\n"
+        "    if i == 3:\n"
+        "        running()\n"
+    )
+    for delay in (0.0, 0.013, 0.05, 0.1):
+        kernel.interrupted(loop, delay)
+        kernel.run(
+            "kept = [m.text for m in offline.recall.messages(0, 100_000) if m.role == 'user']\n"
+            "assert kept in (sent, sent[:-1])\n"
+            "check(offline, kept)\n"
+            "sent = [*kept, 'Are you there?']\n"
+        )
+
+
+def test_cells_can_be_run_again(kernel: Kernel) -> None:
+    kernel.run(BEGIN)
+    cell = (
+        "home = memgpt.open('agents.db', durability='process')\n"
+        "def answer(context):\n"
+        "    if context.to_request()['messages'][-1]['role'] == 'tool':\n"
+        "        return say('done')\n"
+        "    return {'tool': 'lucky', 'args': {}, 'heartbeat': True}\n"
+        "agent = home.create_agent('sam', model=ScriptedLLM(answer), tools=[lucky],\n"
+        "                          exist_ok=True)\n"
+        "homes.append(home)\n"
+        "agent.send('hi').messages[1].text\n"
+    )
+    tool = "{mark}def lucky({arguments}) -> str:\n    'Says a number.'\n    return {result!r}\n"
+    decorated = {"mark": "@memgpt.tool(effects='none')\n", "arguments": ""}
+    kernel.run("homes = []\n" + tool.format(**decorated, result="one"))
+    assert "'one'" in kernel.run(cell).text
+    assert "'one'" in kernel.run(cell).text
+    kernel.run("assert homes[0] is homes[1] and home.agents() == ['sam']")
+    # The tool's cell alone: what it says now counts from the next message on.
+    kernel.run(tool.format(**decorated, result="two"))
+    assert "'two'" in kernel.run("agent.send('hi').messages[1].text").text
+    kernel.run(tool.format(mark="", arguments="side: str = 'left'", result="three"))
+    assert "'three'" in kernel.run("agent.send('hi').messages[1].text").text
+    kernel.run(
+        "schema = [t for t in agent.config['tools'] if t['name'] == 'lucky'][0]\n"
+        "assert 'side' in schema['parameters'] and agent.tools.count('lucky') == 1\n"
+        "steps = len(agent.steps())\n"
+        "agent.send('hi')\n"
+        "assert [s.kind for s in agent.steps()[steps:]].count('config') == 0\n"
+        "agent.remove_tool('lucky')\n"
+    )
+    kernel.run(tool.format(mark="", arguments="", result="four"))
+    kernel.run("agent.send('hi')\nassert 'lucky' not in agent.tools")
+
+
+def test_a_tool_made_in_a_loop_is_not_taken_for_one_that_was_redefined(kernel: Kernel) -> None:
+    kernel.run(BEGIN)
+    kernel.run(
+        "agents = []\n"
+        "for number in range(2):\n"
+        "    def lucky(text: str = str(number)) -> str:\n"
+        "        return text\n"
+        "    script = [{'tool': 'lucky', 'args': {}, 'heartbeat': True}, say('done')]\n"
+        "    agents.append(home.create_agent(f'sam{number}', model=ScriptedLLM(script),\n"
+        "                                    tools=[lucky]))\n"
+        "texts = [agent.send('hi').messages[1].text for agent in agents]\n"
+        "assert texts == ['0', '1'], texts\n"
+    )
+
+
+CODE = """
+@memgpt.tool
+def roll_dice() -> int:
+    "Roll a die."
+    return 4
+
+class TaskMemory(ChatMemory):
+    def __init__(self):
+        super().__init__()
+        self.memory["tasks"] = MemoryModule("tasks", "")
+
+    def task_add(self, task: str) -> None:
+        "Put a task on the list."
+        self.memory["tasks"].value += task
+"""
+
+
+def line_of(output: Output) -> str:
+    """The line that a card tells to type."""
+    found = re.search(r">(home\.agent\(.*?\))<", output.html)
+    assert found, output.html
+    return unescape(found[1])
+
+
+def test_after_a_restart_the_card_says_how_to_bind(kernel: Kernel) -> None:
+    kernel.run(BEGIN + CODE)
+    kernel.run(
+        "home.create_agent('sam', memory=TaskMemory, tools=[roll_dice]).send('I am Chad.')\n"
+        "home.create_agent('pat', model=ScriptedLLM([say('hi')])).send('hello')"
+    )
+    kernel.kernel.restart_kernel(now=True)
+    kernel.client.wait_for_ready(timeout=TIMEOUT)
+    kernel.run(BEGIN)
+    shown = kernel.run("agent = home.agent('sam')\nagent")
+    assert "Unbound" in shown.html and "unbound: memory=__main__.TaskMemory" in shown.text
+    line = line_of(shown)
+    assert line == 'home.agent("sam", memory=TaskMemory, tools=[roll_dice])'
+    assert "I am Chad." in shown.html
+    kernel.run("assert agent.send('Still here?').text")  # the unbound tools are not offered
+    after = kernel.run(f"{CODE}\n{line}\nassert agent.unbound == []\nagent")
+    assert "Unbound" not in after.html
+    kernel.run("assert agent.send('And now?').text")
+
+    shown = kernel.run("pat = home.agent('pat')\npat")
+    assert line_of(shown) == 'home.agent("pat", model=...)'
+    assert "was &quot;scripted&quot;" in shown.html
+    kernel.run(
+        "try:\n    pat.send('hi')\n    raise AssertionError\n"
+        "except memgpt.errors.Unbound as error:\n    assert 'model=...' in str(error)\n"
+        "home.agent('pat', model=ScriptedLLM([say('hi again')]))\n"
+        "assert pat.unbound == [] and pat.send('hi').text == 'hi again'"
+    )
