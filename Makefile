@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := $(shell find cpp python tools -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.S' \
   -o -name '*.py' -o -name '*.txt') CMakeLists.txt pyproject.toml
 
-.PHONY: build chat test test-all bench perpetual-chat lint wheel stubs clean
+.PHONY: build chat test test-all bench perpetual-chat lint wheel test-wheel stubs clean
 
 build: $(VENV)/.built
 
@@ -21,6 +21,7 @@ test: build $(VENV)/.test
 test-all: build $(VENV)/.test
 	$(BIN)/python -m pytest
 	tools/sanitize.sh
+	$(MAKE) test-wheel
 
 bench: build
 	$(BIN)/python benchmarks/bench_step.py
@@ -43,6 +44,10 @@ wheel: $(VENV)/.venv $(VENV)/.wheel
 	rm -rf dist wheelhouse
 	$(BIN)/pip wheel -q --no-build-isolation --no-deps -w dist .
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w wheelhouse dist/*.whl
+
+# Where the libraries that it was built with are hidden.
+test-wheel: wheel
+	tools/check_wheel.sh $(BIN)/python wheelhouse/*.whl
 
 # The stub is generated from the built module and checked by tests/test_stubs.py.
 stubs: build
