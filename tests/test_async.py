@@ -152,6 +152,56 @@ def test_a_coroutine_writes_into_its_step(kit, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["send", "send_async"])
+def test_an_embedder_that_is_waited_for_while_a_tool_is(kit, how: str) -> None:
+    class Length(memgpt.Embedder):
+        dimension = 2
+
+        async def embed(self, texts: list[str]) -> list[list[float]]:
+            await asyncio.sleep(0.001)
+            return [[float(len(text)), 1.0] for text in texts]
+
+    async def file(agent: memgpt.Agent) -> str:
+        """File."""
+        agent.archival.insert("four")
+        await asyncio.sleep(0.001)
+        return agent.archival.insert("five").text
+
+    agent = kit.agent(script(kit, "file"), tools=[file], embedding=Length())
+    reply = agent.send("Hello") if how == "send" else run(agent.send_async("Hello"))
+    assert results(reply)[0][1] is False, results(reply)
+    assert len(agent.archival) == 2
+
+
+def test_tasks_that_outlive_their_tool(kit) -> None:
+    """They write as anyone else does, whether the tool's end comes before or after."""
+    tasks: list[Any] = []
+
+    async def later(agent: memgpt.Agent, turn: int) -> None:
+        for i in range(20):
+            await asyncio.sleep(0)
+            await asyncio.to_thread(agent.archival.insert, f"passage {turn}.{i}")
+
+    async def begin(agent: memgpt.Agent) -> str:
+        """Begin."""
+        tasks.append(asyncio.create_task(later(agent, len(tasks))))
+        await asyncio.sleep(0)
+        return "begun"
+
+    agent = kit.agent(
+        lambda c: kit.say("ok") if kit.llm.calls % 2 == 0 else kit.call("begin"), tools=[begin]
+    )
+
+    async def main() -> None:
+        for _ in range(10):
+            await agent.send_async("Hello")
+        await asyncio.gather(*tasks)
+
+    run(main())
+    found = {hit.passage.text for hit in agent.archival.search("", limit=1000)}
+    assert found == {f"passage {turn}.{i}" for turn in range(10) for i in range(20)}
+
+
+@pytest.mark.parametrize("how", ["send", "send_async"])
 def test_a_memory_class_with_coroutines(kit, how: str) -> None:
     class Slow(ChatMemory):
         async def learn(self, fact: str) -> None:

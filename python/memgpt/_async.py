@@ -7,13 +7,14 @@ thread serves what the tool asks of its agent, so that the tool writes into its 
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import inspect
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memgpt import _core
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Jobs = queue.SimpleQueue[Callable[[], None] | None]
 
 
 class Call:
@@ -44,6 +46,7 @@ class Call:
         agent_id: whose turn it holds.
         outer: the call whose tool made this one.
         loop: where its tools are awaited; None for the kernel's own.
+        ended: the turn is over.
     """
 
     def __init__(self, agent_id: str, loop: asyncio.AbstractEventLoop | None) -> None:
@@ -53,21 +56,23 @@ class Call:
         self.thread = threading.get_ident()
         self.ended = False
         self.cancellation = _core.Cancellation()
-        self.jobs: queue.SimpleQueue[Callable[[], None] | None] | None = None
-        self.awaited: futures.Future[Any] | None = None
+        self._lock = threading.Lock()
+        self._jobs: Jobs | None = None  # while a coroutine is waited for
+        self._awaited: futures.Future[Any] | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its thread waits for a coroutine."""
+        return self._jobs is not None
 
     def cancel(self) -> None:
         """End the turn at its next poll, and the coroutine that it waits for at once."""
         self.cancellation.cancel()
-        if self.awaited is not None:
-            self.awaited.cancel()
+        if self._awaited is not None:
+            self._awaited.cancel()
 
     def ask(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Call on the turn's thread what another thread asks for; there, or after the end of the
-        tool that it was made for, simply call it."""
-        jobs = self.jobs
-        if jobs is None or threading.get_ident() == self.thread:
-            return function(*args, **kwargs)
+        """Call on the turn's thread what a coroutine asks for; once that is done, simply call."""
         from concurrent import futures
 
         answer: futures.Future[T] = futures.Future()
@@ -78,8 +83,44 @@ class Call:
             except BaseException as error:
                 answer.set_exception(error)
 
-        jobs.put(job)
+        with self._lock:
+            jobs = self._jobs if threading.get_ident() != self.thread else None
+            if jobs is not None:
+                jobs.put(job)
+        if jobs is None:
+            job()
         return answer.result()
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+        """What the coroutine comes to on the loop; meanwhile this thread does what it asks for.
+
+        A job may itself have to wait, for an embedder's coroutine say: then this runs inside of it.
+        """
+        import asyncio
+
+        jobs: Jobs = queue.SimpleQueue()
+        with self._lock:
+            outer = self._jobs, self._awaited
+            self._jobs = jobs  # before the coroutine can ask for anything
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+            self._awaited = future
+            future.add_done_callback(lambda _: jobs.put(None))
+            if self.cancellation.cancelled:
+                future.cancel()
+            try:
+                while (job := jobs.get()) is not None:
+                    job()
+                return future.result()
+            except BaseException:
+                future.cancel()
+                raise
+        finally:
+            with self._lock:
+                self._jobs, self._awaited = outer
+            while not jobs.empty():  # asked for at the last moment, by another task
+                if (job := jobs.get()) is not None:
+                    job()
 
 
 _current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("memgpt_call", default=None)
@@ -111,33 +152,47 @@ def in_call(call: Call, function: Callable[[], T]) -> T:
         _current.reset(token)
 
 
-class _KernelLoop:
+def _start_loop() -> asyncio.AbstractEventLoop:
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+
+    def serve() -> None:
+        try:
+            loop.run_forever()
+        finally:
+            loop.close()
+
+    threading.Thread(target=serve, name="memgpt-loop", daemon=True).start()
+    return loop
+
+
+@functools.cache
+def _kernel_loop() -> asyncio.AbstractEventLoop:
     """An event loop on a thread of its own, made when it is first needed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-
-    def get(self) -> asyncio.AbstractEventLoop:
-        import asyncio
-
-        with self._lock:
-            if self._thread is threading.current_thread():
-                # A coroutine on this loop calls send(): it blocks the loop, so it cannot serve.
-                loop = asyncio.new_event_loop()
-                threading.Thread(target=loop.run_forever, name="memgpt-loop", daemon=True).start()
-                return loop
-            if self._loop is None or self._thread is None or not self._thread.is_alive():
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="memgpt-loop", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+    return _start_loop()
 
 
-_kernel_loop = _KernelLoop()
+@contextlib.contextmanager
+def _loop_for(call: Call) -> Iterator[asyncio.AbstractEventLoop]:
+    """Where a coroutine of the call is awaited: the caller's loop or the kernel's.
+
+    A loop that itself waits for this thread cannot do it: then one that is made for this.
+    """
+    import asyncio
+
+    try:
+        blocked = asyncio.get_running_loop() is _kernel_loop()
+    except RuntimeError:  # no loop runs on this thread
+        blocked = False
+    if not call.waits and (call.loop is not None or not blocked):
+        yield call.loop if call.loop is not None else _kernel_loop()
+        return
+    loop = _start_loop()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
 
 
 async def _awaited(value: Any) -> Any:
@@ -148,8 +203,8 @@ def settled(value: Any) -> Any:
     """The value itself, or what an awaitable comes to.
 
     Raises:
-        ToolError: where the coroutine was cancelled by its own doing.
-        asyncio.CancelledError: where the whole call was.
+        ToolError: where the coroutine was cancelled by its own doing, or has no loop any more.
+        asyncio.CancelledError: where the whole call was cancelled.
     """
     if not inspect.isawaitable(value):
         return value
@@ -159,35 +214,17 @@ def settled(value: Any) -> Any:
     call = _current.get()
     if call is None or call.thread != threading.get_ident():
         call = Call("", None)  # outside of a turn, e.g. an embedder that archival.insert calls
-    coroutine: Coroutine[Any, Any, Any] = _awaited(value)
-    loop = call.loop if call.loop is not None else _kernel_loop.get()
-    jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-    call.jobs = jobs  # before the coroutine can ask for anything
-    try:
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-    except RuntimeError as error:  # the caller's loop was closed
-        call.jobs = None
-        coroutine.close()
+    if call.loop is not None and call.loop.is_closed():
         if inspect.iscoroutine(value):
             value.close()
-        raise ToolError(f"the event loop that called send_async is gone: {error}") from error
-    call.awaited = future
-    future.add_done_callback(lambda _: jobs.put(None))
-    if call.cancellation.cancelled:
-        future.cancel()
+        raise ToolError("the event loop that called send_async is closed")
     try:
-        while (job := jobs.get()) is not None:
-            job()
-        return future.result()
+        with _loop_for(call) as loop:
+            return call.wait_for(_awaited(value), loop)
     except futures.CancelledError as error:
         if call.cancellation.cancelled:
             raise asyncio.CancelledError from error
         raise ToolError("the coroutine was cancelled") from error
-    except BaseException:
-        future.cancel()
-        raise
-    finally:
-        call.jobs = call.awaited = None
 
 
 class _Relayed:
@@ -207,8 +244,8 @@ def turn_side(core: _core.CoreAgent) -> _core.CoreAgent:
     run on the thread of the turn."""
     call = _current.get()
     while call is not None:
-        asks = call.jobs is not None and call.thread != threading.get_ident()
-        if asks and call.agent_id == core.id:
+        elsewhere = call.thread != threading.get_ident()
+        if call.agent_id == core.id and elsewhere and call.waits:
             return _Relayed(core, call)  # type: ignore[return-value]
         call = call.outer
     return core
