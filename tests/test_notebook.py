@@ -270,6 +270,12 @@ def test_cells_can_be_run_again(kernel: Kernel) -> None:
     assert "'two'" in kernel.run("agent.send('hi').messages[1].text").text
     kernel.run(tool.format(mark="", arguments="side: str = 'left'", result="three"))
     assert "'three'" in kernel.run("agent.send('hi').messages[1].text").text
+    # A coroutine, from a plain call inside of the running loop and from one that is awaited.
+    awaited = {"mark": "async ", "arguments": "side: str = 'left'"}
+    kernel.run(tool.format(**awaited, result="four"))
+    assert "'four'" in kernel.run("agent.send('hi').messages[1].text").text
+    kernel.run(tool.format(**awaited, result="five"))
+    assert "'five'" in kernel.run("(await agent.send_async('hi')).messages[1].text").text
     kernel.run(
         "schema = [t for t in agent.config['tools'] if t['name'] == 'lucky'][0]\n"
         "assert 'side' in schema['parameters'] and agent.tools.count('lucky') == 1\n"
@@ -278,7 +284,7 @@ def test_cells_can_be_run_again(kernel: Kernel) -> None:
         "assert [s.kind for s in agent.steps()[steps:]].count('config') == 0\n"
         "agent.remove_tool('lucky')\n"
     )
-    kernel.run(tool.format(mark="", arguments="", result="four"))
+    kernel.run(tool.format(mark="", arguments="", result="six"))
     kernel.run("agent.send('hi')\nassert 'lucky' not in agent.tools")
 
 
