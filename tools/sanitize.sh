@@ -8,7 +8,7 @@ run() { # name, sanitizers, runtime libraries to preload, tests, names of tests
   build=build/$1
   cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DMEMGPT_SANITIZE="$2" \
     -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" >/dev/null
-  cmake --build "$build" >/dev/null
+  cmake --build "$build" >"$build/log" || { cat "$build/log"; exit 1; }
   rm -rf "$build/site" && mkdir -p "$build/site"
   cp -r python/memgpt "$build/site/" && rm -f "$build/site/memgpt/"*.so
   cp "$build"/_core*.so "$build/site/memgpt/"
