@@ -219,8 +219,8 @@ void Agent::check_room(const LiveState& state, int context_window, int message_c
 
 // Cuts what the context shows of a long text to a quarter of the window, and to two thirds of the
 // room that is left to the turn before eviction begins. So the results of several searches stand
-// beside each other: a model that has lost the first when it reads the second searches for ever. The
-// whole text stays in recall memory.
+// beside each other: a model that has lost the first when it reads the second searches for ever.
+// The whole text stays in recall memory.
 void Agent::limit_shown(Message& message, const WriteSet& writes) const {
   const LiveState& state = writes.state;
   const FitInput input = fit_input(state);
@@ -233,7 +233,8 @@ void Agent::limit_shown(Message& message, const WriteSet& writes) const {
   const auto turn = static_cast<std::size_t>(std::max(0, input.newest_input));
   room -= std::accumulate(input.tokens.begin() + static_cast<std::ptrdiff_t>(turn),
                           input.tokens.end(), kNextCallRoom);
-  const int cap = std::max(kMinToolRoom, std::min(parts()->config.context_window / 4, room * 2 / 3));
+  const int cap =
+      std::max(kMinToolRoom, std::min(parts()->config.context_window / 4, room * 2 / 3));
   // A token is seldom shorter than one byte or longer than six on average: count no more.
   const auto at_most = static_cast<std::size_t>(cap) * 6;
   if (message.text.size() > at_most)
