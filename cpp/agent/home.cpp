@@ -35,9 +35,17 @@ class EstimatingCounter final : public TokenCounter {
 };
 
 std::string uuid4() {
-  // One generator a thread: seeding costs a system call.
-  thread_local std::mt19937_64 random{(static_cast<std::uint64_t>(std::random_device{}()) << 32) ^
-                                      std::random_device{}()};
+  // One generator a thread: seeding costs a system call. A forked child must not go on with its
+  // parent's: both would give the same ids.
+  const auto seed = [] {
+    return (static_cast<std::uint64_t>(std::random_device{}()) << 32) ^ std::random_device{}();
+  };
+  thread_local std::mt19937_64 random{seed()};
+  thread_local auto process = ::getpid();
+  if (process != ::getpid()) {
+    random.seed(seed());
+    process = ::getpid();
+  }
   static constexpr char hex[] = "0123456789abcdef";
   std::string out;
   for (int i = 0; i < 2; ++i) {
@@ -114,31 +122,52 @@ std::shared_ptr<Home> Home::open(const std::string& path, Durability durability,
 }
 
 Home::Home(std::string path, bool temporary, Environment environment)
-    : path_(std::move(path)), temporary_(temporary), environment_(std::move(environment)) {}
+    : path_(std::move(path)),
+      temporary_(temporary),
+      environment_(std::move(environment)),
+      process_(::getpid()) {}
 
 Home::~Home() { close(); }
 
 void Home::close() {
+  std::shared_ptr<Journal> journal;
+  std::shared_ptr<FileLock> turns;
   {
     const std::scoped_lock lock(mutex_);
-    journal_.reset();
-    turns_.reset();
+    journal = std::move(journal_);
+    turns = std::move(turns_);
   }
+  if (process_ != ::getpid()) {
+    // The parent's: SQLite and locks must not be touched in a forked child, nor the file removed.
+    static_cast<void>(new std::shared_ptr<Journal>(std::move(journal)));
+    static_cast<void>(new std::shared_ptr<FileLock>(std::move(turns)));
+    return;
+  }
+  journal.reset();
+  turns.reset();
   if (!temporary_) return;
   std::error_code ignored;
   for (const char* suffix : {"", "-wal", "-shm", kTurnsSuffix})
     std::filesystem::remove(path_ + suffix, ignored);
 }
 
+void Home::check_open(bool open) const {
+  if (process_ != ::getpid())
+    throw StoreError("this home was opened before fork(): a child process opens its own");
+  if (open) return;
+  throw StoreError(temporary_ ? "this home is closed, and what was in it is gone: it was \":memory:\""
+                              : "this home is closed; open \"" + path_ + "\" again");
+}
+
 std::shared_ptr<Journal> Home::journal() {
   const std::scoped_lock lock(mutex_);
-  if (!journal_) throw StoreError("this home is closed; open \"" + path_ + "\" again");
+  check_open(journal_ != nullptr);
   return journal_;
 }
 
 std::shared_ptr<FileLock> Home::turns() {
   const std::scoped_lock lock(mutex_);
-  if (!turns_) throw StoreError("this home is closed; open \"" + path_ + "\" again");
+  check_open(turns_ != nullptr);
   return turns_;
 }
 

@@ -83,10 +83,12 @@ class Home : public std::enable_shared_from_this<Home> {
  private:
   Home(std::string path, bool temporary, Environment environment);
   std::shared_ptr<Agent> load_agent(const std::string& id);
+  void check_open(bool open) const;
 
   std::string path_;
   bool temporary_;
   Environment environment_;
+  int process_;  // a forked child must not use it
   std::mutex mutex_;
   std::shared_ptr<Journal> journal_;
   std::shared_ptr<FileLock> turns_;  // a byte an agent: held while a process has its turn

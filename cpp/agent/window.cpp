@@ -13,7 +13,7 @@ namespace memgpt {
 namespace {
 
 // The smallest room for messages that an agent can work in.
-constexpr int kMinMessageRoom = 512;
+constexpr int kMinMessageRoom = 768;
 // What the call after this one is expected to take.
 constexpr int kNextCallRoom = 100;
 // What a tool result gets at least, however full the window is.
@@ -193,9 +193,13 @@ void Agent::check_room(const LiveState& state, int context_window, int message_c
     const int summary = state.summary ? state.summary->tokens : 0;
     return state.prefix->tokens() + std::max(0, summary_limit_tokens(budget) - summary);
   };
+  // Below the line at which the policy evicts: above it, a turn would lose what it has just found,
+  // and search for it again and again.
+  const auto policy = parts()->policy;
   const auto fits = [&](int window) {
     const Budget budget = budget_for_window(window);
-    return fixed_in(budget) + messages <= budget.limit();
+    const int line = policy ? policy->evicts_above(budget.limit()) : budget.limit();
+    return fixed_in(budget) + messages <= line;
   };
   if (fits(context_window)) return;
   // The smallest window that would do: reserve and summary grow with it.
@@ -227,7 +231,9 @@ void Agent::limit_shown(Message& message, const WriteSet& writes) const {
   const int summary_growth =
       std::max(0, summary_limit_tokens(budget_for_window(parts()->config.context_window)) -
                       (state.summary ? state.summary->tokens : 0));
-  int room = input.limit_tokens * 9 / 10 - input.fixed_tokens - summary_growth;
+  const auto policy = parts()->policy;
+  const int line = policy ? policy->evicts_above(input.limit_tokens) : input.limit_tokens;
+  int room = line - input.fixed_tokens - summary_growth;
   if (input.newest_user >= 0 && input.newest_user < input.newest_input)
     room -= input.tokens[static_cast<std::size_t>(input.newest_user)];
   const auto turn = static_cast<std::size_t>(std::max(0, input.newest_input));

@@ -9,9 +9,17 @@ namespace memgpt {
 
 namespace {
 
+// Without what may be a key.
+std::string shown(std::string_view url) {
+  const auto end = std::min(url.find_first_of("?#\r\n"), url.size());
+  return std::string(url.substr(0, std::min<std::size_t>(end, 200))) +
+         (end < url.size() ? "..." : "");
+}
+
+// Names the URL, unless it is empty because it must not be shown.
 [[noreturn]] void refuse(std::string_view url, std::string_view what, const std::string& why) {
-  throw ConfigError(std::string(what) + " is \"" + std::string(url.substr(0, 200)) + "\": " + why +
-                    "; write it like https://api.openai.com/v1 or http://127.0.0.1:8080/v1");
+  throw ConfigError(std::string(what) + (url.empty() ? "" : " is \"" + shown(url) + "\"") + ": " +
+                    why + "; write it like https://api.openai.com/v1 or http://127.0.0.1:8080/v1");
 }
 
 bool is_port(std::string_view text) {
@@ -32,14 +40,21 @@ std::string HttpEndpoint::name() const {
 HttpEndpoint parse_endpoint(std::string_view url, std::string_view what) {
   HttpEndpoint endpoint;
   std::string_view rest = url;
-  if (rest.starts_with("https://"))
+  const auto begins = [&](std::string_view scheme) {
+    return std::equal(scheme.begin(), scheme.end(), rest.begin(),
+                      rest.begin() + static_cast<std::ptrdiff_t>(
+                                         std::min(scheme.size(), rest.size())),
+                      [](char a, unsigned char b) { return a == std::tolower(b); });
+  };
+  // What has no scheme may be a key that was put into the wrong variable: it is not shown.
+  if (begins("https://"))
     endpoint.tls = true;
-  else if (!rest.starts_with("http://"))
-    refuse(url, what, "it begins with neither https:// nor http://");
+  else if (!begins("http://"))
+    refuse("", what, "it begins with neither https:// nor http://");
   rest.remove_prefix(endpoint.tls ? 8 : 7);
   if (std::any_of(rest.begin(), rest.end(),
                   [](unsigned char c) { return c <= ' ' || c >= 127 || c == '\\'; }))
-    refuse(url.substr(0, url.find_first_of("\r\n")), what,
+    refuse(url, what,
            "it holds a space or a character that belongs in no URL");
   if (rest.find_first_of("?#") != std::string_view::npos)
     refuse(url, what, "it has a query, which an endpoint has not");
@@ -50,7 +65,7 @@ HttpEndpoint parse_endpoint(std::string_view url, std::string_view what) {
   endpoint.path = path;
   // Not shown: what stands before the @ may be a password.
   if (authority.find('@') != std::string_view::npos)
-    refuse("...@...", what, "it holds a user name; a key goes into api_key or OPENAI_API_KEY");
+    refuse("", what, "it holds a user name; a key goes into api_key or OPENAI_API_KEY");
   std::string_view port;
   if (authority.starts_with('[')) {
     const auto close = authority.find(']');

@@ -1,8 +1,10 @@
 #include "llm/http.h"
 
 #include <openssl/ssl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,6 +15,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
+#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <future>
@@ -39,6 +42,13 @@ constexpr std::size_t kMaxIdle = 8;
 
 Clock::duration seconds(double count) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
+}
+
+// "0.4", "120".
+std::string to_text(double number) {
+  std::array<char, 32> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr;
+  return {buffer.data(), end};
 }
 
 // A wheel's OpenSSL was built with one distribution's paths and runs on others, too.
@@ -110,13 +120,13 @@ class HttpClient::Connection {
   }
 
   void open() {
-    const auto deadline = Clock::now() + seconds(options_.connect_timeout_s);
+    const auto deadline = Clock::now() + seconds(connect_limit_s());
     const auto addresses = resolve(endpoint_, deadline, options_.poll);
     error_code error = wait(deadline, [&](auto done) {
       lowest().async_connect(addresses,
                              [done](error_code code, const tcp::endpoint&) { done(code); });
     });
-    if (error == beast::error::timeout) throw_timeout("connect", options_.connect_timeout_s);
+    if (error == beast::error::timeout) throw_slow_connection("accept a connection");
     if (error)
       throw ProviderUnreachable("cannot connect to " + endpoint_.name() + " (" + error.message() +
                                 "); is the server running, and is the address right?");
@@ -129,8 +139,7 @@ class HttpClient::Connection {
   std::optional<HttpResponse> exchange(const http::request<http::string_body>& request,
                                        bool fresh) {
     const auto deadline = Clock::now() + seconds(options_.timeout_s);
-    http::response_parser<http::string_body> parser;
-    parser.body_limit(options_.body_limit_bytes);
+    std::optional<http::response_parser<http::string_body>> parser;
     error_code error = with_stream([&](auto& stream) {
       return wait(deadline, [&](auto done) {
         http::async_write(stream, request, [done](error_code code, std::size_t) { done(code); });
@@ -139,21 +148,28 @@ class HttpClient::Connection {
     // A server may answer and close before it has read all: the answer says why.
     if (!error || error == asio::error::broken_pipe || error == asio::error::connection_reset) {
       const auto unsent = error;
-      error = with_stream([&](auto& stream) {
-        return wait(deadline, [&](auto done) {
-          http::async_read(stream, buffer_, parser,
-                           [done](error_code code, std::size_t) { done(code); });
+      do {
+        parser.emplace();
+        parser->body_limit(options_.body_limit_bytes);
+        error = with_stream([&](auto& stream) {
+          return wait(deadline, [&](auto done) {
+            http::async_read(stream, buffer_, *parser,
+                             [done](error_code code, std::size_t) { done(code); });
+          });
         });
-      });
+        // "100 Continue", "103 Early Hints": the answer comes after them.
+      } while (!error && parser->get().result_int() < 200);
       if (error && unsent) error = unsent;
     }
-    if (error && !fresh && error != beast::error::timeout && !parser.got_some()) return {};
-    if (error) throw_failure(error, parser.got_some());
+    const bool began = parser && parser->got_some();
+    if (error && !fresh && error != beast::error::timeout && !began) return {};
+    if (error) throw_failure(error, began);
     // Said by some servers when they close a connection that was quiet: no answer to this request.
-    if (!fresh && parser.get().result() == http::status::request_timeout) return {};
-    keep_alive_ = parser.keep_alive();
+    if (!fresh && parser->get().result() == http::status::request_timeout) return {};
+    // What follows an answer would be taken for the answer to the next request.
+    keep_alive_ = parser->keep_alive() && buffer_.size() == 0;
     used_ = Clock::now();
-    return read_response(parser.release());
+    return read_response(parser->release());
   }
 
   [[nodiscard]] bool can_be_kept() const { return keep_alive_; }
@@ -166,6 +182,7 @@ class HttpClient::Connection {
     response.content_type = std::string(message[http::field::content_type]);
     response.retry_after = std::string(message[http::field::retry_after]);
     response.location = std::string(message[http::field::location]);
+    response.content_encoding = std::string(message[http::field::content_encoding]);
     response.body = std::move(message.body());
     return response;
   }
@@ -210,23 +227,33 @@ class HttpClient::Connection {
       secure_->async_handshake(asio::ssl::stream_base::client,
                                [done](error_code code) { done(code); });
     });
-    if (error == beast::error::timeout) throw_timeout("TLS handshake", options_.connect_timeout_s);
+    if (error == beast::error::timeout) throw_slow_connection("finish the TLS handshake");
     if (error)
       throw ProviderUnreachable("no trusted TLS connection to " + endpoint_.name() + " (" +
                                 error.message() +
-                                "); check the address, or name your own authority's file in "
-                                "SSL_CERT_FILE");
+                                "); check the address, whether the server speaks TLS at all, and "
+                                "for an authority of your own name its file in SSL_CERT_FILE");
   }
 
-  [[noreturn]] void throw_timeout(const std::string& what, double limit_s) const {
-    throw ProviderTimeout(endpoint_.name() + " did not answer in " +
-                          std::to_string(static_cast<int>(limit_s)) + " s (" + what +
-                          "); send again, or give the model a longer timeout_s");
+  [[nodiscard]] double connect_limit_s() const {
+    return std::min(options_.connect_timeout_s, options_.timeout_s);
+  }
+
+  [[noreturn]] void throw_slow_connection(const std::string& what) const {
+    throw ProviderTimeout(endpoint_.name() + " did not " + what + " in " +
+                          to_text(connect_limit_s()) +
+                          " s; is the address right, and the server up?");
   }
 
   [[noreturn]] void throw_failure(const error_code& error, bool began) const {
-    if (error == beast::error::timeout) throw_timeout("request", options_.timeout_s);
-    if (error == http::error::body_limit || error == http::error::header_limit)
+    if (error == beast::error::timeout)
+      throw ProviderTimeout(endpoint_.name() + " did not answer in " +
+                            to_text(options_.timeout_s) +
+                            " s; send again, or give the model a longer timeout_s");
+    if (error == http::error::header_limit)
+      throw ProviderError("the headers that " + endpoint_.name() +
+                          " answers with are too long; check that it is a model's server");
+    if (error == http::error::body_limit)
       throw ProviderError("the answer of " + endpoint_.name() + " is larger than " +
                           std::to_string(options_.body_limit_bytes >> 20) +
                           " MB; that is no language model's reply");
@@ -251,12 +278,19 @@ class HttpClient::Connection {
 };
 
 HttpClient::HttpClient(HttpEndpoint endpoint, HttpOptions options)
-    : endpoint_(std::move(endpoint)), options_(std::move(options)) {}
+    : endpoint_(std::move(endpoint)), options_(std::move(options)), process_(::getpid()) {}
 
 HttpClient::~HttpClient() = default;
 
 std::unique_ptr<HttpClient::Connection> HttpClient::idle() {
   const std::scoped_lock lock(mutex_);
+  // After a fork the connections are the parent's: two processes on one would read each other's
+  // answers. They are left alone, for closing them would say goodbye in the parent's name.
+  if (process_ != ::getpid()) {
+    for (auto& connection : idle_) static_cast<void>(connection.release());
+    idle_.clear();
+    process_ = ::getpid();
+  }
   std::erase_if(idle_, [](const auto& connection) { return connection->is_stale(); });
   if (idle_.empty()) return nullptr;
   auto connection = std::move(idle_.back());
@@ -287,6 +321,7 @@ HttpResponse HttpClient::post(std::string_view path, const std::vector<HttpHeade
                                      (usual ? "" : ":" + endpoint_.port));
   request.set(http::field::user_agent, "memgpt");
   request.set(http::field::accept, "application/json");
+  request.set(http::field::accept_encoding, "identity");
   request.set(http::field::content_type, "application/json");
   for (const auto& header : headers) request.set(header.name, header.value);
   request.body() = std::move(body);

@@ -34,6 +34,7 @@ struct HttpHeader {
 struct HttpResponse {
   int status = 0;
   std::string content_type;
+  std::string content_encoding;
   std::string retry_after;
   std::string location;
   std::string body;
@@ -72,6 +73,7 @@ class HttpClient {
   std::mutex mutex_;  // guards what follows
   std::shared_ptr<Tls> tls_;
   std::vector<std::unique_ptr<Connection>> idle_;
+  int process_;  // whose connections they are
 };
 
 }  // namespace memgpt

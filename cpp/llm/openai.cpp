@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 
 #include "error.h"
 #include "memory/json.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr const char* kOpenAIUrl = "https://api.openai.com/v1";
 constexpr const char* kKeyVariable = "OPENAI_API_KEY";
 constexpr const char* kUrlVariable = "OPENAI_BASE_URL";
+constexpr std::size_t kShownHeaderBytes = 100;
 constexpr std::size_t kShownBytes = 300;  // of what a server says in an error
 
 struct KnownModel {
@@ -113,6 +115,24 @@ const json::object* message_of(const json::object& answer) {
   return &message->get_object();
 }
 
+// Half of a pair, as a cut emoji leaves it, is written as an escape that no strict reader takes: it
+// becomes U+FFFD.
+void mend_surrogates(std::string& text) {
+  const auto unit = [&](std::size_t at) {
+    unsigned value = 0;
+    if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return 0U;
+    const char* end = text.data() + at + 6;
+    return std::from_chars(text.data() + at + 2, end, value, 16).ptr == end ? value : 0U;
+  };
+  for (auto at = text.find('\\'); at != std::string::npos; at = text.find('\\', at)) {
+    const unsigned first = unit(at);
+    const bool pair = first >= 0xD800 && first < 0xDC00 && unit(at + 6) >= 0xDC00 &&
+                      unit(at + 6) < 0xE000;
+    if (!pair && first >= 0xD800 && first < 0xE000) text.replace(at + 2, 4, "fffd");
+    at += pair ? 12 : (first != 0 ? 6 : 2);
+  }
+}
+
 // What a server says about an error, in a few words: the forms in use differ.
 std::string error_text(std::string_view body) {
   boost::system::error_code failed;
@@ -133,24 +153,44 @@ std::string error_text(std::string_view body) {
   return std::string(shown) + (shown.size() < text.size() ? "..." : "");
 }
 
+// Some servers repeat what they were sent, the key included.
+void hide(std::string& text, const std::string& key) {
+  if (key.empty()) return;
+  for (auto at = text.find(key); at != std::string::npos; at = text.find(key, at + 3))
+    text.replace(at, key.size(), "***");
+}
+
+// For an error's text: without the key, and of header lines only what a person reads.
+HttpResponse for_people(HttpResponse response, const std::string& key) {
+  hide(response.body, key);
+  for (auto* header : {&response.content_type, &response.content_encoding, &response.retry_after,
+                       &response.location}) {
+    hide(*header, key);
+    *header = valid_utf8(std::move(*header));
+    *header = std::string(utf8_prefix(*header, kShownHeaderBytes));
+  }
+  return response;
+}
+
+// What an error says of where address and key came from.
+struct Origin {
+  std::string url;
+  std::string key;
+};
+
 [[noreturn]] void throw_status(const HttpResponse& response, const std::string& model,
-                               const std::string& url, const std::string& key) {
-  std::string said = error_text(response.body);
-  // Some servers repeat the key in their answer.
-  for (auto at = key.empty() ? std::string::npos : said.find(key); at != std::string::npos;
-       at = said.find(key))
-    said.replace(at, key.size(), "***");
+                               const std::string& url, const Origin& origin) {
+  const std::string said = error_text(response.body);
   const std::string answer =
       url + " answered " + std::to_string(response.status) + (said.empty() ? "" : ": " + said);
   if (response.status == 401 || response.status == 403)
-    throw AuthenticationFailed(answer + " (the key was refused: check " + kKeyVariable +
-                               ", or the api_key that the model was given)");
+    throw AuthenticationFailed(answer + " (the key was refused: check " + origin.key + ")");
   if (response.status == 429)
     throw RateLimited(
         answer + " (too many requests, or no credit left: send again " +
         (response.retry_after.empty() ? "later" : "after " + response.retry_after + " s") + ")");
   if (response.status == 404)
-    throw ProviderError(answer + " (is there a model \"" + model + "\", and is " + kUrlVariable +
+    throw ProviderError(answer + " (is there a model \"" + model + "\", and is " + origin.url +
                         " right? It often ends in /v1)");
   if (response.status >= 500)
     throw ProviderError(answer + " (the server failed; nothing is lost, send again later)");
@@ -159,20 +199,29 @@ std::string error_text(std::string_view body) {
                         (response.location.empty() ? "" : " to " + response.location) +
                         ", which is not followed: a key goes only to the address it was given "
                         "for. Set " +
-                        kUrlVariable + " to the right address)");
+                        origin.url + " to the right address)");
   throw ProviderError(answer + " (the server refused the request)");
 }
 
 }  // namespace
 
 Reply read_chat_completion(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  std::string mended = valid_utf8(std::string(text));
+  mend_surrogates(mended);
   boost::system::error_code failed;
-  const auto value = json::parse(text, failed);
+  const auto value = json::parse(mended, failed);
   if (failed) throw InvalidReply("the model's answer is no JSON (" + failed.message() + ")");
   if (!value.is_object()) throw InvalidReply("the model's answer is no JSON object");
   const auto& answer = value.get_object();
+  if (const auto* error = answer.if_contains("error"); error != nullptr && !error->is_null())
+    throw ProviderError("the server answered with an error: " + error_text(text));
   const json::object& message = *message_of(answer);
-  if (!message.contains("content") && !message.contains("tool_calls"))
+  // Older servers give one call, under another name.
+  const auto* old_call = message.if_contains("function_call");
+  const bool has_old_call = old_call != nullptr && old_call->is_object();
+  if (!message.contains("content") && !message.contains("tool_calls") && !has_old_call)
     throw InvalidReply("the model's answer has neither content nor tool_calls");
   Reply reply;
   reply.content = first_text(message, {"content", "refusal"});
@@ -182,6 +231,7 @@ Reply read_chat_completion(std::string_view text) {
     if (!calls->is_array()) throw InvalidReply("tool_calls in the model's answer is no list");
     for (const auto& call : calls->get_array()) reply.tool_calls.push_back(read_call(call));
   }
+  if (reply.tool_calls.empty() && has_old_call) reply.tool_calls.push_back(read_call(*old_call));
   if (const auto* usage = answer.if_contains("usage"); usage != nullptr && usage->is_object()) {
     reply.usage.prompt_tokens = count_or_unknown(usage->get_object(), "prompt_tokens");
     reply.usage.completion_tokens = count_or_unknown(usage->get_object(), "completion_tokens");
@@ -263,15 +313,27 @@ Reply OpenAIProvider::complete(const std::shared_ptr<const Context>& context) {
                                                                 ? "max_completion_tokens"
                                                                 : "max_tokens"));
   const std::string url = client->endpoint().name() + client->endpoint().path;
-  if (response.status != 200) throw_status(response, options_.model, url, key);
+  const Origin origin{options_.base_url ? "base_url" : kUrlVariable,
+                      options_.api_key || options_.base_url ? "api_key" : kKeyVariable};
+  if (response.status < 200 || response.status > 299)
+    throw_status(for_people(response, key), options_.model, url, origin);
   try {
     return read_chat_completion(response.body);
   } catch (const InvalidReply& error) {
+    const auto shown = for_people(response, key);
+    const auto compressed = shown.content_encoding.empty() || shown.content_encoding == "identity"
+                                ? ""
+                                : ", compressed with " + shown.content_encoding +
+                                      ", which was not asked for";
     throw InvalidReply(url + ": " + error.what() + ". It sent " +
-                       (response.content_type.empty() ? "" : response.content_type + ": ") + "\"" +
-                       std::string(utf8_prefix(error_text(response.body), 120)) +
-                       "\"; check that the address is that of a chat completions server (it often "
-                       "ends in /v1)");
+                       (shown.content_type.empty() ? "" : shown.content_type + ": ") + "\"" +
+                       std::string(utf8_prefix(error_text(shown.body), 120)) + "\"" + compressed +
+                       "; check that " + origin.url +
+                       " is the address of a chat completions server (it often ends in /v1)");
+  } catch (const ProviderError& error) {
+    std::string text = error.what();
+    hide(text, key);
+    throw ProviderError(url + ": " + text);
   }
 }
 

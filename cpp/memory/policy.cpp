@@ -67,10 +67,14 @@ std::string RecursiveSummary::parameters() const {
          ", \"evict_to\": " + number(options_.evict_to) + "}";
 }
 
+int RecursiveSummary::evicts_above(int limit_tokens) const {
+  return share_of(limit_tokens, options_.evict_at);
+}
+
 FitDecision RecursiveSummary::fit(const FitInput& input, bool force) const {
   int total = std::accumulate(input.tokens.begin(), input.tokens.end(), input.fixed_tokens);
   std::vector<bool> evicted(input.tokens.size(), false);
-  const int evict_at = share_of(input.limit_tokens, options_.evict_at);
+  const int evict_at = evicts_above(input.limit_tokens);
   FitDecision decision;
   if (force || total > evict_at) {
     // The current turn goes last: what was just fetched is what the next call is about.

@@ -35,6 +35,8 @@ class MemoryPolicy {
   [[nodiscard]] virtual std::string name() const = 0;
   // Named parameters as JSON, recorded in the journal.
   [[nodiscard]] virtual std::string parameters() const = 0;
+  // The total above which it evicts, of a window's limit.
+  [[nodiscard]] virtual int evicts_above(int limit_tokens) const = 0;
   // force: evict even below the threshold (a provider said that the window is full).
   [[nodiscard]] virtual FitDecision fit(const FitInput& input, bool force) const = 0;
 };
@@ -54,6 +56,7 @@ class RecursiveSummary final : public MemoryPolicy {
 
   [[nodiscard]] std::string name() const override { return "RecursiveSummary"; }
   [[nodiscard]] std::string parameters() const override;
+  [[nodiscard]] int evicts_above(int limit_tokens) const override;
   [[nodiscard]] FitDecision fit(const FitInput& input, bool force) const override;
   [[nodiscard]] const Options& options() const { return options_; }
 
