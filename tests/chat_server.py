@@ -53,6 +53,7 @@ class Answer:
     stall_s: float = 0.0  # before the answer
     close: bool = False  # without an answer
     raw: bytes | None = None  # in place of an HTTP answer
+    keep: bool = False  # the connection, after something raw
 
 
 def error(status: int, message: str, **headers: str) -> Answer:
@@ -115,7 +116,7 @@ class ChatServer:
         if answer.stall_s:
             self.ended.wait(answer.stall_s)
         if answer.close or answer.raw is not None:
-            handler.close_connection = True
+            handler.close_connection = not answer.keep
             handler.wfile.write(answer.raw or b"")
             return
         handler.send_response(answer.status)

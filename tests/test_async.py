@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-import time
 from typing import Any
 
 import memgpt
 import pytest
 from memgpt.memory import ChatMemory
 from memgpt.testing import ScriptedLLM
-
-from tests.chat_server import Answer, ChatServer, says
 
 
 def run(coroutine: Any, seconds: float = 30.0) -> Any:
@@ -277,81 +274,6 @@ def test_a_tool_of_one_agent_asks_another(kit) -> None:
         assert results(reply)[0] == ("question", False, "4242")
 
 
-def test_cancelled_while_the_server_thinks(kit) -> None:
-    with ChatServer(lambda request: Answer(stall_s=60)) as server:
-        model = memgpt.OpenAICompatible("slow", base_url=server.url)
-        agent = kit.home.create_agent("sam", model=model)
-
-        async def main() -> None:
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(agent.send_async("Hello"), 0.2)
-            server.script = lambda request: says("ok")
-            assert (await agent.send_async("And now?")).text == "ok"
-
-        run(main())
-        said = [m.text for m in agent.recall.messages() if m.role == "user"]
-        assert said == ["Hello", "And now?"]
-
-
-def test_cancelled_in_a_tool(kit) -> None:
-    heard: list[str] = []
-    begun = threading.Event()
-
-    async def listen() -> str:
-        """Listen."""
-        begun.set()
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            heard.append("cancelled")
-            raise
-        return "never"
-
-    agent = kit.agent(script(kit, "listen"), tools=[listen])
-
-    async def main() -> None:
-        task = asyncio.create_task(agent.send_async("Hello"))
-        while not begun.is_set():
-            await asyncio.sleep(0.001)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        while not heard:
-            await asyncio.sleep(0.001)
-
-    run(main())
-    kit.still_answers(agent)
-    # The call that was cut short has its return; it says that it was.
-    (result,) = [m for m in agent.recall.messages() if m.name == "listen"]
-    assert result.failed and "interrupted" in result.text.lower()
-
-
-def test_cancelled_before_its_turn_came(kit) -> None:
-    entered, go_on = threading.Event(), threading.Event()
-
-    def think(context: memgpt.Context) -> Any:
-        entered.set()
-        assert go_on.wait(10)
-        return kit.say("done")
-
-    agent = kit.agent(think)
-
-    async def main() -> None:
-        first = asyncio.create_task(agent.send_async("first"))
-        second = asyncio.create_task(agent.send_async("second"))
-        third = asyncio.create_task(agent.send_async("third"))
-        while not entered.is_set():
-            await asyncio.sleep(0.001)
-        second.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await second
-        go_on.set()
-        await asyncio.gather(first, third)
-
-    run(main())
-    assert [m.text for m in agent.recall.messages() if m.role == "user"] == ["first", "third"]
-
-
 def test_a_coroutine_that_cancels_itself_is_a_failed_tool(kit) -> None:
     async def give_up() -> str:
         """Give up."""
@@ -451,73 +373,28 @@ def test_the_callers_context_variables_are_seen(kit) -> None:
     assert seen == ["Chad", "Chad"]
 
 
-def test_a_loop_that_went_away_fails_the_tool_and_not_the_agent(kit) -> None:
-    entered, go_on = threading.Event(), threading.Event()
-
-    async def nap() -> str:
-        """Nap."""
-        return "rested"
-
-    def think(context: memgpt.Context) -> Any:
-        if kit.llm.calls == 1:
-            entered.set()
-            assert go_on.wait(10)
-            return kit.call("nap")
-        return kit.say("done")
-
-    agent = kit.agent(think, tools=[nap])
-    left_behind: list[Any] = []
-
-    async def main() -> None:
-        left_behind.append(asyncio.create_task(agent.send_async("Hello")))
-        while not entered.is_set():
-            await asyncio.sleep(0.001)
-
-    asyncio.run(main())
-    go_on.set()
-    kit.still_answers(agent)
-
-
-def test_many_turns_leave_no_threads_behind(kit) -> None:
-    async def nap() -> str:
-        """Nap."""
-        await asyncio.sleep(0)
-        return "rested"
-
-    agent = kit.agent(lambda context: kit.call("nap", heartbeat=False), tools=[nap])
-    agent.send("Hello")
-
-    async def main() -> None:
-        for _ in range(100):
-            await agent.send_async("Hello")
-
-    run(main())
-    before = threading.active_count()
-    run(main())
-    assert threading.active_count() <= before
-
-
-def test_closing_the_home_under_a_send(kit) -> None:
-    entered = threading.Event()
-
-    def think(context: memgpt.Context) -> Any:
-        entered.set()
-        time.sleep(0.05)
-        return kit.say("done")
-
-    agent = kit.agent(think)
-
-    async def main() -> None:
-        task = asyncio.create_task(agent.send_async("Hello"))
-        while not entered.is_set():
-            await asyncio.sleep(0.001)
-        kit.home.close()
-        with pytest.raises(memgpt.StoreError, match="closed"):
-            await task
-
-    run(main())
-
-
 def test_a_scripted_model_works_as_before(home: memgpt.Home) -> None:
     llm = ScriptedLLM([{"tool": "send_message", "args": {"message": "hi"}}])
     assert run(home.create_agent("sam", model=llm).send_async("Hello")).text == "hi"
+
+
+@pytest.mark.parametrize("how", ["send", "send_async"])
+def test_a_coroutine_that_ends_the_program(kit, how: str) -> None:
+    async def leave() -> str:
+        """Leave."""
+        raise SystemExit(3)
+
+    agent = kit.agent(script(kit, "leave"), tools=[leave])
+    with pytest.raises(SystemExit):
+        if how == "send":
+            agent.send("Hello")
+        else:
+            run(agent.send_async("Hello"))
+    kit.still_answers(agent)
+
+    async def nap() -> str:
+        """Nap."""
+        return "rested"
+
+    other = kit.agent(script(kit, "nap"), name="other", tools=[nap])
+    assert results(other.send("Hello"))[0] == ("nap", False, "rested")

@@ -52,7 +52,7 @@ def test_message_larger_than_the_window(kit):
 
 
 def test_the_largest_message_that_is_taken_is_answered(kit):
-    agent = kit.agent(lambda context: kit.say("so"), context_window=2600)
+    agent = kit.agent(lambda context: kit.say("so"), context_window=3000)
     taken = 0
     for words in range(100, 2600, 20):
         try:
@@ -182,7 +182,7 @@ def test_a_window_that_is_no_number_of_tokens(kit, window):
 
 
 def test_blocks_that_grow_out_of_the_window_are_refused(kit):
-    agent = kit.agent(context_window=2600)
+    agent = kit.agent(context_window=3000)
     with pytest.raises(errors.WindowTooSmall, match="tokens too many"):
         agent.memory.add("book", "goose " * 3000, limit=100_000)
     assert list(agent.memory) == ["persona", "human"]

@@ -157,3 +157,38 @@ def test_an_attribute_that_was_not_kept_is_named(kit, tmp_path):
         agent = home.agent("c", memory=Counting, model=again)
         failed = agent.send("count").messages[1]
     assert failed.failed and "uses self.calls, which is not there" in failed.text
+
+
+def test_whoever_loses_the_race_to_create_binds_all_the_same(kit, monkeypatch):
+    kit.agent([kit.say("ok")])
+    home = kit.home
+    monkeypatch.setattr(home, "agents", list)  # as if another process were faster
+    model = kit.LLM([kit.say("mine")])
+    agent = home.create_agent("sam", model=model, context_window=9000, exist_ok=True)
+    assert agent.context().budget.context_window == 9000
+    assert agent.send("Hello").text == "mine"
+
+
+def test_an_agent_that_was_deleted_here_says_so(home):
+    agent = home.create_agent("sam")
+    agent.send("Hello")
+    home.delete_agent("sam")
+    assert "deleted" in repr(agent) and "deleted" in str(agent)
+    with pytest.raises(memgpt.AgentNotFound, match="deleted"):
+        len(agent.recall)
+
+
+def test_a_call_that_was_broken_off_has_its_return_in_the_context_at_once(kit):
+    def stop():
+        """Stop."""
+        raise KeyboardInterrupt
+
+    agent = kit.agent([kit.call("stop"), kit.say("ok")], tools=[stop])
+    with pytest.raises(KeyboardInterrupt):
+        agent.send("Hello")
+    kit.check_request(agent.context().to_request())
+    assert "nterrupt" in str(agent.context().to_request()["messages"][-1]["content"])
+    length = len(agent.recall)
+    kit.check_request(agent.context().to_request())
+    assert len(agent.recall) == length
+    assert agent.send("And now?").text == "ok"

@@ -176,7 +176,7 @@ def test_piped_bytes_that_are_not_text_are_replaced_with_a_note(folder: Path) ->
 
 def test_piped_message_that_is_too_large_does_not_end_the_others(folder: Path) -> None:
     result = run(folder, stdin="word " * 30_000 + "\nMy name is Mara.\n")
-    assert result.returncode == 0
+    assert result.returncode == 1
     assert "line 1: the message takes" in result.stderr
     assert result.stdout == "[offline] Noted: My name is Mara\n"
 
@@ -345,7 +345,7 @@ def test_terminal_chat(terminal) -> None:
     shell.expect('Unrecognized command "/nonsense", see /help')
     shell.say("/exit")
     assert shell.wait() == 0 and "Bye." in shell.seen
-    again = terminal("--first", "--context-window", "2400")
+    again = terminal("--first", "--context-window", "3000")
     assert "Hello" not in again.expect("welcome back") + again.expect("🧑")
     again.type("word " * 1500 + "\r")
     again.expect("the message takes")

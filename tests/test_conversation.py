@@ -5,6 +5,7 @@ Runs on the first conversation of LoCoMo where its data is at hand, and always o
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 import os
@@ -144,3 +145,20 @@ def test_a_thousand_scripted_messages(tmp_path: Path) -> None:
         evictions = sum(agent.send(turn).evicted > 0 for turn in turns)
     assert evictions >= 5 and limit > WINDOW // 2
     check_everything_is_found(db, turns, evictions=5)
+
+
+def test_the_smallest_window_is_large_enough_to_work_in(home: memgpt.Home) -> None:
+    """What a turn finds stays in view, so that it is not searched for again and again."""
+    with pytest.raises(memgpt.WindowTooSmall) as raised:
+        home.create_agent("sam", context_window=1000)
+    window = int(re.findall(r"context_window of (\d+)", str(raised.value))[0])
+    agent = home.create_agent("sam", context_window=window)
+    towns = ("Turin", "Oslo", "Lima", "Perth", "Quito", "Sofia", "Cairo", "Delhi")
+    day = dt.datetime(2023, 1, 1, tzinfo=dt.timezone.utc)
+    for i in range(160):
+        town = towns[i % len(towns)]
+        text = f"On trip {i} I went to {town} and met {i * 37 % 101} people at the old harbour."
+        agent.send(text, name="Ann", time=day + dt.timedelta(days=i))
+    for question in ("What did I do in Lima?", "Who was at the harbour in Oslo?"):
+        reply = agent.send(question, name="Ann", time=day + dt.timedelta(days=200))
+        assert reply.steps <= 6 and reply.text, (reply.steps, reply.stop_reason)

@@ -194,7 +194,7 @@ def test_300_messages_through_a_small_window(kit):
             return kit.say("the miller says " + WORDS)
         return kit.say("geese")
 
-    agent = kit.agent(script, context_window=2600)
+    agent = kit.agent(script, context_window=3000)
     evicted = 0
     for turn in range(300):
         newest = f"note {turn} token{turn * 7919}: {WORDS}"
@@ -219,7 +219,7 @@ def test_300_messages_through_a_small_window(kit):
 
 
 def full_agent(kit, llm):
-    agent = kit.home.create_agent("sam", model=llm, context_window=2600)
+    agent = kit.home.create_agent("sam", model=llm, context_window=3000)
     while not agent.send(WORDS).evicted:
         assert len(agent.recall) < 400
     return agent

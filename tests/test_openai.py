@@ -160,6 +160,18 @@ BAD_ANSWERS: list[tuple[Any, type[memgpt.Error], str]] = [
     ),
     (Answer(302, headers={"Location": "http://evil.test/"}), memgpt.ProviderError, "not followed"),
     (HTML, memgpt.InvalidReply, "no JSON.*text/html.*Welcome"),
+    (Answer(body=b'{"error": {"message": "overloaded"}}'), memgpt.ProviderError, "overloaded"),
+    (
+        Answer(body=b"\x1f\x8b\x08\x00", headers={"Content-Encoding": "gzip"}),
+        memgpt.InvalidReply,
+        "compressed with gzip",
+    ),
+    (Answer(headers={"X-Long": "x" * 100_000}), memgpt.ProviderError, "headers .* too long"),
+    (Answer(body=f"<p>Bearer {KEY}</p>".encode()), memgpt.InvalidReply, r"Bearer \*\*\*"),
+    (error(500, "x" * 285 + KEY), memgpt.ProviderError, "500: xxx"),
+    (Answer(302, headers={"Location": f"/?key={KEY}"}), memgpt.ProviderError, r"key=\*\*\*"),
+    (error(429, "wait", Retry_After=KEY), memgpt.RateLimited, r"\*\*\*"),
+    (Answer(body=b"x", content_type=KEY), memgpt.InvalidReply, r"\*\*\*"),
     (HALF, memgpt.ProviderUnreachable, "in the middle of its answer"),
     (Answer(close=True), memgpt.ProviderUnreachable, "without an answer"),
     (Answer(raw=b"SSH-2.0-OpenSSH_9.2\r\n"), memgpt.ProviderError, "does not speak HTTP"),
@@ -169,7 +181,6 @@ BAD_ANSWERS: list[tuple[Any, type[memgpt.Error], str]] = [
     (Answer(body=b"[]"), memgpt.InvalidReply, "no JSON object"),
     (Answer(body=b'{"choices": []}'), memgpt.InvalidReply, "no choices"),
     (Answer(body=b'{"choices": [{}]}'), memgpt.InvalidReply, "no message"),
-    (Answer(body=b'{"error": {"message": "over"}}'), memgpt.InvalidReply, "over"),
     (Answer(body=b"\xff\xfe\x00" * 9), memgpt.InvalidReply, "no JSON"),
     (Answer(body=b"x", length=200 << 20), memgpt.ProviderError, "larger than 64 MB"),
 ]
@@ -184,11 +195,56 @@ def test_a_bad_answer_is_a_typed_error_and_the_next_message_works(
         with pytest.raises(kind, match=text) as raised:
             agent.send("Hello")
         assert type(raised.value) is kind
-        assert KEY not in str(raised.value)
+        assert KEY not in str(raised.value) and KEY[:12] not in str(raised.value)
         server.script = lambda request: says("Here I am")
         assert agent.send("Are you there?").text == "Here I am"
         said = [m["content"] for m in server.requests[-1]["messages"] if m["role"] == "user"]
         assert "Hello" in said[0] and "Are you there?" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b""),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3, b""),
+        (b"", b"EXTRA"),
+        (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+    ],
+)
+def test_an_answer_belongs_to_its_request(home, before: bytes, after: bytes) -> None:
+    """What surrounds an answer is never taken for the answer to another agent's request."""
+
+    def script(request: Any) -> Answer:
+        said = json.loads(request["messages"][-1]["content"])["message"]
+        body = json.dumps(completion(says(said))).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        return Answer(raw=before + head + body + after, keep=True)
+
+    with ChatServer(script) as server:
+        model = memgpt.OpenAICompatible("x", base_url=server.url)
+        agents = [home.create_agent(name, model=model) for name in ("alice", "bob")]
+        for turn in range(3):
+            for agent in agents:
+                assert agent.send(f"{agent.name} {turn}").text == f"{agent.name} {turn}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"content": "cut \ud83d", "tool_calls": [CALL]}',
+        rb'{"content": "\ud83e\udd86 \\ud83d \udd86 x", "tool_calls": [CALL]}',
+        b'\xef\xbb\xbf{"content": "\xff", "tool_calls": [CALL]}',
+        b'{"content": null, "function_call": {"name": "send_message", "arguments": ARGS}}',
+        b'{"content": [{"type": "text", "text": "x"}], "tool_calls": [CALL], "usage": "odd"}',
+    ],
+)
+def test_odd_but_readable_answers(home, body: bytes) -> None:
+    arguments = json.dumps(json.dumps({"message": "ok"})).encode()
+    call = b'{"id": "1", "function": {"name": "send_message", "arguments": ARGS}}'
+    body = body.replace(b"CALL", call).replace(b"ARGS", arguments)
+    with ChatServer(lambda request: Answer(201, body)) as server:
+        model = memgpt.OpenAICompatible("x", base_url=server.url)
+        assert home.create_agent("sam", model=model).send("Hello").text == "ok"
 
 
 def test_nobody_listens(home, monkeypatch) -> None:
@@ -346,6 +402,7 @@ def test_no_key_in_the_file(home, monkeypatch) -> None:
         "http://host:port/v1",
         "http://[::1/v1",
         "http://host/v1?key=1",
+        "sk-0123456789",
         "http://ho st/v1",
         "http://host/v1\r\nX-Evil: 1",
         "",
@@ -354,7 +411,8 @@ def test_no_key_in_the_file(home, monkeypatch) -> None:
 def test_addresses_that_cannot_work(home, monkeypatch, url: str) -> None:
     with pytest.raises(memgpt.ConfigError, match="base_url") as raised:
         memgpt.OpenAICompatible("x", base_url=url)
-    assert "password" not in str(raised.value)
+    for secret in ("password", "sk-", "key=1"):
+        assert secret not in str(raised.value)
     if url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         agent = home.create_agent("sam", model="openai/gpt-4.1")
@@ -363,9 +421,19 @@ def test_addresses_that_cannot_work(home, monkeypatch, url: str) -> None:
 
 
 def test_bad_options() -> None:
-    for options in ({"timeout_s": 0}, {"timeout_s": float("nan")}, {"context_window": -1}):
-        with pytest.raises(memgpt.ConfigError):
-            memgpt.OpenAICompatible("x", **options)
+    bad: list[dict[str, Any]] = [
+        {"timeout_s": 0},
+        {"timeout_s": float("nan")},
+        {"timeout_s": "x"},
+        {"timeout_s": None},
+        {"context_window": -1},
+        {"tokenizer": "foo"},
+    ]
+    for options in bad:
+        with pytest.raises(memgpt.ConfigError) as raised:
+            memgpt.OpenAICompatible("x", api_key=KEY, **options)
+        assert KEY not in str(raised.value)
+    assert memgpt.OpenAICompatible("x", base_url="HTTP://127.0.0.1:1/v1").model.startswith("x at")
     with pytest.raises(memgpt.ConfigError):
         memgpt.OpenAICompatible(" ")
 
@@ -506,4 +574,26 @@ def test_memgpt_run_uses_the_key_and_says_which_model_answers(tmp_path: Path) ->
         server.script = lambda request: error(401, "wrong key")
         out = run()
         assert "line 1:" in out.stderr and "OPENAI_API_KEY" in out.stderr
-        assert out.returncode == 0 and "Traceback" not in out.stderr
+        assert out.returncode == 1 and "Traceback" not in out.stderr
+        out = run(OPENAI_API_KEY="")
+        assert out.returncode == 2 and "--model offline" in out.stderr
+
+
+def test_the_demo_stays_on_this_machine(tmp_path: Path) -> None:
+    """Also where there is a key."""
+    with ChatServer(lambda request: says("Hello from the server")) as server:
+        out = subprocess.run(
+            [sys.executable, "-m", "memgpt", "run"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env={
+                **os.environ,
+                "OPENAI_API_KEY": KEY,
+                "OPENAI_BASE_URL": server.url,
+                "MEMGPT_HOME": str(tmp_path / "home"),
+            },
+            timeout=60,
+        )
+        assert out.returncode == 0 and "the offline model" in out.stdout
+        assert not server.requests

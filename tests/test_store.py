@@ -311,3 +311,17 @@ def test_kill_9_in_the_middle_of_a_tool(kit, tmp_path):
         assert (returned.role, returned.name, returned.failed) == ("tool", "launch", True)
         assert "Interrupted" in returned.text and returned.tool_call_id == log[3].tool_calls[0].id
         assert "Interrupted" in llm.seen()
+
+
+def test_numbers_among_the_symbols_are_words(home):
+    agent = home.create_agent("sam")
+    for text in (
+        "The flat has 60m² of floor",
+        "Drink H₂O please",
+        "Add ½ cup",
+        "Chapter Ⅷ",
+        "Rule ①",
+    ):
+        agent.send(text)
+    for query in ("60m²", "H₂O", "½", "Ⅷ", "①", "ⅷ"):
+        assert len(agent.recall.search(query, roles=["user"])) == 1, query

@@ -134,14 +134,14 @@ def test_what_is_missing_is_reported_and_stored(home: memgpt.Home) -> None:
     ]
     with pytest.warns(UserWarning) as warned:
         stored = agent.recall.import_transcript(items)
-    assert sorted(str(w.message)[:20] for w in warned) == [
-        "1 items have no text",
-        "2 items have no time",
+    assert sorted(str(w.message)[:37] for w in warned) == [
+        "1 item of the transcript without a te",
+        "2 items of the transcript without a t",
     ]
     assert {w.filename for w in warned} == {__file__}
     assert {m.time for m in stored[:3]} == {dt.datetime(2023, 5, 8, 12, tzinfo=UTC)}
     assert [m.text for m in stored] == [item["text"] for item in items]
-    with pytest.warns(UserWarning, match="no time"):
+    with pytest.warns(UserWarning, match="without a time"):
         (now,) = agent.recall.import_transcript([{"text": "when?"}])
     assert abs((dt.datetime.now(UTC) - now.time).total_seconds()) < 60
 
@@ -156,6 +156,8 @@ def test_what_is_missing_is_reported_and_stored(home: memgpt.Home) -> None:
         ({"text": "x\ud800"}, "lone surrogate"),
         ({"text": "x", "time": "1:56 pm on 8 May, 2023"}, "item 1 .* is no ISO time"),
         ({"text": "x", "time": 5}, "item 1 .* not int"),
+        ({"text": "x", "time": "0001-01-01T00:00:00+14:00"}, "item 1 .* years 1 to 9999"),
+        ({"text": "x", "time": "9999-12-31T23:59:59-12:00"}, "item 1 .* years 1 to 9999"),
         ({"text": "x", "id": 1.5}, '"id" of item 1'),
     ],
 )
@@ -170,12 +172,30 @@ def test_bad_items_store_nothing(home: memgpt.Home, item: Any, what: str) -> Non
 def test_bad_arguments(home: memgpt.Home) -> None:
     agent = home.create_agent("sam")
     assert agent.recall.import_transcript([]) == []
-    for bad in ("Hello", {"text": "Hello"}, b"Hello"):
+    for bad in ("Hello", {"text": "Hello"}, b"Hello", None, 5):
         with pytest.raises(memgpt.InvalidInput, match="list of dicts"):
             agent.recall.import_transcript(bad)  # type: ignore[arg-type]
     with pytest.raises(memgpt.InvalidInput, match="role of 'Ann'"):
         agent.recall.import_transcript(TALK, roles={"Ann": "tool"})
+    with pytest.raises(memgpt.InvalidInput, match="roles maps"):
+        agent.recall.import_transcript(TALK, roles=["Ann"])  # type: ignore[arg-type]
     assert len(agent.recall) == 0
+
+
+def test_a_transcript_that_is_imported_again_is_not_stored_again(home: memgpt.Home) -> None:
+    agent = home.create_agent("sam")
+    first = agent.recall.import_transcript(TALK)
+    steps = len(agent.steps())
+    again = agent.recall.import_transcript(TALK)
+    assert [m.id for m in again] == [m.id for m in first]
+    assert (len(agent.recall), len(agent.steps())) == (4, steps)
+    changed = [TALK[0], {**TALK[1], "text": "What color is it?"}, {**TALK[2], "id": "D1:4"}]
+    stored = agent.recall.import_transcript([*changed, {"text": "no id", "time": "2023-06-01"}])
+    assert [m.id == f.id for m, f in zip(stored, first, strict=True)] == [True, False, False, False]
+    assert len(agent.recall) == 7
+    # Another transcript may number its turns the same way.
+    other = home.create_agent("pat")
+    assert other.recall.import_transcript(TALK)[0].id != first[0].id
 
 
 def test_large_turns_and_many(home: memgpt.Home) -> None:
@@ -211,7 +231,8 @@ def test_inside_a_tool_it_is_refused(home: memgpt.Home) -> None:
     )
     agent = home.create_agent("sam", model=llm, tools=[learn])
     reply = agent.send("go")
-    assert [m.failed for m in reply.messages if m.name == "learn"] == [True]
+    (result,) = [m for m in reply.messages if m.name == "learn"]
+    assert result.failed and "between turns" in result.text
     assert len(agent.recall) == 5
 
 
@@ -220,6 +241,7 @@ def test_a_file_without_the_column_is_migrated(tmp_path: Path) -> None:
     with memgpt.open(path) as home:
         home.create_agent("sam").send("I live in Turin.")
     db = sqlite3.connect(path)
+    db.execute("DROP INDEX message_source")
     db.execute("ALTER TABLE message DROP COLUMN source_id")
     db.execute("PRAGMA user_version = 1")
     db.close()

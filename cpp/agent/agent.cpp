@@ -70,6 +70,7 @@ Agent::TurnHold Agent::take_turn() {
 void Agent::refresh() {
   const auto journal = home_->journal();
   const auto version = journal->data_version();
+  if (deleted_) static_cast<void>(journal->head(id_));  // says so
   {
     const std::scoped_lock lock(mutex_);
     if (state_ && version == data_version_) return;
@@ -250,10 +251,12 @@ std::vector<Message> Agent::messages(std::int64_t from_position, std::int64_t li
   return home_->journal()->messages(state().agent.head, from_position, limit);
 }
 
-// As the next call would see it: fitted to the budget, without a model call for the summary.
+// As the next call would see it: fitted to the budget, without a model call for the summary. A call
+// that was broken off has its return; one that this process is running has none yet.
 Context Agent::context() {
   WriteSet preview;
   preview.state = state();
+  if (!turn_.held()) close_open_calls(preview, home_->environment().now_us());
   TurnRun run;
   run.preview = true;
   const auto parts = this->parts();

@@ -1,6 +1,7 @@
 // One agent: its turn, its loop, and what may be asked of it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -86,7 +87,8 @@ class Agent {
                                        const std::string& metadata_json);
 
   // Puts a recorded conversation into recall memory, in one commit: one message an item, in order;
-  // the window stays as it is. An item without a time gets that of the item before it (the first
+  // the window stays as it is. An item whose id was imported before, with the same words, is not
+  // stored again. An item without a time gets that of the item before it (the first
   // ones: of the first that has one; none has: now).
   [[nodiscard]] std::vector<std::shared_ptr<const Message>> import_transcript(
       const std::vector<TranscriptItem>& items);
@@ -128,7 +130,9 @@ class Agent {
   ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
                       const json::object& arguments);
   bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
-  void append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust);
+  void append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust,
+                     TimeUs time_us);
+  void close_open_calls(WriteSet& writes, TimeUs time_us);
   void recover_open_calls();
 
   // window.cpp
@@ -179,6 +183,7 @@ class Agent {
   std::optional<TimeUs> turn_time_us_;  // where the input was given a time; of the turn holder
   WriteSet* active_ = nullptr;          // of the tool that runs now, on the turn holder's thread
   std::int64_t data_version_ = 0;
+  std::atomic<bool> deleted_{false};  // in this process
 };
 
 }  // namespace memgpt

@@ -155,8 +155,9 @@ void Home::check_open(bool open) const {
   if (process_ != ::getpid())
     throw StoreError("this home was opened before fork(): a child process opens its own");
   if (open) return;
-  throw StoreError(temporary_ ? "this home is closed, and what was in it is gone: it was \":memory:\""
-                              : "this home is closed; open \"" + path_ + "\" again");
+  throw StoreError(temporary_
+                       ? "this home is closed, and what was in it is gone: it was \":memory:\""
+                       : "this home is closed; open \"" + path_ + "\" again");
 }
 
 std::shared_ptr<Journal> Home::journal() {
@@ -271,6 +272,7 @@ void Home::delete_agent(const std::string& name) {
   const auto agent = this->agent(name);
   const auto hold = agent->take_turn();
   journal()->delete_agent(agent->id(), environment_.now_us());
+  agent->deleted_ = true;
   const std::scoped_lock lock(mutex_);
   live_.erase(agent->id());
 }

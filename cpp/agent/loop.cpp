@@ -180,9 +180,10 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
   if (speaks && !result.failed) run.response.spoken.push_back(spoken_text(decoded));
   run.bad_replies = decoded.tool ? 0 : run.bad_replies + 1;
   const bool failed = result.failed;
-  append_return(writes, call, std::move(result), trust);
+  append_return(writes, call, std::move(result), trust, now_us());
   for (std::size_t i = 1; i < reply.tool_calls.size(); ++i)
-    append_return(writes, reply.tool_calls[i], {true, std::string(kOneCallOnly)}, Trust::kernel);
+    append_return(writes, reply.tool_calls[i], {true, std::string(kOneCallOnly)}, Trust::kernel,
+                  now_us());
   if (run.bad_replies >= kMaxBadReplies) {
     run.response.stop_reason = "invalid_tool_call";
     return false;
@@ -233,8 +234,9 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
   return result;
 }
 
-void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust) {
-  auto message = new_message(writes.state, Role::tool, "tool_return", now_us());
+void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust,
+                          TimeUs time_us) {
+  auto message = new_message(writes.state, Role::tool, "tool_return", time_us);
   message.name = call.name;
   message.text = std::move(result.text);
   message.failed = result.failed;
@@ -246,8 +248,7 @@ void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult res
 }
 
 // After a crash or an interruption in mid-step: every call gets its return before anything else.
-void Agent::recover_open_calls() {
-  WriteSet writes = begin("recovery", "kernel");
+void Agent::close_open_calls(WriteSet& writes, TimeUs time_us) {
   const auto& window = writes.state.window;
   std::size_t returns = 0;
   auto last = window.rbegin();
@@ -257,14 +258,18 @@ void Agent::recover_open_calls() {
   }
   if (last == window.rend()) return;
   const auto call_message = (*last)->message;
-  if (call_message->tool_calls.size() <= returns) return;
   for (std::size_t i = returns; i < call_message->tool_calls.size(); ++i) {
     const ToolCall& call = call_message->tool_calls[i];
-    append_return(writes, call, {true, std::string(kInterrupted)}, Trust::kernel);
+    append_return(writes, call, {true, std::string(kInterrupted)}, Trust::kernel, time_us);
     writes.commit.tool_runs.push_back({call.id, "result", call.name, call.arguments, "outside", "",
                                        "interrupted", "", writes.commit.step.time_us});
   }
-  commit(writes);
+}
+
+void Agent::recover_open_calls() {
+  WriteSet writes = begin("recovery", "kernel");
+  close_open_calls(writes, now_us());
+  if (!writes.commit.messages.empty()) commit(writes);
 }
 
 }  // namespace memgpt

@@ -46,6 +46,20 @@ bool begins_session(const TranscriptItem& item, const TranscriptItem* before, Ti
   return !item.session && std::llabs(gap_us) > kSessionGapUs;
 }
 
+// The message that the item became in an earlier import: same id, speaker, text and, where the item
+// has one, time.
+std::shared_ptr<const Message> stored_before(Journal& journal, Head head,
+                                             const TranscriptItem& item) {
+  if (item.id.empty()) return nullptr;
+  for (auto& message : journal.imported(head, item.id)) {
+    const bool same_time = !item.time_us || *item.time_us == message.time_us;
+    if (same_time && message.role == item.role && message.name == item.speaker &&
+        message.text == item.text)
+      return std::make_shared<const Message>(std::move(message));
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
@@ -53,16 +67,27 @@ std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
   for (std::size_t i = 0; i < items.size(); ++i) check_item(items[i], i);
   std::vector<std::shared_ptr<const Message>> stored;
   if (items.empty()) return stored;
+  if (turn_.held_by_this_thread())
+    throw Reentrant("agent \"" + name_ +
+                    "\" is in the middle of a step; a transcript is imported between turns");
   const auto hold = take_turn();
   refresh();
   WriteSet writes = begin("import", "user");
   LiveState& state = writes.state;
   const auto counter = parts()->counter;
   const auto times = fill_times(items, writes.commit.step.time_us);
+  const auto journal = home_->journal();
+  const Head head = state.agent.head;
   stored.reserve(items.size());
   writes.commit.messages.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto& item = items[i];
+    if (i % kPollEvery == 0 && home_->environment().outside.poll)
+      home_->environment().outside.poll();
+    if (auto known = stored_before(*journal, head, item)) {
+      stored.push_back(std::move(known));
+      continue;
+    }
     auto message = new_message(state, item.role, message_type(item.role), times[i]);
     message.session = state.session;
     if (state.next_position == 0 ||
@@ -79,9 +104,8 @@ std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
     state.next_position = last.position + 1;
     state.session = last.session;
     state.last_time_us = last.time_us;
-    if (i % kPollEvery == 0 && home_->environment().outside.poll)
-      home_->environment().outside.poll();
   }
+  if (writes.commit.messages.empty()) return stored;
   writes.prefix_changed = true;  // more lies outside of the context
   commit(writes);
   return stored;

@@ -60,6 +60,11 @@ bool Turn::held_by_this_thread() {
   return holder_ == std::this_thread::get_id();
 }
 
+bool Turn::held() {
+  const std::scoped_lock lock(mutex_);
+  return holder_ != std::thread::id();
+}
+
 void Turn::release() {
   const std::scoped_lock lock(mutex_);
   holder_ = std::thread::id();

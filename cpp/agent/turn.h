@@ -34,6 +34,7 @@ class Turn {
   [[nodiscard]] Hold take(const std::string& agent, double timeout_s,
                           const std::function<void()>& poll);
   [[nodiscard]] bool held_by_this_thread();
+  [[nodiscard]] bool held();  // by any thread of this process
 
  private:
   void release();

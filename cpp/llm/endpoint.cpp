@@ -41,10 +41,10 @@ HttpEndpoint parse_endpoint(std::string_view url, std::string_view what) {
   HttpEndpoint endpoint;
   std::string_view rest = url;
   const auto begins = [&](std::string_view scheme) {
-    return std::equal(scheme.begin(), scheme.end(), rest.begin(),
-                      rest.begin() + static_cast<std::ptrdiff_t>(
-                                         std::min(scheme.size(), rest.size())),
-                      [](char a, unsigned char b) { return a == std::tolower(b); });
+    return std::equal(
+        scheme.begin(), scheme.end(), rest.begin(),
+        rest.begin() + static_cast<std::ptrdiff_t>(std::min(scheme.size(), rest.size())),
+        [](char a, unsigned char b) { return a == std::tolower(b); });
   };
   // What has no scheme may be a key that was put into the wrong variable: it is not shown.
   if (begins("https://"))
@@ -54,8 +54,7 @@ HttpEndpoint parse_endpoint(std::string_view url, std::string_view what) {
   rest.remove_prefix(endpoint.tls ? 8 : 7);
   if (std::any_of(rest.begin(), rest.end(),
                   [](unsigned char c) { return c <= ' ' || c >= 127 || c == '\\'; }))
-    refuse(url, what,
-           "it holds a space or a character that belongs in no URL");
+    refuse(url, what, "it holds a space or a character that belongs in no URL");
   if (rest.find_first_of("?#") != std::string_view::npos)
     refuse(url, what, "it has a query, which an endpoint has not");
   const auto slash = std::min(rest.find('/'), rest.size());

@@ -247,8 +247,7 @@ class HttpClient::Connection {
 
   [[noreturn]] void throw_failure(const error_code& error, bool began) const {
     if (error == beast::error::timeout)
-      throw ProviderTimeout(endpoint_.name() + " did not answer in " +
-                            to_text(options_.timeout_s) +
+      throw ProviderTimeout(endpoint_.name() + " did not answer in " + to_text(options_.timeout_s) +
                             " s; send again, or give the model a longer timeout_s");
     if (error == http::error::header_limit)
       throw ProviderError("the headers that " + endpoint_.name() +

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "memory/json.h"
 #include "memory/text.h"
+#include "memory/token_counter.h"
 
 namespace memgpt {
 
@@ -126,8 +127,8 @@ void mend_surrogates(std::string& text) {
   };
   for (auto at = text.find('\\'); at != std::string::npos; at = text.find('\\', at)) {
     const unsigned first = unit(at);
-    const bool pair = first >= 0xD800 && first < 0xDC00 && unit(at + 6) >= 0xDC00 &&
-                      unit(at + 6) < 0xE000;
+    const bool pair =
+        first >= 0xD800 && first < 0xDC00 && unit(at + 6) >= 0xDC00 && unit(at + 6) < 0xE000;
     if (!pair && first >= 0xD800 && first < 0xE000) text.replace(at + 2, 4, "fffd");
     at += pair ? 12 : (first != 0 ? 6 : 2);
   }
@@ -245,6 +246,8 @@ OpenAIProvider::OpenAIProvider(OpenAIOptions options, Outside outside)
   if (options_.context_window < 0) throw ConfigError("context_window must not be negative");
   if (!(options_.timeout_s > 0 && options_.timeout_s <= 86'400))
     throw ConfigError("timeout_s must be more than 0 and at most 86400");
+  if (options_.tokenizer && !options_.tokenizer->empty())
+    static_cast<void>(BpeTokenCounter(*options_.tokenizer));  // throws where there is none such
   if (options_.base_url) static_cast<void>(parse_endpoint(*options_.base_url, "base_url"));
 }
 
@@ -321,10 +324,10 @@ Reply OpenAIProvider::complete(const std::shared_ptr<const Context>& context) {
     return read_chat_completion(response.body);
   } catch (const InvalidReply& error) {
     const auto shown = for_people(response, key);
-    const auto compressed = shown.content_encoding.empty() || shown.content_encoding == "identity"
-                                ? ""
-                                : ", compressed with " + shown.content_encoding +
-                                      ", which was not asked for";
+    const auto compressed =
+        shown.content_encoding.empty() || shown.content_encoding == "identity"
+            ? ""
+            : ", compressed with " + shown.content_encoding + ", which was not asked for";
     throw InvalidReply(url + ": " + error.what() + ". It sent " +
                        (shown.content_type.empty() ? "" : shown.content_type + ": ") + "\"" +
                        std::string(utf8_prefix(error_text(shown.body), 120)) + "\"" + compressed +

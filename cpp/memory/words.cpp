@@ -53,7 +53,14 @@ bool within(char32_t c, char32_t first, char32_t last) { return c >= first && c 
 
 bool is_letter_or_digit(char32_t c) {
   if (c < 0x80) return within(c, '0', '9') || within(c, 'a', 'z') || within(c, 'A', 'Z');
-  if (c < 0xC0) return c == 0xAA || c == 0xB5 || c == 0xBA;
+  if (c < 0xC0)
+    return c == 0xAA || c == 0xB5 || c == 0xBA || within(c, 0xB2, 0xB3) || c == 0xB9 ||
+           within(c, 0xBC, 0xBE);
+  // Numbers among the symbols: raised, lowered, fractions, Roman, circled.
+  if (within(c, 0x2070, 0x2079) || within(c, 0x207F, 0x2089) || within(c, 0x2090, 0x209C) ||
+      within(c, 0x2150, 0x2189) || within(c, 0x2460, 0x249B) || within(c, 0x24EA, 0x24FF) ||
+      within(c, 0x2776, 0x2793))
+    return true;
   if (c == 0xD7 || c == 0xF7 || c == 0x37E || c == 0x387 || c == 0xFFFD) return false;
   struct Range {
     char32_t first, last;

@@ -149,6 +149,9 @@ class Journal {
   [[nodiscard]] std::vector<Message> messages(Head head, std::int64_t from_position,
                                               std::int64_t limit);
 
+  // Messages that were imported under this id of their transcript, oldest first.
+  [[nodiscard]] std::vector<Message> imported(Head head, const std::string& source_id);
+
   // The two connections, for the search indexes of this room. Hold the mutex while in use.
   struct Reader {
     std::unique_lock<std::mutex> lock;

@@ -242,4 +242,17 @@ std::vector<Message> Journal::messages(Head head, std::int64_t from_position, st
   return messages;
 }
 
+std::vector<Message> Journal::imported(Head head, const std::string& source_id) {
+  const auto reader = this->reader();
+  static const std::string sql = std::string("SELECT ") + kMessageColumns +
+                                 " FROM message m WHERE m.branch = ?1 AND m.source_id = ?3 "
+                                 "AND m.source_id <> '' AND m.seq <= ?2 ORDER BY m.position";
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  row.bind(head.branch, head.seq, source_id);
+  std::vector<Message> messages;
+  while (row.step()) messages.push_back(read_message(row));
+  return messages;
+}
+
 }  // namespace memgpt

@@ -187,9 +187,11 @@ CREATE VIRTUAL TABLE passage_fts USING fts5(
   text, tags, content='', tokenize='porter unicode61 remove_diacritics 2');
 )sql";
 
-// An imported message keeps the id that its transcript gave it.
-constexpr const char* k002_source_id =
-    "ALTER TABLE message ADD COLUMN source_id TEXT NOT NULL DEFAULT ''";
+// An imported message keeps the id that its transcript gave it, and is not stored again.
+constexpr const char* k002_source_id = R"sql(
+ALTER TABLE message ADD COLUMN source_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX message_source ON message(branch, source_id) WHERE source_id <> '';
+)sql";
 
 constexpr std::array kMigrations = {k001_initial, k002_source_id};
 

@@ -1,273 +1,74 @@
-"""Coroutines around a kernel of threads: where ``async def`` tools are awaited, and send_async.
-
-A turn runs on one thread, from its first commit to its last. An ``async def`` tool is awaited on
-another: the loop of whoever called ``send_async``, else a loop of our own. Meanwhile the turn's
-thread serves what the tool asks of its agent, so that the tool writes into its step like any other.
-"""
+"""``send_async``: turns on threads, in order, and no circle of turns that wait for each other."""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
 import functools
-import inspect
+import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
-from memgpt import _core
-from memgpt.errors import Reentrant, ToolError
+from memgpt._calls import Call, current_call, in_call
+from memgpt.errors import Reentrant
 
 # asyncio takes longer to import than all of memgpt: it is, where it is needed.
 if TYPE_CHECKING:
-    import asyncio
     from concurrent import futures
 
-__all__ = [
-    "Call",
-    "CoreHandle",
-    "check_not_inside",
-    "in_call",
-    "send_async",
-    "settled",
-    "turn_side",
-]
+__all__ = ["send_async"]
 
 T = TypeVar("T")
-Jobs = queue.SimpleQueue[Callable[[], None] | None]
 
 
-class Call:
-    """One ``send()`` under way, on the thread that made it.
+class _Threads:
+    """Daemon threads, made as they are needed and then kept, each with its Python thread state.
 
-    Attributes:
-        agent_id: whose turn it holds.
-        outer: the call whose tool made this one.
-        loop: where its tools are awaited; None for the kernel's own.
-        ended: the turn is over.
+    Daemons, so that a program may end while a model's server thinks: what was not committed is as
+    if it had not been asked for.
     """
 
-    def __init__(self, agent_id: str, loop: asyncio.AbstractEventLoop | None) -> None:
-        self.agent_id = agent_id
-        self.outer = _current.get()
-        self.loop = loop
-        self.thread = threading.get_ident()
-        self.ended = False
-        self.cancellation = _core.Cancellation()
+    LIMIT = 256  # turns at once that are not part of another turn
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._jobs: Jobs | None = None  # while a coroutine is waited for
-        self._awaited: futures.Future[Any] | None = None
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._idle = 0
+        self._busy = 0
+        self._waiting: deque[Callable[[], None]] = deque()
 
-    @property
-    def waits(self) -> bool:
-        """Whether its thread waits for a coroutine."""
-        return self._jobs is not None
-
-    def cancel(self) -> None:
-        """End the turn at its next poll, and the coroutine that it waits for at once."""
-        self.cancellation.cancel()
-        if self._awaited is not None:
-            self._awaited.cancel()
-
-    def ask(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Call on the turn's thread what a coroutine asks for; once that is done, simply call."""
-        from concurrent import futures
-
-        answer: futures.Future[T] = futures.Future()
-
-        def job() -> None:
-            try:
-                answer.set_result(function(*args, **kwargs))
-            except BaseException as error:
-                answer.set_exception(error)
-
+    def run(self, job: Callable[[], None], nested: bool) -> None:
+        """Run the job on a thread. A turn that another one waits for gets its thread at once."""
         with self._lock:
-            jobs = self._jobs if threading.get_ident() != self.thread else None
-            if jobs is not None:
-                jobs.put(job)
-        if jobs is None:
-            job()
-        return answer.result()
+            if not nested:
+                if self._busy >= self.LIMIT:
+                    self._waiting.append(job)
+                    return
+                self._busy += 1
+                job = functools.partial(self._outermost, job)
+            if self._idle:
+                self._idle -= 1
+            else:
+                threading.Thread(target=self._serve, name="memgpt", daemon=True).start()
+            self._work.put(job)
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
-        """What the coroutine comes to on the loop; meanwhile this thread does what it asks for.
-
-        A job may itself have to wait, for an embedder's coroutine say: then this runs inside of it.
-        """
-        import asyncio
-
-        jobs: Jobs = queue.SimpleQueue()
-        with self._lock:
-            outer = self._jobs, self._awaited
-            self._jobs = jobs  # before the coroutine can ask for anything
-        try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-            self._awaited = future
-            future.add_done_callback(lambda _: jobs.put(None))
-            if self.cancellation.cancelled:
-                future.cancel()
-            try:
-                while (job := jobs.get()) is not None:
-                    job()
-                return future.result()
-            except BaseException:
-                future.cancel()
-                raise
-        finally:
+    def _serve(self) -> None:
+        while True:
+            self._work.get()()
             with self._lock:
-                self._jobs, self._awaited = outer
-            while not jobs.empty():  # asked for at the last moment, by another task
-                if (job := jobs.get()) is not None:
-                    job()
+                self._idle += 1
 
-
-_current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("memgpt_call", default=None)
-
-
-def check_not_inside(agent_id: str, name: str, what: str) -> None:
-    """Refuse what would wait for a turn that this call chain itself holds.
-
-    Raises:
-        Reentrant: where it holds it. On the turn's own thread the core decides.
-    """
-    call = _current.get()
-    while call is not None:
-        elsewhere = call.thread != threading.get_ident()
-        if call.agent_id == agent_id and elsewhere and not call.ended:
-            raise Reentrant(
-                f'agent "{name}" is in the middle of a send() of this same call chain; {what}'
-            )
-        call = call.outer
-
-
-def in_call(call: Call, function: Callable[[], T]) -> T:
-    """Run ``function`` as part of the call; tools find the call in their context."""
-    token = _current.set(call)
-    try:
-        return function()
-    finally:
-        call.ended = True
-        _current.reset(token)
-
-
-def _start_loop() -> asyncio.AbstractEventLoop:
-    import asyncio
-
-    loop = asyncio.new_event_loop()
-
-    def serve() -> None:
-        try:
-            loop.run_forever()
-        finally:
-            loop.close()
-
-    threading.Thread(target=serve, name="memgpt-loop", daemon=True).start()
-    return loop
-
-
-@functools.cache
-def _kernel_loop() -> asyncio.AbstractEventLoop:
-    """An event loop on a thread of its own, made when it is first needed."""
-    return _start_loop()
-
-
-@contextlib.contextmanager
-def _loop_for(call: Call) -> Iterator[asyncio.AbstractEventLoop]:
-    """Where a coroutine of the call is awaited: the caller's loop or the kernel's.
-
-    A loop that itself waits for this thread cannot do it: then one that is made for this.
-    """
-    import asyncio
-
-    try:
-        blocked = asyncio.get_running_loop() is _kernel_loop()
-    except RuntimeError:  # no loop runs on this thread
-        blocked = False
-    if not call.waits and (call.loop is not None or not blocked):
-        yield call.loop if call.loop is not None else _kernel_loop()
-        return
-    loop = _start_loop()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
-
-
-def settled(value: Any) -> Any:
-    """The value itself, or what an awaitable comes to.
-
-    Raises:
-        ToolError: where the coroutine was cancelled by its own doing, or has no loop any more.
-        asyncio.CancelledError: where the whole call was cancelled.
-    """
-    if not inspect.isawaitable(value):
-        return value
-    import asyncio
-    from concurrent import futures
-
-    call = _current.get()
-    if call is None or call.thread != threading.get_ident():
-        call = Call("", None)  # outside of a turn, e.g. an embedder that archival.insert calls
-    if call.loop is not None and call.loop.is_closed():
-        if inspect.iscoroutine(value):
-            value.close()
-        raise ToolError("the event loop that called send_async is closed")
-    try:
-        with _loop_for(call) as loop:
-            return call.wait_for(_awaited(value), loop)
-    except futures.CancelledError as error:
-        if call.cancellation.cancelled:
-            raise asyncio.CancelledError from error
-        raise ToolError("the coroutine was cancelled") from error
-
-
-class _Relayed:
-    """An agent of the core for a coroutine: its methods run on the thread of the turn."""
-
-    def __init__(self, core: _core.CoreAgent, call: Call) -> None:
-        self._own = core
-        self._call = call
-
-    def __getattr__(self, name: str) -> Any:
-        member = getattr(self._own, name)
-        return functools.partial(self._call.ask, member) if callable(member) else member
-
-
-def turn_side(core: _core.CoreAgent) -> _core.CoreAgent:
-    """The agent itself; in a coroutine of a tool of its own turn, a stand-in for it whose methods
-    run on the thread of the turn."""
-    call = _current.get()
-    while call is not None:
-        elsewhere = call.thread != threading.get_ident()
-        if call.agent_id == core.id and elsewhere and call.waits:
-            return _Relayed(core, call)  # type: ignore[return-value]
-        call = call.outer
-    return core
-
-
-class CoreHandle:
-    """Holds an agent of the core; ``_core`` is what to call now."""
-
-    def __init__(self, core: _core.CoreAgent) -> None:
-        self._own = core
-
-    @property
-    def _core(self) -> _core.CoreAgent:
-        return turn_side(self._own)
-
-
-@functools.cache
-def _pool() -> futures.ThreadPoolExecutor:
-    """Threads, made as they are needed and then kept, each with its Python thread state."""
-    from concurrent import futures
-
-    return futures.ThreadPoolExecutor(max_workers=256, thread_name_prefix="memgpt")
+    def _outermost(self, job: Callable[[], None]) -> None:
+        while True:
+            job()
+            with self._lock:
+                if not self._waiting:
+                    self._busy -= 1
+                    return
+                job = self._waiting.popleft()
 
 
 class _Lane:
@@ -278,15 +79,19 @@ class _Lane:
         self._jobs: deque[Callable[[], None]] = deque()
         self._running = False
 
-    def submit(self, job: Callable[[], None]) -> None:
+    def submit(self, job: Callable[[], None], nested: bool) -> None:
         with self._lock:
             self._jobs.append(job)
             if self._running:
                 return
-            self._running = True
-        _pool().submit(self._run)
+        # Where a thread is on its way already, the one that comes first does all the work.
+        _state.threads.run(self._run, nested)
 
     def _run(self) -> None:
+        with self._lock:
+            if self._running:
+                return
+            self._running = True
         while True:
             with self._lock:
                 if not self._jobs:
@@ -296,20 +101,84 @@ class _Lane:
             job()
 
 
-_lanes: dict[str, _Lane] = {}
-_lanes_lock = threading.Lock()
+class _State:
+    """Threads, lanes and who waits for whom; made anew in a forked child, which has no threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.threads = _Threads()
+        self.lanes: dict[str, _Lane] = {}
+        self.running: dict[str, Call] = {}  # by agent: whose turn send_async is running
 
 
-async def send_async(agent_id: str, send: Callable[[Call], T]) -> T:
-    """Run ``send`` on a pool thread, after those that were asked for before it.
+_state = _State()
+
+
+def _after_fork() -> None:
+    global _state
+    _state = _State()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _check_no_circle(agent_id: str, name: str) -> None:
+    """Refuse to wait for an agent that waits, perhaps through others, for this call chain.
+
+    Raises:
+        Reentrant: where it does: all of them would wait for ever.
+    """
+    chain: set[str] = set()
+    call = current_call()
+    while call is not None:
+        if not call.ended:
+            chain.add(call.agent_id)
+        call = call.outer
+    seen: set[str] = set()
+    to_see = [agent_id]
+    while to_see:
+        agent = to_see.pop()
+        if agent in chain:
+            raise Reentrant(
+                f'agent "{name}" waits for a send() of this same call chain: waiting for it here '
+                "would never end"
+            )
+        if agent not in seen:
+            seen.add(agent)
+            running = _state.running.get(agent)
+            to_see.extend(running.waits_for if running is not None else ())
+
+
+@contextlib.contextmanager
+def _waiting_for(agent_id: str, name: str) -> Iterator[None]:
+    """Around waiting for an agent; known to all, so that no circle of them closes."""
+    outer = current_call()
+    with _state.lock:
+        _check_no_circle(agent_id, name)
+        if outer is not None:
+            outer.waits_for.append(agent_id)
+    try:
+        yield
+    finally:
+        with _state.lock:
+            if outer is not None:
+                outer.waits_for.remove(agent_id)
+
+
+async def send_async(agent_id: str, name: str, send: Callable[[Call], T]) -> T:
+    """Run ``send`` on a thread, after those that were asked for before it.
 
     Cancelling the awaiting task ends the turn at its next poll; what was committed stays.
+
+    Raises:
+        Reentrant: where the wait would never end.
     """
     import asyncio
     from concurrent import futures
 
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
+    outer = current_call()
     done: futures.Future[T] = futures.Future()
     calls: list[Call] = []
     cancelled = threading.Event()
@@ -321,18 +190,24 @@ async def send_async(agent_id: str, send: Callable[[Call], T]) -> T:
         calls.append(call)
         if cancelled.is_set():
             call.cancel()
+        with _state.lock:
+            _state.running[agent_id] = call
         try:
             done.set_result(context.run(in_call, call, lambda: send(call)))
         except BaseException as error:
             done.set_exception(error)
+        finally:
+            with _state.lock:
+                del _state.running[agent_id]
 
-    with _lanes_lock:
-        lane = _lanes.setdefault(agent_id, _Lane())
-    lane.submit(job)
-    try:
-        return await asyncio.wrap_future(done)
-    except asyncio.CancelledError:
-        cancelled.set()
-        for call in calls:
-            call.cancel()
-        raise
+    with _waiting_for(agent_id, name):
+        with _state.lock:
+            lane = _state.lanes.setdefault(agent_id, _Lane())
+        lane.submit(job, nested=outer is not None and not outer.ended)
+        try:
+            return await asyncio.wrap_future(done)
+        except asyncio.CancelledError:
+            cancelled.set()
+            for call in calls:
+                call.cancel()
+            raise

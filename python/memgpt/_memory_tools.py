@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from memgpt import _core
-from memgpt._async import settled
+from memgpt._calls import settled
 from memgpt._schema import fingerprint, function_schema
 from memgpt.errors import ConfigError, ToolError
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule, Sections

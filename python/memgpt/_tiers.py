@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from memgpt import _core
-from memgpt._async import CoreHandle
+from memgpt._calls import CoreHandle
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit
 from memgpt._hits import Hits
 from memgpt._text import checked_number, checked_text
@@ -138,7 +138,8 @@ class Recall(CoreHandle):
     ) -> list[Message]:
         """Put a conversation that was recorded elsewhere into recall memory, in one commit.
 
-        The messages are found by search at once; the context window stays as it is. Warns
+        The messages are found by search at once; the context window stays as it is. An item with an
+        ``id`` that was imported before, with the same words, is not stored again. Warns
         (``UserWarning``) of items without a time or a text, and of speakers in ``roles`` that do
         not occur: they are stored all the same.
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from memgpt import _core
-from memgpt._async import Call, CoreHandle, check_not_inside, in_call, send_async
+from memgpt._async import send_async
+from memgpt._calls import Call, CoreHandle, check_not_inside, in_call
 from memgpt._core import Context, Message, Step
 from memgpt._response import Response, Usage
 from memgpt._text import checked_text
@@ -73,9 +74,10 @@ class Agent(CoreHandle):
         """``send()`` without blocking the event loop.
 
         The turn runs on a pool thread; ``async def`` tools and providers are awaited on this loop.
-        Sends to one agent are taken in the order in which they were called; different agents run in
-        parallel. Cancelling it ends the turn at its next wait; what was committed stays, and the
-        agent takes the next message.
+        Sends to one agent are taken in the order in which they were called, however long that
+        takes; up to 256 agents run at once. In a coroutine await this, for a plain ``send()`` there
+        blocks its loop. Cancelling it ends the turn at its next wait; what was committed stays, and
+        the agent takes the next message.
 
         Args:
             text: the message.
@@ -90,7 +92,7 @@ class Agent(CoreHandle):
         check_not_inside(self.id, self.name, "a tool cannot send to the agent that called it")
         # What is wrong with the arguments is said at once, not when the turn comes.
         send = self._prepared(text, role=role, name=name, time=time)
-        return await send_async(self.id, send)
+        return await send_async(self.id, self.name, send)
 
     def _send(
         self,

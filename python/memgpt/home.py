@@ -78,7 +78,8 @@ class Home:
             WindowTooSmall: where system prompt, tools and memory do not fit; says by how much.
             ModelNotFound: for a model handle that nothing answers for.
         """
-        if exist_ok and name in self.agents():
+
+        def existing() -> Agent:
             return self.agent(
                 name,
                 memory=memory,
@@ -88,6 +89,9 @@ class Home:
                 policy=policy,
                 context_window=context_window,
             )
+
+        if exist_ok and name in self.agents():
+            return existing()
         own = _instance(memory)
         provider = to_core_provider("offline" if model is None else model)
         _warn_of_missing_key(provider)
@@ -111,7 +115,7 @@ class Home:
             if not exist_ok:
                 raise
             # Another process was faster.
-            return self.agent(name, memory=memory, tools=tools, policy=policy)
+            return existing()
         self._live[core.id] = core
         holder.home, holder.agent_id = self._core, core.id
         _memory_tools.bind(own, self._core, core.id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core
-from memgpt._async import settled
+from memgpt._calls import settled
 from memgpt._core import Context, ToolCall
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
@@ -172,6 +172,12 @@ class CoreModel(LLMProvider):
         return f"{type(self).__name__}({self.model!r})"
 
 
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError(f"timeout_s must be a number of seconds, not {value!r}")
+    return float(value)
+
+
 class OpenAICompatible(CoreModel):
     """A model behind a server that speaks OpenAI's chat completions, with tools.
 
@@ -208,8 +214,8 @@ class OpenAICompatible(CoreModel):
             None if base_url is None else checked_text(base_url, "base_url"),
             None if api_key is None else checked_text(api_key, "api_key"),
             checked_number(context_window, "context_window", ConfigError),
-            tokenizer,
-            timeout_s,
+            None if tokenizer is None else checked_text(tokenizer, "tokenizer"),
+            _seconds(timeout_s),
         )
         super().__init__(core)
 

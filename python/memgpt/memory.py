@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from memgpt import _core
-from memgpt._async import turn_side
+from memgpt._calls import turn_side
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import BlockNotFound, ConfigError, EditFailed, Error
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from memgpt import _core
-from memgpt._async import settled
+from memgpt._calls import settled
 from memgpt._schema import fingerprint, function_schema
 from memgpt._text import clean_text
 from memgpt.errors import Error, ToolError

@@ -16,8 +16,12 @@ __all__ = ["microseconds", "read_transcript"]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
-def microseconds(time: dt.datetime | str | None) -> int | None:
-    """Microseconds since the epoch; a time without a zone is UTC."""
+def microseconds(time: dt.datetime | dt.date | str | None) -> int | None:
+    """Microseconds since the epoch; a time without a zone is UTC.
+
+    Raises:
+        InvalidInput: for what is no time, or lies outside of the years 1 to 9999.
+    """
     if time is None:
         return None
     if isinstance(time, str):
@@ -27,11 +31,16 @@ def microseconds(time: dt.datetime | str | None) -> int | None:
             raise InvalidInput(
                 f"{time!r} is no ISO time; write it like 2023-05-08T13:56:00"
             ) from error
+    if isinstance(time, dt.date) and not isinstance(time, dt.datetime):
+        time = dt.datetime(time.year, time.month, time.day)
     if not isinstance(time, dt.datetime):
         raise InvalidInput(f"a time is a datetime or ISO text, not {type(time).__name__}")
     if time.tzinfo is None:
         time = time.replace(tzinfo=dt.timezone.utc)
-    return (time - _EPOCH) // dt.timedelta(microseconds=1)
+    try:
+        return (time.astimezone(dt.timezone.utc) - _EPOCH) // dt.timedelta(microseconds=1)
+    except OverflowError as error:
+        raise InvalidInput(f"{time} is not in the years 1 to 9999 in UTC") from error
 
 
 def _optional_text(item: Mapping[str, Any], key: str, where: str) -> str | None:
@@ -72,7 +81,8 @@ def _warn(indices: list[int], what: str) -> None:
     if indices:
         shown = ", ".join(map(str, indices[:5])) + (", ..." if len(indices) > 5 else "")
         # The caller of import_transcript is three frames up.
-        warnings.warn(f"{len(indices)} items {what} (items {shown})", UserWarning, stacklevel=4)
+        count = f"{len(indices)} item{'s' if len(indices) > 1 else ''} of the transcript"
+        warnings.warn(f"{count} without {what} (item {shown})", UserWarning, stacklevel=4)
 
 
 def read_transcript(
@@ -83,8 +93,11 @@ def read_transcript(
     Raises:
         InvalidInput: for an item that cannot be read; says which.
     """
-    if isinstance(items, (str, bytes, Mapping)):
+    if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
         raise InvalidInput("a transcript is a list of dicts, one for each thing said")
+    if not isinstance(roles, Mapping):
+        raise InvalidInput('roles maps speakers to roles, like {"Sam": "assistant"}')
+    roles = {str(speaker): role for speaker, role in roles.items()}
     allowed = ("user", "assistant", "system")
     for speaker, role in roles.items():
         if role not in allowed:
@@ -92,11 +105,11 @@ def read_transcript(
     read = [_read_item(item, index, roles) for index, item in enumerate(items)]
     _warn(
         [i for i, item in enumerate(read) if item.time_us is None],
-        "have no time: they get that of the item before",
+        "a time: it is that of the item before",
     )
     _warn(
         [i for i, item in enumerate(read) if not item.text.strip()],
-        "have no text: search cannot find them",
+        "a text: search cannot find it",
     )
     unknown = sorted(set(roles) - {item.speaker for item in read})
     if unknown:

@@ -99,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process by default.
 
     Returns:
-        The exit code: 0, or 2 where something could not be set up.
+        The exit code: 0, 1 where a line from a pipe could not be answered, or 2 where something
+        could not be set up.
     """
     speak_utf8()
     parser = _parser()

@@ -218,8 +218,13 @@ def _decoded(raw: bytes, number: int) -> str:
 
 def read_lines(
     session: Session, notes: Sequence[str], first_line: bytes, rest: Iterable[bytes]
-) -> None:
-    """Take each line as a message and print each reply, until the lines end or one is /exit."""
+) -> int:
+    """Take each line as a message and print each reply, until the lines end or one is /exit.
+
+    Returns:
+        The exit code: 1 where a line could not be answered.
+    """
+    failed = False
     for note in notes:
         print(note, file=sys.stderr)
     for number, raw in enumerate(chain([first_line], rest), 1):
@@ -227,7 +232,7 @@ def read_lines(
         if text.startswith("/"):
             execute(session, text)
         elif text.strip():
-            _answer(session, text, number)
+            failed |= not _answer(session, text, number)
         if session.ended:
             break
     print(
@@ -236,15 +241,17 @@ def read_lines(
         f"{session.agent.context().budget.limit:,} tokens, {session.path}",
         file=sys.stderr,
     )
+    return int(failed)
 
 
-def _answer(session: Session, text: str, number: int) -> None:
+def _answer(session: Session, text: str, number: int) -> bool:
     try:
         response = session.send(text)
     except Exception as error:  # one line must not end the others: a provider may raise anything
         what = str(error) if isinstance(error, memgpt.Error) else f"{type(error).__name__}: {error}"
         print(f"line {number}: {' '.join(what.split())}", file=sys.stderr)
-        return
+        return False
     print(response.text, flush=True)
     if not response.text:
         print(f"line {number}: no reply ({response.stop_reason})", file=sys.stderr)
+    return bool(response.text)

@@ -105,11 +105,13 @@ def _activity(response: memgpt.Response) -> Iterator[str]:
                 yield f"⚡🟢 {call.name}"
 
 
-def _introduce(screen: look.Screen, options: RunOptions) -> None:
+def _introduce(screen: look.Screen, agent: memgpt.Agent) -> None:
+    model = agent.config["model"]
+    offline = "the offline model: small, rule-based, no key, no weights"
     screen.print(
         Text("A demo of memgpt: Mara tells an agent of seven weeks of her life, in a window of ")
-        .append(f"{options.context_window or _WINDOW:,} tokens", "bold")
-        .append(".\nThe agent is the offline model: small, rule-based, no key, no weights.")
+        .append(f"{agent.context().budget.context_window:,} tokens", "bold")
+        .append(f".\nThe agent is {offline if model == 'offline' else model}.")
     )
 
 
@@ -134,9 +136,11 @@ def _first_process(options: RunOptions, path: str) -> str:
                 agent=name,
                 persona="companion" if options.persona is None else options.persona,
                 context_window=options.context_window or _WINDOW,
+                # Also where there is a key: a demo sends nothing anywhere unless it is told to.
+                model=options.model or "offline",
             ),
         )
-        _introduce(look.Screen(), options)
+        _introduce(look.Screen(), agent)
         _play_part(agent, 0)
     return name
 

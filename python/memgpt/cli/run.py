@@ -123,6 +123,11 @@ def _reopened(
                 "to give; choose another with --model offline"
             )
         notes.append(f"not available here: {part}")
+    if key := to_core_provider(agent.config["model"]).missing_key:
+        raise memgpt.MissingKey(
+            f"the agent's model {agent.config['model']} needs a key: set {key}, or choose another "
+            "with --model offline"
+        )
     return agent, notes
 
 
@@ -182,16 +187,16 @@ def _chat(options: RunOptions) -> int:
         session = chat.Session(agent, home.path)
         if terminal:
             chat.talk(session, notes, user_first=options.first)
-        else:
-            chat.read_lines(session, notes, first_line, lines)
-    return 0
+            return 0
+        return chat.read_lines(session, notes, first_line, lines)
 
 
 def run(options: RunOptions) -> int:
     """``memgpt run``.
 
     Returns:
-        The exit code: 0, or 2 where something could not be set up.
+        The exit code: 0, 1 where a line from a pipe could not be answered, or 2 where something
+        could not be set up.
     """
     try:
         return _chat(options)
