@@ -9,29 +9,32 @@ asks every question of categories 1 to 4 that has usable evidence, each on a fre
 What is measured and how is told in benchmarks/README.md. The last line of the output is JSON.
 
 Exits with 1 if a message is lost, a block or a context is over its limit, or evidence_hit is under
---min-evidence; with 2 if DATA or the options cannot be used.
+--min-evidence; with 2 if DATA or the options cannot be used or the results not written.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
+import os
 import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 from perpetual import report
 from perpetual.sessions import Setting
 from perpetual.transcript import BadData, read_conversations
-from perpetual.workers import Watch, Workers, WorkFailed
+from perpetual.workers import STOPS, Watch, Workers, WorkFailed
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, metavar="DATA", help="a JSON file in LoCoMo's layout")
-    parser.add_argument("--context-window", type=int, default=4096, help="tokens (4096)")
+    parser.add_argument("--context-window", type=_count, default=4096, help="tokens (4096)")
     parser.add_argument("--model", default="offline", help="a model's handle (offline)")
     parser.add_argument("--min-evidence", type=_number, help="fail if evidence_hit is less")
     parser.add_argument("--conversations", type=_count, help="only the first so many")
@@ -39,44 +42,67 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def _number(text: str) -> float:
-    number = float(text)
-    if math.isnan(number):
-        raise ValueError(text)
-    return number
+    with contextlib.suppress(ValueError):
+        if math.isfinite(number := float(text)):
+            return number
+    raise argparse.ArgumentTypeError(f"not a number: {text!a}")
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    with contextlib.suppress(ValueError):
+        if (number := int(text)) >= 1:
+            return number
+    raise argparse.ArgumentTypeError(f"not a whole number from 1: {text!a}")
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_IGN)  # a second one would leave the cleaning half done
+    raise KeyboardInterrupt(number)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play and ask, print what came of it."""
+    setting = Setting(options.model, options.context_window)
+    conversations = read_conversations(options.data, options.conversations)
+    with tempfile.TemporaryDirectory() as folder, Watch() as watch:
+        results = Workers(setting, Path(folder), watch).run(conversations)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # quiet where the reader has gone, as head does
+    runs = [(c, *result) for c, result in zip(conversations, results, strict=True)]
+    total = report.figures(runs, setting)
+    print("\n".join(report.lines(runs, setting)), flush=True)
+    failed = report.failures(total, options.min_evidence)
+    for line in failed:
+        _say(line)
+    print(json.dumps({
+        "conversations": [report.of_conversation(run, setting) for run in runs],
+        "total": total,
+    }), flush=True)  # fmt: skip
+    return 1 if failed else 0
 
 
 def main() -> int:
     options = parse_arguments()
-    setting = Setting(options.model, options.context_window)
+    for stop in STOPS:
+        if signal.getsignal(stop) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(stop, _stop)
     try:
-        conversations = read_conversations(options.data)[: options.conversations]
-        with tempfile.TemporaryDirectory() as folder, Watch() as watch:
-            results = Workers(setting, Path(folder), watch).run(conversations)
+        return run(options)
     except (BadData, WorkFailed) as error:
-        print(f"perpetual_chat: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("perpetual_chat: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
-    runs = [(c, *result) for c, result in zip(conversations, results, strict=True)]
-    total = report.figures(runs, setting)
-    print("\n".join(report.lines(runs, setting)))
-    failed = report.failures(total, options.min_evidence)
-    for line in failed:
-        print(f"perpetual_chat: {line}", file=sys.stderr)
-    sys.stdout.flush()
-    print(json.dumps({
-        "conversations": [report.of_conversation(run, setting) for run in runs],
-        "total": total,
-    }))  # fmt: skip
-    return 1 if failed else 0
+        _say(str(error))
+    except OSError as error:
+        _say(str(error))
+        # What is left unwritten would be tried again at the exit, and fail with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt as stopped:
+        _say("interrupted")
+        return 128 + stopped.args[0]
+    return 2
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"perpetual_chat: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

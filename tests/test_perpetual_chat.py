@@ -9,11 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import memgpt
 import pytest
+from memgpt.testing import ScriptedLLM
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / "benchmarks" / "perpetual_chat.py"
@@ -203,7 +205,7 @@ def test_a_lost_message_fails(data: Path, tmp_path: Path) -> None:
     assert answers.lost == ["'D2:5'"]
     total = report.figures([(conversation, played, answers)], setting)
     assert total["lost"] == 1
-    assert report.failures(total, None) == ["1 messages are lost"]
+    assert report.failures(total, None) == ["1 message lost"]
 
 
 @pytest.mark.parametrize(
@@ -219,6 +221,7 @@ def test_a_lost_message_fails(data: Path, tmp_path: Path) -> None:
         b'[{"qa": []}]',
         b'[{"conversation": {"session_1": [{"speaker": "a", "text": ""}]}}]',
         b"[" * 100_000,
+        b"[" + b"9" * 10_000 + b"]",
     ],
 )
 def test_a_file_that_is_no_transcript(tmp_path: Path, content: bytes | None) -> None:
@@ -229,6 +232,7 @@ def test_a_file_that_is_no_transcript(tmp_path: Path, content: bytes | None) -> 
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and str(path) in done.stderr
+    assert "sys." not in done.stderr and "recursion" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -236,15 +240,21 @@ def test_a_file_that_is_no_transcript(tmp_path: Path, content: bytes | None) -> 
     [
         (("--model", "nobody/none"), "nobody/none"),
         (("--context-window", "300"), "WindowTooSmall"),
-        (("--context-window", "-1"), "context_window"),
-        (("--min-evidence", "nan"), "--min-evidence"),
-        (("--conversations", "0"), "--conversations"),
+        (("--context-window", "-1"), "--context-window: not a whole number from 1: '-1'"),
+        (("--min-evidence", "nan"), "--min-evidence: not a number: 'nan'"),
+        (("--min-evidence", "inf"), "--min-evidence: not a number: 'inf'"),
+        (("--conversations", "0"), "--conversations: not a whole number from 1: '0'"),
+        (("--model", "openai/none"), "OPENAI_API_KEY"),
     ],
 )
-def test_options_that_cannot_be_used(data: Path, options: tuple[str, str], told: str) -> None:
+def test_options_that_cannot_be_used(
+    data: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, str], told: str
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     done = run(data, *options)
     assert done.returncode == 2
     assert told in done.stderr.splitlines()[-1]
+    assert "Warning" not in done.stderr
 
 
 def test_odd_shapes_are_told_and_the_rest_is_played(tmp_path: Path) -> None:
@@ -252,6 +262,7 @@ def test_odd_shapes_are_told_and_the_rest_is_played(tmp_path: Path) -> None:
     odd = item["conversation"]
     del odd["session_1_date_time"]
     odd["session_2"] = "nothing"
+    odd["session_x"] = odd["session_1234567890"] = []
     odd["session_5"][:4] = [None, {"text": 5}, {"speaker": "Joris", "text": "No id.", "dia_id": 7},
                             {"speaker": "Joris", "text": "\ud800", "dia_id": "D5:12"}]  # fmt: skip
     item["qa"] = [
@@ -272,31 +283,109 @@ def test_odd_shapes_are_told_and_the_rest_is_played(tmp_path: Path) -> None:
     assert out["total"]["lost"] == 0
     problems = "\n".join(odd_one["problems"] + empty_one["problems"])
     for told in ("session_1: no date", "session_2: no list of turns", "session_5[0]: no turn",
+                 "'session_x': no session_N", "'session_1234567890': no session_N",
                  "session_5[1]: turn", "session_5[2]: no dia_id", "session_5[11]: a second turn",
                  "turn 'D5:12': InvalidInput", "qa[0]: no question", "qa[1]: no question",
-                 "qa[2] could not be asked", "no list `qa`"):  # fmt: skip
+                 "qa[2] could not be asked", "no list `qa`",
+                 "no questions that can be asked"):  # fmt: skip
         assert told in problems, problems
 
 
-def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+def test_a_conversation_without_turns_is_told_and_the_rest_is_played(tmp_path: Path) -> None:
+    item = own_conversation()
+    silent = {"sample_id": "own", "conversation": {"session_1": [{"text": ""}]}, "qa": []}
+    path = tmp_path / "data.json"
+    path.write_text("\ufeff" + json.dumps([silent, item, 1, {}, item]))
+    done = run(path)
+    assert done.returncode == 0, done.stderr
+    out = result(done)
+    names = ["own", "own #2", "conversation-2", "conversation-3", "own #3"]
+    assert [c["name"] for c in out["conversations"]] == names
+    assert [c["turns"] for c in out["conversations"]] == [0, 58, 0, 0, 58]
+    assert "nothing is played" in "".join(out["conversations"][0]["problems"])
+    assert "no object `conversation`" in "".join(out["conversations"][2]["problems"])
+
+
+def test_what_has_no_answer_is_told(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that searches on and on while it is played to, and when it is asked."""
+    (conversation,) = transcript.read_conversations(data)
+    del conversation.turns[3:], conversation.questions[1:]
+    search = {"tool": "conversation_search", "args": {"query": "bees"}, "heartbeat": True}
+    model = ScriptedLLM(lambda context: search)
+    create, agent = memgpt.Home.create_agent, memgpt.Home.agent
+    monkeypatch.setattr("memgpt.llm.provider", lambda handle: model)
+    monkeypatch.setattr(
+        memgpt.Home, "create_agent", lambda *a, **k: create(*a, **{**k, "model": model})
+    )
+    setting = sessions.Setting("scripted", WINDOW)
+    db = tmp_path / "own.db"
+    played = sessions.play(conversation, db, setting, lambda done, of: None)
+    monkeypatch.setattr(memgpt.Home, "agent", lambda *a, **k: agent(*a, **{"model": model, **k}))
+    answers = sessions.ask(conversation, played.accepted, db, setting, lambda done, of: None)
+    total = report.figures([(conversation, played, answers)], setting)
+    assert (total["unfinished_turns"], total["turns"]) == (3, 3)
+    assert (total["unanswered"], total["questions"], total["evidence_hit"]) == (1, 1, 0)
+    told = "\n".join(report.lines([(conversation, played, answers)], setting))
+    assert "3 turns ended otherwise than with end_turn (max_steps 3)" in told
+    assert "1 question ended without send_message (max_steps 1)" in told
+
+
+def test_turns_of_one_second(home: memgpt.Home) -> None:
+    time = dt.datetime(2023, 5, 8, tzinfo=dt.timezone.utc)
+    texts = [chr(0x1F600 + number) for number in range(15)] + [f"Hello, {n}!" for n in range(15)]
+    texts += [f"{word} again" for word in ("and", "or", "but")] + ["again"] * 15
+    turns = [transcript.Turn(f"D{n}:1", "Marta", text, time) for n, text in enumerate(texts)]
+    agent = home.create_agent("sam", context_window=WINDOW)
+    for turn in turns:
+        agent.send(turn.text, name=turn.speaker, time=turn.time)
+    assert sessions.find_lost(agent, turns) == []
+    assert sessions.find_lost(agent, [*turns, turns[0]]) == ["'D0:1'"]
+
+
+@pytest.mark.parametrize(("device", "told"), [("/dev/full", "No space"), ("pipe", "")])
+def test_output_that_cannot_be_written(data: Path, device: str, told: str) -> None:
+    command = [sys.executable, str(PROGRAM), str(data), "--conversations", "1"]
+    if device == "pipe":
+        ours, theirs = os.pipe()
+        os.close(ours)
+    else:
+        theirs = os.open(device, os.O_WRONLY)
+    with os.fdopen(theirs, "w") as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == (2 if told else -signal.SIGPIPE)
+    amiss = [line for line in done.stderr.splitlines() if not line.startswith("own: ")]
+    assert len(amiss) == bool(told) and told in "".join(amiss)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_a_signal_ends_it(
+    tmp_path: Path, stop: signal.Signals, send: Callable[[int, int], None]
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
     data = write(tmp_path / "long.json", [own_conversation()] * 30)
     process = subprocess.Popen(
         [sys.executable, str(PROGRAM), str(data)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
         start_new_session=True,
     )
     assert process.stderr is not None
     first = process.stderr.readline()
     assert "played" in first
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    send(process.pid, stop)  # to all of its processes, as a terminal does, or to it alone
     # Ends when nobody holds the pipes any more: no child is left behind.
     out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 128 + stop
     assert out == ""
     assert err.splitlines()[-1] == "perpetual_chat: interrupted"
     assert "Traceback" not in err
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.skipif(not LOCOMO.exists(), reason="no LoCoMo data here: our own stands in")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from perpetual.sessions import Answers, Asked, Played, Setting
-from perpetual.transcript import CATEGORIES, Conversation
+from perpetual.transcript import CATEGORIES, Conversation, counted
 
 Run = tuple[Conversation, Played, Answers]
 
@@ -39,6 +40,7 @@ def figures(runs: Sequence[Run], setting: Setting) -> dict[str, Any]:
     return {
         "turns": turns,
         "refused": sum(len(p.refused) for p in played),
+        "unfinished_turns": sum(p.unfinished.total() for p in played),
         "steps": sum(p.steps for p in played),
         "tokens_per_turn": _mean([sum(p.prompt_tokens for p in played)], turns, 1),
         "evictions": sum(p.evictions for p in played),
@@ -54,6 +56,7 @@ def figures(runs: Sequence[Run], setting: Setting) -> dict[str, Any]:
         "ms_per_step_p50": round(statistics.median(step_ms), 3) if step_ms else None,
         "ms_per_step_p95": round(step_ms[len(step_ms) * 95 // 100], 3) if step_ms else None,
         "questions": len(asked),
+        "unanswered": sum(a.unanswered != "" for a in asked),
         "searches_per_question": _mean((a.searches for a in asked), len(asked), 2),
         **evidence(asked),
         "repaired_evidence": sum(len(run[0].repaired) for run in runs),
@@ -96,17 +99,33 @@ def problems(run: Run) -> list[str]:
     """What was not as it should be in the data, and what the agent did not take."""
     conversation, played, answers = run
     asked = [one.problem for one in answers.asked if one.problem]
-    return conversation.problems + played.refused + asked
+    return conversation.problems + played.refused + asked + _without_end([run])
+
+
+def _without_end(runs: Sequence[Run]) -> list[str]:
+    """How many turns did not come to their end, how many questions to an answer, and why not."""
+    turns, questions = Counter[str](), Counter[str]()
+    for _, played, answers in runs:
+        turns += played.unfinished
+        questions.update(asked.unanswered for asked in answers.asked if asked.unanswered)
+    return [
+        f"{counted(why.total(), what)} ({', '.join(f'{key} {why[key]}' for key in sorted(why))})"
+        for why, what in (
+            (turns, "turn# ended otherwise than with end_turn"),
+            (questions, "question# ended without send_message"),
+        )
+        if why
+    ]
 
 
 def failures(total: dict[str, Any], least: float | None) -> list[str]:
     """Why the run has failed, one line each; empty where all is well."""
     failed = [
-        f"{total[key]} {what}"
+        counted(total[key], what)
         for key, what in (
-            ("lost", "messages are lost"),
-            ("blocks_over_limit", "blocks are over their limit"),
-            ("contexts_over_limit", "contexts are over the window less the reply reserve"),
+            ("lost", "message# lost"),
+            ("blocks_over_limit", "block# over the limit"),
+            ("contexts_over_limit", "context# over the window less the reply reserve"),
         )
         if total[key]
     ]
@@ -121,6 +140,7 @@ def lines(runs: Sequence[Run], setting: Setting) -> list[str]:
     """The tables, and what there is to say of the data."""
     out = [f"model {setting.model}, window {setting.context_window} tokens", ""]
     out += _evidence_table([one for run in runs for one in run[2].asked])
+    out += _without_end(runs)
     out += ["", *_conversation_table(runs, setting)]
     for run in runs:
         conversation, _, answers = run
@@ -130,7 +150,7 @@ def lines(runs: Sequence[Run], setting: Setting) -> list[str]:
             notes.append(f"qa[{note['qa']}]: evidence {note['evidence']!a} read as {used}")
         for note in conversation.unusable:
             notes.append(f"qa[{note['qa']}]: evidence {note['evidence']!a} not used: {note['why']}")
-        out += ["", f"{conversation.name}: {len(notes)} notes"] if notes else []
+        out += ["", f"{conversation.name}: {counted(len(notes), 'note#')}"] if notes else []
         out += ["  " + note for note in notes]
     return out
 

@@ -41,6 +41,7 @@ class Played:
 
     Attributes:
         refused: turns that the agent did not take, and why.
+        unfinished: stop reasons of turns that ended otherwise than with end_turn.
         prompt_tokens: of all steps of all turns.
         evictions: turns in which messages left the window.
         step_ms: a turn's wall time divided by its steps, once for each of its steps.
@@ -48,6 +49,7 @@ class Played:
 
     accepted: list[int]
     refused: list[str]
+    unfinished: Counter[str]
     steps: int
     prompt_tokens: int
     evictions: int
@@ -60,7 +62,11 @@ class Played:
 
 @dataclass
 class Asked:
-    """One question: shares of its evidence in context, in the window alone, in a plain search."""
+    """One question: shares of its evidence in context, in the window alone, in a plain search.
+
+    Attributes:
+        unanswered: why no send_message came; empty where one did.
+    """
 
     category: int
     agent: float
@@ -70,6 +76,7 @@ class Asked:
     max_context_tokens: int
     contexts_over_limit: int
     blocks_over_limit: int
+    unanswered: str = ""
     problem: str = ""
 
 
@@ -82,7 +89,7 @@ class Answers:
 
 def play(conversation: Conversation, db: Path, setting: Setting, progress: Progress) -> Played:
     """Send all turns to a new agent in a new file and close it."""
-    played = Played([], [], 0, 0, 0, 0, 0, 0, 0, [])
+    played = Played([], [], Counter(), 0, 0, 0, 0, 0, 0, 0, [])
     with memgpt.open(db, durability=DURABILITY) as home:
         agent = home.create_agent(AGENT, model=setting.model, context_window=setting.context_window)
         limit = agent.context().budget.limit
@@ -96,13 +103,15 @@ def play(conversation: Conversation, db: Path, setting: Setting, progress: Progr
                 continue
             taken = (time.perf_counter() - started) * 1e3
             played.accepted.append(number)
+            if response.stop_reason != "end_turn":
+                played.unfinished[response.stop_reason] += 1
             played.steps += response.steps
             played.prompt_tokens += response.usage.prompt_tokens
             played.evictions += response.evicted > 0
             played.evicted_messages += response.evicted
             played.step_ms += [taken / response.steps] * response.steps
         contexts = [step.context_tokens + step.overhead_tokens for step in agent.steps()]
-        played.max_context_tokens = max(contexts)
+        played.max_context_tokens = max(contexts, default=0)
         played.contexts_over_limit = sum(tokens > limit for tokens in contexts)
         played.recall_messages = len(agent.recall)
     return played
@@ -147,10 +156,12 @@ def _ask_one(
         try:
             response = agent.send(question.text, time=when)
         except memgpt.InvalidInput as error:
+            asked.unanswered = type(error).__name__
             asked.problem = f"qa[{question.number}] could not be asked: {_first_line(error)}"
         else:
             calls = Counter(c.name for m in response.messages for c in m.tool_calls)
             asked.searches = sum(calls[name] for name in SEARCHES)
+            asked.unanswered = "" if recorder.speaking else response.stop_reason
             asked.agent = share_in(evidence, request_texts(recorder.speaking))
             asked.window_only = share_in(evidence, request_texts(recorder.first[1:]))
         asked.blocks_over_limit = blocks_over_limit(agent)
@@ -205,15 +216,26 @@ def find_lost(agent: memgpt.Agent, turns: Sequence[Turn]) -> list[str]:
         for message in agent.recall.messages(start, page):
             if message.role == "user":
                 log[message.text, message.name, message.time] += 1
+    everything = log.total()
+    found: dict[tuple[str, dt.datetime], set[str]] = {}
     lost = []
     for turn in turns:
-        key = (turn.text, turn.speaker, turn.time)
-        log[key] -= 1
+        log[turn.text, turn.speaker, turn.time] -= 1
         # What has no word in it, say an emoji alone, is found by its time.
         words = turn.text if any(character.isalnum() for character in turn.text) else ""
-        end = turn.time + dt.timedelta(seconds=1)
-        hits = agent.recall.search(words, start=turn.time, end=end, roles=["user"])
-        if log[key] < 0 or not any(hit.message.text == turn.text for hit in hits):
+        texts = found.setdefault((words, turn.time), set())
+        # Thousands may be said in one second: mostly a few hits do, and they are asked for once.
+        for limit in (10, everything):
+            if turn.text not in texts:
+                hits = agent.recall.search(
+                    words,
+                    start=turn.time,
+                    end=turn.time + dt.timedelta(seconds=1),
+                    roles=["user"],
+                    limit=limit,
+                )
+                texts.update(hit.message.text for hit in hits)
+        if log[turn.text, turn.speaker, turn.time] < 0 or turn.text not in texts:
             lost.append(shown(turn.id))
     return lost
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ _TURN_ID = re.compile(r"D[\s:]*(\d{1,9})\s*:\s*(\d{1,9})(?!\d)", re.ASCII)
 
 
 class BadData(Exception):
-    """The file is not there, no JSON, or of another layout; says so in one line."""
+    """The file is not there, no JSON, or has nothing to play; says so in one line."""
 
 
 @dataclass(frozen=True)
@@ -61,35 +62,51 @@ class Conversation:
 
 def shown(value: Any) -> str:
     """A value from the file, safe and short enough for a line of a report."""
-    text = ascii(value[:60] if isinstance(value, str) else value)
+    if isinstance(value, str):
+        text = ascii(value[:60])
+    else:
+        text = reprlib.repr(value).encode("ascii", "backslashreplace").decode()
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def read_conversations(path: Path) -> list[Conversation]:
-    """All conversations of a file.
+def counted(number: int, what: str) -> str:
+    """counted(2, "turn# played") is "2 turns played"."""
+    return f"{number} {what.replace('#', '' if number == 1 else 's')}"
+
+
+def read_conversations(path: Path, first: int | None = None) -> list[Conversation]:
+    """The conversations of a file, or only the first so many.
 
     Raises:
-        BadData: where it cannot be read or has another layout.
+        BadData: where it cannot be read, has another layout, or none of them has a turn.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadData(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise BadData(f"{path} is not JSON: {str(error).splitlines()[0]}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadData(f"{path} is not usable JSON: {error}") from error
+    except RecursionError as error:
+        raise BadData(f"{path} is not usable JSON: it is nested too deeply") from error
+    except ValueError as error:
+        raise BadData(f"{path} is not usable JSON: a number in it is too long") from error
     if not isinstance(data, list) or not data:
         raise BadData(f"{path} has another layout: a list of conversations is expected")
-    conversations = []
-    for index, item in enumerate(data):
-        if not isinstance(item, dict) or not isinstance(item.get("conversation"), dict):
-            raise BadData(
-                f"{path} has another layout: item {index} has no object `conversation` with "
-                "session_1, session_2, ..."
-            )
-        conversation = _read_conversation(item, index)
-        if not conversation.turns:
-            raise BadData(f"{path}: item {index} has no turn with a text in any session_N")
+    conversations: list[Conversation] = []
+    names: set[str] = set()
+    for index, item in enumerate(data[:first]):
+        conversation = _read_conversation(item if isinstance(item, dict) else {}, index)
+        again = 1
+        name = conversation.name
+        while conversation.name in names:
+            again += 1
+            conversation.name = f"{name} #{again}"
+        names.add(conversation.name)
         conversations.append(conversation)
+    if not any(conversation.turns for conversation in conversations):
+        raise BadData(
+            f"{path} has nothing to play: {conversations[0].name}: {conversations[0].problems[0]}"
+        )
     return conversations
 
 
@@ -98,12 +115,26 @@ def _read_conversation(item: dict[str, Any], index: int) -> Conversation:
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name.strip()) <= 60:
         name = f"conversation-{index}"
     conversation = Conversation(name)
-    everyone = [item["conversation"].get(key) for key in ("speaker_a", "speaker_b")]
+    raw = item.get("conversation")
+    if not isinstance(raw, dict):
+        conversation.problems.append("no object `conversation` with session_1, session_2, ...")
+        raw = {}
+    _read_turns(raw, conversation)
+    if not conversation.turns:
+        conversation.problems.append("no turn with a text in any session_N: nothing is played")
+    _read_questions(item.get("qa"), conversation)
+    if not conversation.questions:
+        conversation.problems.append("there are no questions that can be asked")
+    return conversation
+
+
+def _read_turns(raw: dict[str, Any], conversation: Conversation) -> None:
+    everyone = [raw.get(key) for key in ("speaker_a", "speaker_b")]
     seen: set[str] = set()
-    for number, start, raw_turns in _sessions(item["conversation"], conversation):
-        for place, raw in enumerate(raw_turns):
+    for number, start, raw_turns in _sessions(raw, conversation):
+        for place, raw_turn in enumerate(raw_turns):
             where = f"session_{number}[{place}]"
-            turn = _read_turn(raw, where, start + place * _TURN_SPACING, conversation)
+            turn = _read_turn(raw_turn, where, start + place * _TURN_SPACING, conversation)
             if turn is None:
                 continue
             if turn.id in seen:
@@ -118,8 +149,6 @@ def _read_conversation(item: dict[str, Any], index: int) -> Conversation:
                 )
             seen.add(turn.id)
             conversation.turns.append(turn)
-    _read_questions(item.get("qa"), conversation)
-    return conversation
 
 
 def _sessions(
@@ -127,6 +156,9 @@ def _sessions(
 ) -> Iterator[tuple[int, dt.datetime, list[Any]]]:
     """Number, beginning and turns of each session, in order of the numbers."""
     keys = [key for key in raw if re.fullmatch(r"session_\d{1,9}", key, re.ASCII)]
+    for key in raw:
+        if re.match(r"session(?!_\d{1,9}(_|$))", key, re.ASCII | re.IGNORECASE):
+            conversation.problems.append(f"{shown(key)}: no session_N; left out")
     dated = {key: parse_date(raw.get(key + "_date_time")) for key in keys}
     keys.sort(key=lambda key: int(key.split("_")[1]))
     first = next((date for key in keys if (date := dated[key])), _FIRST_DAY)
@@ -187,7 +219,7 @@ def _read_turn(raw: Any, where: str, time: dt.datetime, conversation: Conversati
 
 def _read_questions(raw: Any, conversation: Conversation) -> None:
     if not isinstance(raw, list):
-        conversation.problems.append("no list `qa`: nothing is asked")
+        conversation.problems.append("no list `qa`")
         return
     turns = {turn.id: turn for turn in reversed(conversation.turns)}
     by_place = {place: turn_id for turn_id in turns if (place := _place(turn_id))}

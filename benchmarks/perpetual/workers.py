@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,10 @@ from rich.progress import Progress, TaskID
 
 from perpetual import sessions
 from perpetual.sessions import Answers, Played, Setting
-from perpetual.transcript import Conversation
+from perpetual.transcript import Conversation, counted
 
 PARALLEL = 2
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -56,7 +60,8 @@ class Watch:
     def end(self, task: TaskID, what: str, seconds: float) -> None:
         self._bars.remove_task(task)
         if not self._shown:
-            print(f"{what}: {seconds:.1f} s", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # progress that nobody reads is no failure
+                print(f"{what}: {seconds:.1f} s", file=sys.stderr, flush=True)
 
 
 class Workers:
@@ -76,7 +81,8 @@ class Workers:
         Raises:
             WorkFailed: for the first that failed.
         """
-        with ThreadPoolExecutor(min(PARALLEL, os.cpu_count() or 1), initializer=_no_ctrl_c) as pool:
+        resource_tracker.ensure_running()  # a thread that began it would lose its mask of signals
+        with ThreadPoolExecutor(min(PARALLEL, os.cpu_count() or 1), initializer=_no_stops) as pool:
             try:
                 return list(pool.map(self._one, range(len(conversations)), conversations))
             except BaseException:
@@ -88,12 +94,12 @@ class Workers:
         db = self._folder / f"{number}.db"
         name = conversation.name
         played = self._in_process(
-            f"{name}: {len(conversation.turns)} turns played",
+            f"{name}: {counted(len(conversation.turns), 'turn#')} played",
             sessions.play,
             (conversation, db, self._setting),
         )
         answers = self._in_process(
-            f"{name}: {len(conversation.questions)} questions asked",
+            f"{name}: {counted(len(conversation.questions), 'question#')} asked",
             sessions.ask,
             (conversation, played.accepted, db, self._setting),
         )
@@ -132,13 +138,13 @@ class Workers:
         with self._lock:
             self._stopped = True
             for process in self._alive:
-                process.terminate()
+                process.kill()
 
 
-def _no_ctrl_c() -> None:
-    """Ctrl-C reaches the main thread alone, which ends the processes that this one starts: they
-    inherit the mask, and are quiet about it even where it comes while they begin."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _no_stops() -> None:
+    """Ctrl-C and its like reach the main thread alone, which ends the processes that this one
+    starts: they inherit the mask, and are quiet about it even where it comes while they begin."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
 
 
 def _child(pipe: Connection, job: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
@@ -146,6 +152,8 @@ def _child(pipe: Connection, job: Callable[..., Any], arguments: tuple[Any, ...]
         if done % 10 == 0:
             pipe.send(("progress", (done, total)))
 
+    # A key that is missing fails the first turn, and that says the same.
+    warnings.simplefilter("ignore", UserWarning)
     try:
         result = ("result", job(*arguments, progress))
     except (memgpt.Error, OSError) as error:
