@@ -19,8 +19,7 @@ import openai
 import pytest
 import trustme
 
-sys.path.insert(0, str(Path(__file__).parent))
-from chat_server import Answer, ChatServer, completion, error, says, wait_until
+from tests.chat_server import Answer, ChatServer, completion, error, says, wait_until
 
 KEY = "sk-test-0123456789abcdef"
 
