@@ -135,3 +135,13 @@ def home(tmp_path: Path) -> Iterator[memgpt.Home]:
 @pytest.fixture
 def kit(home: memgpt.Home) -> Kit:
     return Kit(home)
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Any]:
+    """A notebook's kernel; only its tests import Jupyter."""
+    from tests.notebook_kernel import Kernel
+
+    kernel = Kernel(tmp_path)
+    yield kernel
+    kernel.stop()

@@ -2,131 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import pytest
-from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
+from tests.notebook_kernel import BEGIN, TIMEOUT, Kernel, Output, kernel_environment
+
 QUICKSTART = Path(__file__).parent.parent / "notebooks" / "quickstart.ipynb"
-TIMEOUT = 120
-
-
-class Output:
-    """What a cell gave."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.html = ""
-        self.error = ""
-
-
-class Kernel:
-    """A real IPython kernel, as Jupyter starts it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.kernel = KernelManager(kernel_name="python3")
-        self.kernel.start_kernel(env=kernel_environment(folder), cwd=str(folder))
-        self.client: Any = self.kernel.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=TIMEOUT)
-
-    def stop(self) -> None:
-        self.client.stop_channels()
-        self.kernel.shutdown_kernel(now=True)
-
-    def start(self, code: str) -> str:
-        return self.client.execute(code)
-
-    def finish(self, cell: str) -> Output:
-        """Wait for the end of a cell."""
-        output = Output()
-        while True:
-            message = self.client.get_iopub_msg(timeout=TIMEOUT)
-            if message["parent_header"].get("msg_id") != cell:
-                continue
-            content = message["content"]
-            if message["msg_type"] == "stream":
-                output.text += content["text"]
-            elif message["msg_type"] in ("execute_result", "display_data"):
-                output.text += content["data"]["text/plain"]
-                output.html += content["data"].get("text/html", "")
-            elif message["msg_type"] == "error":
-                output.error = content["ename"]
-                output.text += "\n".join(content["traceback"])
-            elif message["msg_type"] == "status" and content["execution_state"] == "idle":
-                return output
-
-    def run(self, code: str) -> Output:
-        """Run a cell that works."""
-        output = self.finish(self.start(code))
-        assert not output.error, output.text
-        return output
-
-    def interrupted(self, code: str, delay: float = 0) -> Output:
-        """Run a cell and press the stop button after it has made the file "running"."""
-        running = self.folder / "running"
-        running.unlink(missing_ok=True)
-        cell = self.start(code)
-        end = time.monotonic() + TIMEOUT
-        while not running.exists():
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        time.sleep(delay)
-        self.kernel.interrupt_kernel()
-        output = self.finish(cell)
-        assert output.error == "KeyboardInterrupt", output.text
-        return output
-
-
-def kernel_environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "IPYTHONDIR": str(folder / "ipython"), "TMPDIR": str(folder)}
-
-
-@pytest.fixture
-def kernel(tmp_path: Path) -> Iterator[Kernel]:
-    kernel = Kernel(tmp_path)
-    yield kernel
-    kernel.stop()
-
-
-BEGIN = """
-import asyncio, pathlib, time
-import memgpt
-from memgpt.memory import ChatMemory, MemoryModule
-from memgpt.testing import ScriptedLLM
-home = memgpt.open("agents.db", durability="process")
-
-def say(text):
-    return {"tool": "send_message", "args": {"message": text}}
-
-def running():
-    pathlib.Path("running").touch()
-
-def check(agent, sent):
-    'Nothing of the log is lost, the next message is answered, and every call has its return.'
-    before = agent.recall.messages(0, 100_000)
-    assert [m.text for m in before if m.role == "user"] == sent
-    assert "cannot be shown" not in agent._repr_html_()
-    assert agent.send("Are you there?").text
-    log = agent.recall.messages(0, 100_000)
-    assert [m.id for m in log[: len(before)]] == [m.id for m in before]
-    assert [m.position for m in log] == list(range(len(log)))
-    for at, message in enumerate(log):
-        ids = [call.id for call in message.tool_calls]
-        assert [m.tool_call_id for m in log[at + 1 : at + 1 + len(ids)]] == ids
-    calls = sum(len(m.tool_calls) for m in log)
-    assert calls == sum(m.role == "tool" for m in log)
-    assert agent.context().tokens <= agent.context().budget.limit
-"""
 
 
 def executed(cells: list[Any], folder: Path) -> Any:
@@ -244,63 +130,6 @@ def test_interrupting_leaves_the_agent_as_it_was_or_a_whole_step_further(kernel:
             "check(offline, kept)\n"
             "sent = [*kept, 'Are you there?']\n"
         )
-
-
-def test_cells_can_be_run_again(kernel: Kernel) -> None:
-    kernel.run(BEGIN)
-    cell = (
-        "home = memgpt.open('agents.db', durability='process')\n"
-        "def answer(context):\n"
-        "    if context.to_request()['messages'][-1]['role'] == 'tool':\n"
-        "        return say('done')\n"
-        "    return {'tool': 'lucky', 'args': {}, 'heartbeat': True}\n"
-        "agent = home.create_agent('sam', model=ScriptedLLM(answer), tools=[lucky],\n"
-        "                          exist_ok=True)\n"
-        "homes.append(home)\n"
-        "agent.send('hi').messages[1].text\n"
-    )
-    tool = "{mark}def lucky({arguments}) -> str:\n    'Says a number.'\n    return {result!r}\n"
-    decorated = {"mark": "@memgpt.tool(effects='none')\n", "arguments": ""}
-    kernel.run("homes = []\n" + tool.format(**decorated, result="one"))
-    assert "'one'" in kernel.run(cell).text
-    assert "'one'" in kernel.run(cell).text
-    kernel.run("assert homes[0] is homes[1] and home.agents() == ['sam']")
-    # The tool's cell alone: what it says now counts from the next message on.
-    kernel.run(tool.format(**decorated, result="two"))
-    assert "'two'" in kernel.run("agent.send('hi').messages[1].text").text
-    kernel.run(tool.format(mark="", arguments="side: str = 'left'", result="three"))
-    assert "'three'" in kernel.run("agent.send('hi').messages[1].text").text
-    # A coroutine, from a plain call inside of the running loop and from one that is awaited.
-    awaited = {"mark": "async ", "arguments": "side: str = 'left'"}
-    kernel.run(tool.format(**awaited, result="four"))
-    assert "'four'" in kernel.run("agent.send('hi').messages[1].text").text
-    kernel.run(tool.format(**awaited, result="five"))
-    assert "'five'" in kernel.run("(await agent.send_async('hi')).messages[1].text").text
-    kernel.run(
-        "schema = [t for t in agent.config['tools'] if t['name'] == 'lucky'][0]\n"
-        "assert 'side' in schema['parameters'] and agent.tools.count('lucky') == 1\n"
-        "steps = len(agent.steps())\n"
-        "agent.send('hi')\n"
-        "assert [s.kind for s in agent.steps()[steps:]].count('config') == 0\n"
-        "agent.remove_tool('lucky')\n"
-    )
-    kernel.run(tool.format(mark="", arguments="", result="six"))
-    kernel.run("agent.send('hi')\nassert 'lucky' not in agent.tools")
-
-
-def test_a_tool_made_in_a_loop_is_not_taken_for_one_that_was_redefined(kernel: Kernel) -> None:
-    kernel.run(BEGIN)
-    kernel.run(
-        "agents = []\n"
-        "for number in range(2):\n"
-        "    def lucky(text: str = str(number)) -> str:\n"
-        "        return text\n"
-        "    script = [{'tool': 'lucky', 'args': {}, 'heartbeat': True}, say('done')]\n"
-        "    agents.append(home.create_agent(f'sam{number}', model=ScriptedLLM(script),\n"
-        "                                    tools=[lucky]))\n"
-        "texts = [agent.send('hi').messages[1].text for agent in agents]\n"
-        "assert texts == ['0', '1'], texts\n"
-    )
 
 
 CODE = """

@@ -83,7 +83,7 @@ class Page(HTMLParser):
 def page(shown: Any) -> Page:
     html = shown._repr_html_()
     html.encode()
-    assert "\x00" not in html and "\x1b" not in html
+    assert not {"\x00", "\x1b", "\u202e"} & set(html)
     return Page(html)
 
 
@@ -144,7 +144,7 @@ def test_no_text_gets_out_of_its_place(kit: Any) -> None:
         assert repr(shown) and str(shown)
     for shown in (agent, response, agent.recall.search("script")):
         plain = str(shown) if shown is not response else repr(shown)
-        assert "\x1b" not in plain and "\u241b[31m" in plain
+        assert "\x1b" not in plain and "\\x1b[31m" in plain and "\u202e" not in plain
     for shown in views[:6]:
         assert "<script>alert(1)</script>" in page(shown).text
     kit.home.delete_agent(agent.name)
@@ -216,7 +216,7 @@ def test_a_card_says_what_there_is(kit: Any) -> None:
     agent.archival.insert("x")
     shown = page(agent)
     for text in (
-        "sam", "model scripted", "5 messages in recall", "1 passage in", "I am Sam.",
+        "sam", "model scripted · 5 messages in recall", "1 passage in", "I am Sam.",
         "9 of 100 characters", "What is known.", "read-only", "(empty)", "hello, Chad", "hi there",
         "✗ failed", "core memory", "tools", "free", "kept for the reply",
     ):  # fmt: skip
@@ -227,8 +227,17 @@ def test_a_card_says_what_there_is(kit: Any) -> None:
     assert used in shown.text
     assert any(used in label for label in shown.labels)
     assert "persona: 9 of 100 characters" in shown.labels
+    assert agent.id in shown.labels
     plain = str(agent)
-    for text in ("9 of 100 characters", used, "hello, Chad", "hi there", "failed", "facts"):
+    for text in (
+        "5 messages in recall, 1 passage in archival memory",
+        "9 of 100 characters",
+        used,
+        "hello, Chad",
+        "hi there",
+        "failed",
+        "facts",
+    ):
         assert text in plain, text
     assert "Likes tea." in page(agent.memory).text
     assert "Likes tea." in page(agent.memory["human"]).text
@@ -249,7 +258,8 @@ def test_a_response_shows_thoughts_calls_results_and_the_reply(kit: Any) -> None
                      "Memory updated.", "failed", "nowhere", "said", "two", "3 steps",
                      "end_turn"):  # fmt: skip
             assert part in text, part
-    assert "asks for a heartbeat" in page(response).text
+        assert " tokens in, 0 out" in text
+    assert "core_memory_append and goes on" in page(response).text
     assert str(response) == "two\nlines"
 
 
@@ -261,7 +271,9 @@ def test_a_summary_is_shown_folded(kit: Any) -> None:
     shown = page(agent)
     assert "Summary of what has left the window" in shown.text and "details" in shown.elements
     assert agent.memory.summary[:200].splitlines()[0] in shown.text
-    assert "summary" in str(agent)
+    plain = str(agent)
+    assert "summary of what has left the window" in plain
+    assert all(len(line) <= 200 for line in plain.splitlines())
 
 
 def test_nothing_is_cut_silently_and_cards_stay_small(kit: Any) -> None:
@@ -295,6 +307,7 @@ def test_a_context_of_many_spans_stays_usable(kit: Any) -> None:
     assert shown.elements.count("tr") == 1 + 300 + 1
     left = len(context.spans) - 300
     assert f"… {left:,} more spans; context.spans has all {len(context.spans):,}" in shown.text
+    assert f"{len(context.spans):,} spans, scroll to see them all" in shown.text
     assert "message 199" in shown.text and "send_message" in shown.text
     assert sum(f"message {i}" in shown.text for i in range(200)) < 150
     assert len(context._repr_html_()) < 1_000_000
@@ -322,7 +335,11 @@ def test_hits_are_a_list(kit: Any) -> None:
     assert none == [] and not none and str(none) == "(no hits)"
     assert agent.archival.search("zebra") == []
     assert 'archival memory for "zebra"' in page(agent.archival.search("zebra")).text
-    assert "the newest of recall memory" in page(agent.recall.search()).text
+    newest = agent.recall.search()
+    assert "the newest of recall memory" in page(newest).text
+    for text in (page(newest).text, str(newest)):
+        assert "Turin is nice" in text and "score" not in text and "0.000" not in text
+    assert "score" in page(hits).text and f"{hits[0].score:.3f}" in str(hits)
 
 
 def test_a_view_that_fails_is_shown_as_such(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:

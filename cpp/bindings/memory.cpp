@@ -16,6 +16,11 @@ py::object to_datetime(TimeUs time_us) {
   return epoch + datetime.attr("timedelta")(py::arg("microseconds") = time_us);
 }
 
+// What is shown as text; html_view is the same for HTML.
+py::str views(const char* function, const py::object& shown) {
+  return py::module_::import("memgpt._views").attr(function)(shown);
+}
+
 void bind_message(py::module_& module) {
   py::class_<ToolCall>(module, "ToolCall", "A call of a tool, as the model wrote it.")
       .def(py::init([](std::string name, std::string arguments, std::string id) {
@@ -52,18 +57,18 @@ void bind_message(py::module_& module) {
                              [](const Message& message) { return static_cast<int>(message.trust); })
       .def_readonly("tokens", &Message::tokens)
       .def("_repr_html_", [](const py::object& self) { return html_view("message_html", self); })
-      .def("__repr__", [](const Message& message) {
-        return "<Message " + std::to_string(message.position) + " " +
-               std::string(to_string(message.role)) + ": " +
-               std::string(utf8_prefix(message.text, 60)) + ">";
-      });
+      .def("__repr__", [](const py::object& self) { return views("message_text", self); });
 }
 
 void bind_context(py::module_& module) {
   py::class_<Budget>(module, "Budget", "The window in tokens, and what is kept for the reply.")
       .def_readonly("context_window", &Budget::context_window)
       .def_readonly("reply_reserve", &Budget::reply_reserve)
-      .def_property_readonly("limit", &Budget::limit);
+      .def_property_readonly("limit", &Budget::limit)
+      .def("__repr__", [](const Budget& budget) {
+        return py::str("<Budget {:,} of {:,} tokens, {:,} kept for the reply>")
+            .format(budget.limit(), budget.context_window, budget.reply_reserve);
+      });
   py::class_<Span, std::shared_ptr<Span>>(module, "Span",
                                           "A piece of the context and where it came from.")
       .def_property_readonly("kind",
@@ -93,7 +98,8 @@ void bind_context(py::module_& module) {
           },
           py::arg("model") = "", "The request as a dict, in OpenAI's chat-completions form.")
       .def("digest", [](const Context& context) { return to_hex(context.digest()); })
-      .def("__str__", &Context::draw)
+      .def("__str__",
+           [](const Context& context) { return views("visible", py::str(context.draw())); })
       .def("_repr_html_", [](const py::object& self) { return html_view("context_html", self); })
       .def("__repr__", [](const Context& context) {
         return "<Context " + std::to_string(context.tokens()) + " of " +

@@ -101,6 +101,8 @@ class Budget:
     """
     The window in tokens, and what is kept for the reply.
     """
+    def __repr__(self) -> str:
+        ...
     @property
     def context_window(self) -> int:
         ...

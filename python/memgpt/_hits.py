@@ -26,4 +26,4 @@ class Hits(list[T]):
     def __str__(self) -> str:
         from memgpt import _views
 
-        return _views.hits_text(self)
+        return _views.hits_text(self, self._query)

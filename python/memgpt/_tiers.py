@@ -27,6 +27,15 @@ def _json(metadata: Mapping[str, Any]) -> str:
     return checked_text(text, "the metadata")
 
 
+def _size(tier: str, core: _core.CoreAgent, which: int, what: str) -> str:
+    try:
+        count = core.counts()[which]
+        size = f"{count:,} {what}{'' if count == 1 else 's'}"
+    except Error as error:  # a repr never raises: the home may be closed
+        size = str(error)
+    return f"<{tier} of {core.name!r}: {size}>"
+
+
 class CoreMemory(CoreHandle, Mapping[str, MemoryModule]):
     """An agent's memory blocks by label; assigning to a block's ``value`` is a step."""
 
@@ -170,6 +179,9 @@ class Recall(CoreHandle):
     def __len__(self) -> int:
         return self._core.counts()[0]
 
+    def __repr__(self) -> str:
+        return _size("Recall", self._core, 0, "message")
+
 
 class Archival(CoreHandle):
     """What was filed for ever, found by meaning."""
@@ -222,3 +234,6 @@ class Archival(CoreHandle):
 
     def __len__(self) -> int:
         return self._core.counts()[1]
+
+    def __repr__(self) -> str:
+        return _size("Archival", self._core, 1, "passage")

@@ -16,7 +16,7 @@ from memgpt._response import Response, Usage
 from memgpt._text import checked_text
 from memgpt._tiers import Archival, CoreMemory, Recall
 from memgpt.errors import Error
-from memgpt.tools import redefined, to_core
+from memgpt.tools import renewed, to_core
 from memgpt.transcript import microseconds
 
 __all__ = ["Agent", "Archival", "CoreMemory", "Recall", "Response", "Usage"]
@@ -126,8 +126,9 @@ class Agent(CoreHandle):
         )
 
         def send(call: Call) -> Response:
-            for tool in filter(None, map(redefined, self._core.bound_tools())):
-                self.add_tool(tool)
+            for tool in self._core.bound_tools():
+                if new := renewed(tool, agent_getter(self)):
+                    self._core.add_tool(new)
             return Response(self._core.send(*arguments, call.cancellation))
 
         return send

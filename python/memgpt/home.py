@@ -212,7 +212,9 @@ class Home:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Home {self.path!r}>"
+        from memgpt import _views
+
+        return _views.home_text(self)
 
 
 def _instance(given: BaseMemory | type[BaseMemory] | None) -> BaseMemory:

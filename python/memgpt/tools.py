@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import types
 from collections.abc import Callable
 from typing import Any, overload
 
@@ -76,7 +77,7 @@ def tool(
         name: what the model calls; by default the function's name.
         effects: ``"outside"`` or ``"none"``, see :class:`Tool`.
 
-    A function that is defined again in a notebook replaces the old one from the next message on.
+    A tool that is defined again in a notebook replaces the old one from the next message on.
 
     Raises:
         ToolError: where the signature cannot be turned into a schema.
@@ -158,7 +159,7 @@ def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
         return settled(run(**arguments))
 
     guarded_call = guarded(call)
-    vars(guarded_call)["__wrapped__"] = own  # for redefined()
+    vars(guarded_call)["given"] = value  # for redefined()
     return _core.PythonTool(
         name=own.name or type(own).__name__,
         description=own.description or description or inspect.cleandoc(own.__doc__ or ""),
@@ -170,24 +171,69 @@ def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
     )
 
 
-def redefined(core: _core.CoreTool) -> Tool | None:
-    """What has taken the place of a tool's function where a notebook's cell was run again.
+def _codes(value: Any) -> list[types.CodeType]:
+    """The code of a function, or of a class's own methods."""
+    members = vars(value).values() if inspect.isclass(value) else [value]
+    functions = filter(inspect.isfunction, map(inspect.unwrap, filter(callable, members)))
+    return [function.__code__ for function in functions]
 
-    Only functions of an interactive ``__main__`` are looked at: in a program a name that is used
-    twice may mean two tools. Code that is the same object was not written again, but made twice
-    by one piece of source, in a loop for example.
+
+def _kind(value: Any) -> str:
+    """What a tool was given as. A Tool that is an object is left alone: it has a state."""
+    if isinstance(value, FunctionTool):
+        return "decorated" if inspect.isfunction(value.run) else ""
+    if inspect.isclass(value):
+        return "class" if issubclass(value, Tool) else ""
+    return "function" if inspect.isfunction(value) else ""
+
+
+def _source(value: Any) -> Any:
+    return value.run if isinstance(value, FunctionTool) else value
+
+
+def _tool_name(value: Any) -> str:
+    return (value.name if _kind(value) != "function" else "") or value.__name__
+
+
+def redefined(core: _core.CoreTool) -> Any:
+    """What has taken a tool's place where a notebook's cell was run again; else None.
+
+    Only an interactive ``__main__`` is looked at: in a program a name that is used twice may mean
+    two tools. Code that is the same object was not written again, but made twice by one piece of
+    source, in a loop for example. A plain function never replaces what ``@memgpt.tool`` made: it
+    may be a helper that happens to have the same name.
     """
     main = sys.modules["__main__"]
-    own = (
-        getattr(core.callable, "__wrapped__", None) if isinstance(core, _core.PythonTool) else None
-    )
-    if not isinstance(own, FunctionTool) or hasattr(main, "__file__"):
+    given = getattr(core.callable, "given", None) if isinstance(core, _core.PythonTool) else None
+    kind = _kind(given)
+    if not kind or hasattr(main, "__file__"):
         return None
-    old = own.run
+    old = _source(given)
     value = vars(main).get(getattr(old, "__qualname__", ""))
-    new = value.run if isinstance(value, FunctionTool) else value
-    if not (inspect.isfunction(old) and inspect.isfunction(new)) or old.__module__ != "__main__":
+    if _kind(value) not in ((kind, "decorated") if kind == "function" else (kind,)):
         return None
-    tool = as_tool(value)
-    again = new.__qualname__ == old.__qualname__ and new.__code__ is not old.__code__
-    return tool if again and tool.name == own.name else None
+    new = _source(value)
+    if old.__module__ != "__main__" or new.__qualname__ != old.__qualname__:
+        return None
+    codes = _codes(old)
+    again = any(not any(code is other for other in codes) for code in _codes(new))
+    return value if again and _tool_name(value) == core.name else None
+
+
+def renewed(core: _core.CoreTool, get_agent: Callable[[], Any]) -> _core.PythonTool | None:
+    """The tool that has taken a tool's place, see :func:`redefined`.
+
+    Raises:
+        ToolError: where what was defined again cannot be a tool.
+    """
+    value = redefined(core)
+    if value is None:
+        return None
+    try:
+        return to_core(value, get_agent)
+    except Exception as error:
+        raise ToolError(
+            f'"{core.name}" was defined again and is no tool any more: {failure_text(error)}. If '
+            "it is something else now, define it under another name and the tool again, or take "
+            f'the tool away: agent.remove_tool("{core.name}")'
+        ) from error

@@ -67,6 +67,8 @@ hits_html = _safe_html(turns.hits_html)
 hit_html = _safe_html(turns.hit_html)
 agent_text = _safe_text(text.agent_text)
 response_text = _safe_text(text.response_text)
+message_text = _safe_text(text.message_text)
+home_text = _safe_text(text.home_text)
 hits_text = _safe_text(text.hits_text)
 
 

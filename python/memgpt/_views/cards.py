@@ -27,7 +27,13 @@ def _block(block: Block) -> Html:
     facts = f"{size} ({percent(used, block.limit)}){', read-only' if block.read_only else ''}"
     width = min(100.0, 100 * used / max(1, block.limit))
     fill = span("kind-memory_block", style=f"width:{width:.2f}%")
-    bar = div("bar thin", fill, role="img", aria_label=f"{block.label}: {size}", title=size)
+    bar = div(
+        "bar thin",
+        fill if used else "",
+        role="img",
+        aria_label=f"{block.label}: {size}",
+        title=size,
+    )
     text = prose(block.value, _BLOCK_TEXT, "box") if block.value else div("mute", "(empty)")
     description = prose(block.description, 300, "mute") if block.description else ""
     label = span("name", element("bdi", block.label))
@@ -107,11 +113,11 @@ def agent_html(agent: Agent) -> str:
         f"agent {agent.name}",
         div(
             "head",
-            span("title", element("bdi", cut(agent.name, 80))),
-            span("mute", "model ", element("bdi", cut(str(agent.config["model"]), 80))),
-            span("mute", counts),
+            span("title", element("bdi", cut(agent.name, 80)), title=agent.id),
+            span(
+                "mute", "model ", element("bdi", cut(str(agent.config["model"]), 80)), " · ", counts
+            ),
         ),
-        div("mute code", agent.id),
         _unbound(agent),
         _blocks(agent._core.blocks()),
         _window(agent),

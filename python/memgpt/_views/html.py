@@ -12,10 +12,12 @@ from memgpt._views.style import STYLE
 T = TypeVar("T")
 
 _ATTRIBUTE_LENGTH = 200
-# Control characters as their pictures: a NUL is no HTML, and an escape sequence shall not move a
-# terminal's cursor.
-_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}
-_PICTURES |= {127: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+# Control characters as Python writes them, for few fonts have their pictures: a NUL is no HTML, an
+# escape sequence shall not move a terminal's cursor, and an override shall not turn what stands
+# there around. Real right-to-left text uses isolates and marks, which do their work.
+_WRITTEN = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
+_WRITTEN |= {0x202D: "\\u202d", 0x202E: "\\u202e"}
+del _WRITTEN[ord("\t")], _WRITTEN[ord("\n")]
 
 
 class Html(str):
@@ -23,8 +25,8 @@ class Html(str):
 
 
 def visible(text: str) -> str:
-    """The text with control characters that are seen and do nothing."""
-    return clean_text(text).replace("\r\n", "\n").translate(_PICTURES)
+    """The text with control characters and overrides that are seen and do nothing."""
+    return clean_text(text).replace("\r\n", "\n").translate(_WRITTEN)
 
 
 def escaped(text: str) -> Html:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from memgpt._core import Context, Span
+import json
+import re
+from contextlib import suppress
+from typing import Any
+
+from memgpt._core import Context, Span, ToolCall
 from memgpt._views.html import (
     Html,
     counted,
@@ -15,8 +20,10 @@ from memgpt._views.html import (
     span,
     view,
 )
+from memgpt._views.turns import call_line
 from memgpt._window import by_kind, kind_of, shortened
 
+_ROWS_IN_SIGHT = 40
 _HEAD_SPANS = 60
 _TAIL_SPANS = 240
 _ALL_TEXTS = 400_000  # characters of all spans together
@@ -24,11 +31,15 @@ _ONE_TEXT = 8_000
 _COLUMNS = (
     ("", "tiny"),
     ("kind", "kind"),
-    ("origin", "broad"),
+    ("origin", "origin"),
     ("tokens", "slim number"),
     ("share", "slim number"),
     ("text", None),
 )
+_PACKED = {"tool_schema", "message", "tool_return"}
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_TAGGED = {"memory_block", "external_memory", "summary"}
+_TAGS = re.compile(r"^</?\w[^<>\n]*>$", re.M)
 _STRIPED = {"tool_schema", "external_memory", "tool_return", "overhead"}
 
 
@@ -66,10 +77,11 @@ def window_bar(context: Context) -> Html:
     bar = join(
         span(
             kind,
-            style=f"width:{max(0.0, 100 * tokens / whole):.3f}%",
+            style=f"width:{100 * tokens / whole:.3f}%",
             title=f"{name}: {tokens:,} tokens",
         )
         for kind, name, tokens in pieces
+        if tokens > 0  # the style gives each piece some width
     )
     legend = join(
         div(
@@ -96,11 +108,30 @@ def window_head(context: Context) -> str:
 
 
 def _beginning(piece: Span) -> str:
-    """A span's text in a line; of a tool, whose name is the origin, what it is for."""
+    """A span's text in a line: of a tool, whose name is the origin, what it is for; of a message
+    what was said, without its envelope; of calls what they call; of the rest what is tagged."""
     text = piece.text[:2000]
-    if piece.kind == "tool_schema":
-        text = text.partition('"description": ')[2] or text
+    if piece.kind in _TAGGED:
+        text = _TAGS.sub("", text).strip() or "(empty)"
+    if piece.kind in _PACKED:
+        with suppress(*_UNREADABLE):  # such a text stays as it is
+            text = _unpacked(json.loads(piece.text)) or text
     return shortened(text, 90)
+
+
+def _unpacked(packed: Any) -> str:
+    if isinstance(packed, list):
+        calls = (call["function"] for call in packed)
+        return "; ".join(call_line(ToolCall(c["name"], c["arguments"]), 90) for c in calls)
+    if "function" in packed:
+        return str(packed["function"]["description"] or packed["function"]["name"])
+    failed = "failed: " if packed.get("status", "OK") != "OK" else ""
+    return f"{failed}{packed['message']}"
+
+
+def _origin(piece: Span) -> str:
+    # What is before the colon says the kind again.
+    return shortened(piece.origin.removeprefix("tool:").removeprefix("block:"), 60)
 
 
 def _row(number: int, piece: Span, whole: int, text_limit: int) -> Html:
@@ -111,10 +142,10 @@ def _row(number: int, piece: Span, whole: int, text_limit: int) -> Html:
         "tr",
         element("td", number, cls="number mute"),
         element("td", swatch, " ", kind_of(piece.kind).name, cls="nowrap"),
-        element("td", shortened(piece.origin, 60), cls="line", dir="auto", title=piece.origin),
+        element("td", _origin(piece), cls="line", dir="auto", title=piece.origin),
         element("td", f"{piece.tokens:,}", cls="number"),
         element("td", percent(piece.tokens, whole), cls="number mute"),
-        element("td", details(element("bdi", _beginning(piece)), text), cut_note),
+        element("td", details(element("bdi", _beginning(piece)), div("out", text)), cut_note),
     )
 
 
@@ -136,17 +167,23 @@ def _table(context: Context) -> Html:
         element("tbody", join(rows)),
         cls="table",
     )
-    return div("scroll", table, tabindex=0, role="region", aria_label="spans of the context")
+    cls = "scroll tall" if len(rows) > _ROWS_IN_SIGHT else "scroll"
+    return div(cls, table, tabindex=0, role="region", aria_label="spans of the context")
 
 
 def context_html(context: Context) -> str:
     """A context: bar by kind, legend, table of spans."""
     cuts = sum(1 for piece in context.spans if piece.cut)
-    spans = counted(len(context.spans), "span")
+    count = len(context.spans)
+    facts = [counted(count, "span")]
+    if cuts:
+        facts.append(f"{cuts:,} of them cut")
+    if count > _ROWS_IN_SIGHT:
+        facts.append("scroll to see them all")
     return view(
         "context",
         div("head", span("title", "Context"), span("mute", window_head(context))),
         window_bar(context),
-        div("part", div("name", spans + (f", {cuts:,} of them cut" if cuts else ""))),
+        div("part", div("name", ", ".join(facts))),
         _table(context),
     )

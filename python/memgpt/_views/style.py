@@ -100,7 +100,8 @@ _RULES = """
 .memgpt-view .memgpt-bar{display:flex;height:14px;margin:4px 0;border-radius:4px;overflow:hidden;
  background:var(--memgpt-soft);box-shadow:inset 0 0 0 1px var(--memgpt-line);
  forced-color-adjust:none;print-color-adjust:exact}
-.memgpt-view .memgpt-bar>span{flex:none;border-inline-end:1px solid var(--memgpt-back)}
+.memgpt-view .memgpt-bar>span{flex:0 1 auto;min-width:3px;
+ border-inline-end:1px solid var(--memgpt-back)}
 .memgpt-view .memgpt-thin{height:8px}
 .memgpt-view .memgpt-striped{background-image:repeating-linear-gradient(45deg,
  transparent 0 3px,var(--memgpt-stripe) 3px 6px)}
@@ -116,15 +117,16 @@ _RULES = """
  display:inline-block;align-self:center;vertical-align:-1px;
  box-shadow:inset 0 0 0 1px var(--memgpt-line);
  forced-color-adjust:none;print-color-adjust:exact}
-.memgpt-view .memgpt-item{display:grid;grid-template-columns:7.5em minmax(0,1fr);gap:0 10px;
+.memgpt-view .memgpt-item{display:grid;grid-template-columns:9em minmax(0,1fr);gap:0 10px;
  padding:4px 0;border-top:1px solid var(--memgpt-line)}
-.memgpt-view .memgpt-wide{grid-template-columns:11.5em minmax(0,1fr)}
+.memgpt-view .memgpt-wide{grid-template-columns:13.5em minmax(0,1fr)}
 .memgpt-view .memgpt-item>*{min-width:0}
 .memgpt-view .memgpt-details{margin:0}
 .memgpt-view .memgpt-details>summary{display:list-item;cursor:pointer;color:inherit;
  overflow-wrap:anywhere}
-.memgpt-view .memgpt-scroll{overflow:auto;max-height:30em;margin-top:4px;
+.memgpt-view .memgpt-scroll{overflow:auto;margin-top:4px;
  border:1px solid var(--memgpt-line);border-radius:6px}
+.memgpt-view .memgpt-tall{max-height:60em}
 .memgpt-view table.memgpt-table{border-collapse:collapse;border:0;width:100%;min-width:60em;
  margin:0;font-size:12px;color:inherit;table-layout:fixed}
 .memgpt-view table.memgpt-table tr th,.memgpt-view table.memgpt-table tr td{padding:3px 8px;
@@ -140,7 +142,8 @@ _RULES = """
 .memgpt-view table.memgpt-table tr .memgpt-tiny{width:3em}
 .memgpt-view table.memgpt-table tr .memgpt-slim{width:5em}
 .memgpt-view table.memgpt-table tr .memgpt-kind{width:12em}
-.memgpt-view table.memgpt-table tr .memgpt-broad{width:17em}
+.memgpt-view table.memgpt-table tr .memgpt-origin{width:14em}
+.memgpt-view table.memgpt-table tr .memgpt-out{margin-inline-start:-39em}
 .memgpt-view table.memgpt-table summary,.memgpt-view table.memgpt-table tr .memgpt-line{
  overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 @media (max-width:560px){.memgpt-view .memgpt-item{grid-template-columns:minmax(0,1fr)}}

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from memgpt._core import ArchivalHit, Message, RecallHit, ToolCall
 from memgpt._views.binding import binding_line
 from memgpt._views.html import counted
-from memgpt._views.turns import as_text, call_arguments, call_line, last_messages
+from memgpt._views.turns import as_text, call_arguments, call_line, last_messages, tokens_line
 from memgpt._window import FREE, by_kind, cells, kind_of, shortened
 
 if TYPE_CHECKING:
     from memgpt.agent import Agent, Response
+    from memgpt.home import Home
 
 _WIDTH = 48
 _LINE = 160
+_AGENTS = 20
 
 
 def _indented(text: str) -> str:
@@ -50,11 +53,27 @@ def _message_line(message: Message) -> str:
     return f"  {message.position} {message.time:%Y-%m-%d %H:%M} {who}: {failed}{text}"
 
 
+def message_text(message: Message) -> str:
+    """A message's repr: what it says, or the calls that it makes."""
+    calls = "; ".join(call_line(call, 60) for call in message.tool_calls)
+    text = shortened(message.text or calls or message.content, 60)
+    return f"<Message {message.position} {message.role}: {text}>"
+
+
+def home_text(home: Home) -> str:
+    """A home's repr: where it is, and whom it holds."""
+    names = home.agents()
+    more = f", and {len(names) - _AGENTS:,} more" if len(names) > _AGENTS else ""
+    agents = ", ".join(map(repr, names[:_AGENTS])) or "no agents"
+    return f"<Home {home.path!r}: {agents}{more}>"
+
+
 def agent_text(agent: Agent) -> str:
     """An agent's card."""
     lines = [
-        f"agent {agent.name!r}, model {agent.config['model']}, {len(agent.recall):,} messages in "
-        f"recall, {len(agent.archival):,} passages in archival memory"
+        f"agent {agent.name!r}, model {agent.config['model']}, "
+        f"{counted(len(agent.recall), 'message')} in recall, "
+        f"{counted(len(agent.archival), 'passage')} in archival memory"
     ]
     if agent.unbound:
         lines.append(f"unbound: {', '.join(agent.unbound)}")
@@ -62,7 +81,8 @@ def agent_text(agent: Agent) -> str:
     lines += _block_lines(agent)
     lines += _window_lines(agent)
     if summary := agent.memory.summary:
-        lines.append(f"\nsummary of what has left the window\n{_indented(shortened(summary, 600))}")
+        wrapped = textwrap.fill(shortened(summary, 600), 96)
+        lines.append(f"\nsummary of what has left the window\n{_indented(wrapped)}")
     last = last_messages(agent.window)
     lines.append(f"\nlast messages ({len(last)} of {len(agent.window):,} in the window)")
     return "\n".join([*lines, *map(_message_line, last)])
@@ -84,10 +104,9 @@ def _call_lines(call: ToolCall, result: Message | None) -> Iterator[str]:
 
 def response_text(response: Response) -> str:
     """A turn: thoughts, calls, results, the reply."""
-    usage = response.usage
     lines = [
         f"<Response {response.stop_reason}, {counted(response.steps, 'step')}, "
-        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens, "
+        f"{tokens_line(response.usage)}, "
         f"{counted(response.evicted, 'message')} evicted>"
     ]
     results = {m.tool_call_id: m for m in response.messages if m.role == "tool"}
@@ -103,17 +122,18 @@ def response_text(response: Response) -> str:
     return "\n".join(lines)
 
 
-def hits_text(hits: Sequence[RecallHit | ArchivalHit]) -> str:
-    """What a search found, two lines a hit."""
+def hits_text(hits: Sequence[RecallHit | ArchivalHit], query: str = "") -> str:
+    """What a search found, two lines a hit. The newest, without a query, have no score."""
     lines = []
     for hit in hits:
+        score = f"{hit.score:.3f}  " if query else ""
         if isinstance(hit, ArchivalHit):
             tags = "".join(f" #{tag}" for tag in hit.passage.tags)
-            lines.append(f"{hit.score:.3f}  {hit.passage.id}{tags}")
+            lines.append(f"{score}{hit.passage.id}{tags}")
         else:
             message = hit.message
             who = f"{message.role} {message.name}" if message.name else message.role
             when = f"{message.time:%Y-%m-%d %H:%M}"
-            lines.append(f"{hit.score:.3f}  {message.position}  {when}  {who}")
+            lines.append(f"{score}{message.position}  {when}  {who}")
         lines.append(f"  {shortened(hit.snippet, 240)}")
     return "\n".join(lines) if lines else "(no hits)"

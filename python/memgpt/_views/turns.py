@@ -24,7 +24,7 @@ from memgpt._views.html import (
 from memgpt._window import shortened
 
 if TYPE_CHECKING:
-    from memgpt.agent import Response
+    from memgpt.agent import Response, Usage
 
 _TEXT = 4_000
 _SHORT = 600
@@ -42,7 +42,7 @@ def call_arguments(call: ToolCall) -> dict[str, Any] | None:
     """A call's arguments; None where the model wrote something else than a JSON object."""
     try:
         arguments = json.loads(call.arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return arguments if isinstance(arguments, dict) else None
 
@@ -74,7 +74,7 @@ def _item(who: object, *what: object, cls: str = "") -> Html:
 def _call(call: ToolCall, heartbeat: bool, arguments: dict[str, Any] | None) -> Html:
     parts: list[object] = [span("code", call.name)]
     if heartbeat:
-        parts.append(span("mute", "  asks for a heartbeat"))
+        parts.append(span("mute", " and goes on"))
     if arguments is None:
         return join([*parts, div("box code", cut(call.arguments, _SHORT), dir="auto")])
     shown, left, _ = middle_left_out(list(arguments.items()), _ARGUMENTS, 0)
@@ -126,13 +126,15 @@ def _message_items(message: Message, results: dict[str, Message]) -> list[Html]:
     return items
 
 
+def tokens_line(usage: Usage) -> str:
+    """A turn's tokens."""
+    return f"{counted(usage.prompt_tokens, 'token')} in, {usage.completion_tokens:,} out"
+
+
 def response_html(response: Response) -> str:
     """What came of one ``send()``: thoughts, calls, results, the reply."""
-    usage = response.usage
-    facts = (
-        f"{counted(response.steps, 'step')} · {usage.prompt_tokens:,} + "
-        f"{usage.completion_tokens:,} tokens · {response.stop_reason}"
-    )
+    steps = counted(response.steps, "step")
+    facts = f"{steps} · {tokens_line(response.usage)} · {response.stop_reason}"
     # A result is shown with its call.
     results = {m.tool_call_id: m for m in response.messages if m.role == "tool"}
     acts = [m for m in response.messages if m.role != "tool"]
@@ -206,8 +208,8 @@ def passage_html(passage: Passage) -> str:
     return view("passage", div("head", span("title", "Passage")), _passage(passage, _TEXT))
 
 
-def _hit(hit: RecallHit | ArchivalHit) -> Html:
-    score = div("number", f"score {hit.score:.3f}")
+def _hit(hit: RecallHit | ArchivalHit, scored: bool = True) -> Html:
+    score = div("number", f"score {hit.score:.3f}") if scored else ""
     if isinstance(hit, ArchivalHit):
         return _item(score, _passage(hit.passage, _SHORT))
     message = hit.message
@@ -228,7 +230,8 @@ def hits_html(hits: Sequence[RecallHit | ArchivalHit], query: str, where: str) -
     return view(
         "search hits",
         div("head", span("title", "Search"), span("mute", what if query else newest)),
-        *(_hit(hit) for hit in shown),
+        # The newest were not compared with anything.
+        *(_hit(hit, scored=bool(query)) for hit in shown),
         div("cut", f"… {left:,} more hits in the list") if left else "",
     )
 
