@@ -54,6 +54,7 @@ class Answer:
     close: bool = False  # without an answer
     raw: bytes | None = None  # in place of an HTTP answer
     keep: bool = False  # the connection, after something raw
+    late: bytes = b""  # a moment after something raw
 
 
 def error(status: int, message: str, **headers: str) -> Answer:
@@ -118,6 +119,9 @@ class ChatServer:
         if answer.close or answer.raw is not None:
             handler.close_connection = not answer.keep
             handler.wfile.write(answer.raw or b"")
+            if answer.late:
+                time.sleep(0.02)
+                handler.wfile.write(answer.late)
             return
         handler.send_response(answer.status)
         handler.send_header("Content-Type", answer.content_type)

@@ -202,22 +202,23 @@ def test_a_bad_answer_is_a_typed_error_and_the_next_message_works(
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "after", "late"),
     [
-        (b"HTTP/1.1 100 Continue\r\n\r\n", b""),
-        (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3, b""),
-        (b"", b"EXTRA"),
-        (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"", b""),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3, b"", b""),
+        (b"", b"EXTRA", b""),
+        (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b""),
+        (b"", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
     ],
 )
-def test_an_answer_belongs_to_its_request(home, before: bytes, after: bytes) -> None:
+def test_an_answer_belongs_to_its_request(home, before: bytes, after: bytes, late: bytes) -> None:
     """What surrounds an answer is never taken for the answer to another agent's request."""
 
     def script(request: Any) -> Answer:
         said = json.loads(request["messages"][-1]["content"])["message"]
         body = json.dumps(completion(says(said))).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        return Answer(raw=before + head + body + after, keep=True)
+        return Answer(raw=before + head + body + after, keep=True, late=late)
 
     with ChatServer(script) as server:
         model = memgpt.OpenAICompatible("x", base_url=server.url)
@@ -225,6 +226,7 @@ def test_an_answer_belongs_to_its_request(home, before: bytes, after: bytes) -> 
         for turn in range(3):
             for agent in agents:
                 assert agent.send(f"{agent.name} {turn}").text == f"{agent.name} {turn}"
+                time.sleep(0.1 if late else 0)
 
 
 @pytest.mark.parametrize(

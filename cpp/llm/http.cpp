@@ -173,7 +173,12 @@ class HttpClient::Connection {
   }
 
   [[nodiscard]] bool can_be_kept() const { return keep_alive_; }
-  [[nodiscard]] bool is_stale() const { return Clock::now() - used_ > kIdleLimit; }
+  // Quiet for long, closed, or with bytes that nobody asked for: not to be used again.
+  [[nodiscard]] bool is_stale() {
+    error_code error;
+    const auto unread = lowest().socket().available(error);
+    return error || unread > 0 || Clock::now() - used_ > kIdleLimit;
+  }
 
  private:
   static HttpResponse read_response(http::response<http::string_body> message) {
@@ -279,17 +284,20 @@ class HttpClient::Connection {
 HttpClient::HttpClient(HttpEndpoint endpoint, HttpOptions options)
     : endpoint_(std::move(endpoint)), options_(std::move(options)), process_(::getpid()) {}
 
-HttpClient::~HttpClient() = default;
+// After a fork the connections are the parent's: two processes on one would read each other's
+// answers, and closing them would take them out of the parent's event queue. They are left alone.
+void HttpClient::leave_to_parent() {
+  if (process_ == ::getpid()) return;
+  static_cast<void>(new std::vector<std::unique_ptr<Connection>>(std::move(idle_)));
+  idle_.clear();
+  process_ = ::getpid();
+}
+
+HttpClient::~HttpClient() { leave_to_parent(); }
 
 std::unique_ptr<HttpClient::Connection> HttpClient::idle() {
   const std::scoped_lock lock(mutex_);
-  // After a fork the connections are the parent's: two processes on one would read each other's
-  // answers. They are left alone, for closing them would say goodbye in the parent's name.
-  if (process_ != ::getpid()) {
-    for (auto& connection : idle_) static_cast<void>(connection.release());
-    idle_.clear();
-    process_ = ::getpid();
-  }
+  leave_to_parent();
   std::erase_if(idle_, [](const auto& connection) { return connection->is_stale(); });
   if (idle_.empty()) return nullptr;
   auto connection = std::move(idle_.back());

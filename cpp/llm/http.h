@@ -67,6 +67,7 @@ class HttpClient {
   class Tls;
   [[nodiscard]] std::unique_ptr<Connection> idle();
   [[nodiscard]] std::unique_ptr<Connection> connect();
+  void leave_to_parent();
 
   HttpEndpoint endpoint_;
   HttpOptions options_;
