@@ -25,6 +25,7 @@ test-all: build $(VENV)/.test
 
 bench: build
 	$(BIN)/python benchmarks/bench_step.py
+	$(BIN)/python benchmarks/bench_import.py
 
 # make perpetual-chat DATA=locomo10.json [OPTIONS="--context-window 8192"]; see benchmarks/README.md
 perpetual-chat: build
