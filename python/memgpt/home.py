@@ -66,7 +66,8 @@ class Home:
                 takes its place.
             include_base_tools: offer send_message, the searches and archival_memory_insert.
             policy: what stays in the window; ``RecursiveSummary()`` by default.
-            context_window: in tokens; by default the model's, or 32,768 where it is unknown.
+            context_window: in tokens; by default the provider's, or 32,768 where it names none, as
+                hosted models with larger ones do: what stands in the window is paid for.
             system: the system prompt, which the agent cannot edit; a stock text by default.
             max_steps: model calls per ``send()``.
             exist_ok: return the agent of this name if there is one. The memory, model, embedding,
