@@ -192,3 +192,36 @@ def test_a_call_that_was_broken_off_has_its_return_in_the_context_at_once(kit):
     kit.check_request(agent.context().to_request())
     assert len(agent.recall) == length
     assert agent.send("And now?").text == "ok"
+
+
+def test_a_tool_finds_what_it_has_just_filed(kit):
+    seen = {}
+
+    def file(agent):
+        """File."""
+        before = [h.passage.text for h in agent.archival.search("the green canoe", limit=2)]
+        agent.archival.insert("a green canoe lies at the lake", tags=["boat"])
+        agent.archival.insert("the oven is broken", tags=["house"])
+        seen["before"] = before
+        seen["ranked"] = [h.passage.text for h in agent.archival.search("the green canoe", limit=2)]
+        seen["newest"] = [h.passage.text for h in agent.archival.search("", limit=3)]
+        seen["paged"] = [h.passage.text for h in agent.archival.search("", limit=1, offset=1)]
+        seen["tagged"] = [h.passage.text for h in agent.archival.search("canoe", tags=["house"])]
+        seen["late"] = agent.archival.search("canoe", start="2999-01-01")
+        seen["all"] = len(agent.archival.search("canoe", limit=100))
+
+    agent = kit.agent([kit.call("file"), kit.say("ok")], tools=[file])
+    agent.archival.insert("the boat is green", tags=["boat"])
+    agent.archival.insert("bread")
+    agent.send("go")
+    canoe, oven, boat = "a green canoe lies at the lake", "the oven is broken", "the boat is green"
+    assert seen["before"][0] == boat
+    assert seen["ranked"] == [canoe, boat]
+    assert seen["newest"] == [oven, canoe, "bread"]
+    assert seen["paged"] == [canoe]
+    assert seen["tagged"] == [oven] and seen["late"] == [] and seen["all"] == 4
+    # The same once it is committed.
+    assert [h.passage.text for h in agent.archival.search("the green canoe", limit=2)] == [
+        canoe,
+        boat,
+    ]

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include "agent/turn_run.h"
@@ -241,8 +242,17 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
   const auto head = state().agent.head;
   query.vector = embed_query(text);
   const auto embedder = parts()->embedder;
-  return home_->indexes().search(*home_->journal(), id_, embedder ? embedder->name() : "", head,
-                                 query);
+  const auto name = embedder ? embedder->name() : "";
+  // A tool reads what its step has written.
+  const bool pending = turn_.held_by_this_thread() && active_ != nullptr &&
+                       !active_->commit.passages.empty() && query.limit > 0 && query.offset >= 0;
+  if (!pending) return home_->indexes().search(*home_->journal(), id_, name, head, query);
+  ArchivalQuery all = query;
+  all.limit = static_cast<int>(std::min<std::int64_t>(std::int64_t{query.limit} + query.offset,
+                                                      std::numeric_limits<int>::max()));
+  all.offset = 0;
+  return with_pending(home_->indexes().search(*home_->journal(), id_, name, head, all),
+                      active_->commit.passages, query);
 }
 
 std::vector<StepRow> Agent::steps() { return home_->journal()->steps(state().agent.head); }

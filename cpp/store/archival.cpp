@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "error.h"
 #include "memory/json.h"
@@ -153,6 +154,41 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
     if (i - first >= static_cast<std::size_t>(query.limit)) break;
     page.hits.push_back({read_passage(reader.db, ranked[i].id), ranked[i].score});
   }
+  return page;
+}
+
+ArchivalPage with_pending(ArchivalPage page, const std::vector<Passage>& pending,
+                          const ArchivalQuery& query) {
+  const auto passes = [&](const Passage& passage) {
+    const bool tagged =
+        query.tags.empty() ||
+        std::any_of(query.tags.begin(), query.tags.end(), [&](const auto& tag) {
+          return std::find(passage.tags.begin(), passage.tags.end(), tag) != passage.tags.end();
+        });
+    return tagged && passage.time_us >= query.start.value_or(passage.time_us) &&
+           (!query.end || passage.time_us < *query.end);
+  };
+  for (const auto& passage : pending) {
+    if (!passes(passage)) continue;
+    ++page.total;
+    // Without a text the newest come first.
+    if (query.vector.empty()) {
+      page.hits.insert(page.hits.begin(), {passage, 0});
+      continue;
+    }
+    if (passage.vector.size() != query.vector.size()) continue;
+    const double score =
+        std::inner_product(query.vector.begin(), query.vector.end(), passage.vector.begin(), 0.0);
+    const double rounded = std::round(score * 1e5) / 1e5;
+    const auto place =
+        std::find_if(page.hits.begin(), page.hits.end(),
+                     [&](const ArchivalHit& other) { return other.score < rounded; });
+    page.hits.insert(place, {passage, rounded});
+  }
+  const auto first = std::min(page.hits.size(), static_cast<std::size_t>(query.offset));
+  page.hits.erase(page.hits.begin(), page.hits.begin() + static_cast<std::ptrdiff_t>(first));
+  if (page.hits.size() > static_cast<std::size_t>(query.limit))
+    page.hits.resize(static_cast<std::size_t>(query.limit));
   return page;
 }
 

@@ -48,6 +48,11 @@ class ArchivalIndexes {
   std::unordered_map<std::string, std::unique_ptr<Index>> indexes_;
 };
 
+// The page as if passages of a step that is not committed yet were there: `page` holds the hits
+// from the first on, `query` says which of them are wanted.
+[[nodiscard]] ArchivalPage with_pending(ArchivalPage page, const std::vector<Passage>& pending,
+                                        const ArchivalQuery& query);
+
 [[nodiscard]] std::int64_t count_passages(Journal& journal, const std::string& archive, Head head);
 
 // Scales each row to unit length. Throws ConfigError for NaN, infinity or a wrong size.

@@ -189,8 +189,8 @@ class Archival(CoreHandle):
     def insert(
         self, text: str, *, tags: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
     ) -> Passage:
-        """File a text; it is on disk when this returns and found by the next search. In a tool it
-        is so once the tool's step is committed.
+        """File a text; it is on disk when this returns (in a tool: with the tool's step) and found
+        by the next search.
 
         Raises:
             InvalidInput: for an empty text.
