@@ -96,3 +96,11 @@ def test_every_piece_of_the_bar_has_some_width(kit: Any) -> None:
     assert min(shares) < 0.1 and abs(sum(shares) - 100) < 0.1
     # They shrink to make room, so that the bar is as long as before.
     assert "memgpt-bar>span{flex:0 1 auto;min-width:3px" in html
+
+
+def test_hits_and_passages_show_control_characters(home: memgpt.Home) -> None:
+    agent = home.create_agent("sam")
+    agent.recall.import_transcript([{"text": "red \x1b[31m fox", "time": "2023-05-08"}])
+    passage = agent.archival.insert("red \x1b[31m fox")
+    for shown in (passage, agent.recall.search("fox")[0], agent.archival.search("fox")[0]):
+        assert "\x1b" not in repr(shown) and "\\x1b[31m fox" in repr(shown)

@@ -74,25 +74,29 @@ void bind_results(py::module_& module) {
                              })
       .def_readonly("time_us", &Passage::time_us)
       .def_readonly("author", &Passage::author)
-      .def("_repr_html_", [](const py::object& self) { return html_view("passage_html", self); })
+      .def("_repr_html_", [](const py::object& self) { return shown("passage_html", self); })
       .def("__repr__", [](const Passage& passage) {
-        return "<Passage " + std::string(utf8_prefix(passage.text, 60)) + ">";
+        return shown("visible",
+                     py::str("<Passage " + std::string(utf8_prefix(passage.text, 60)) + ">"));
       });
   py::class_<RecallHit>(module, "RecallHit", "A message that recall search found.")
       .def_readonly("message", &RecallHit::message)
       .def_readonly("score", &RecallHit::score)
       .def_readonly("snippet", &RecallHit::snippet)
-      .def("_repr_html_", [](const py::object& self) { return html_view("hit_html", self); })
-      .def("__repr__", [](const RecallHit& hit) { return "<RecallHit " + hit.snippet + ">"; });
+      .def("_repr_html_", [](const py::object& self) { return shown("hit_html", self); })
+      .def("__repr__", [](const RecallHit& hit) {
+        return shown("visible", py::str("<RecallHit " + hit.snippet + ">"));
+      });
   py::class_<ArchivalHit>(module, "ArchivalHit", "A passage that archival search found.")
       .def_readonly("passage", &ArchivalHit::passage)
       .def_readonly("score", &ArchivalHit::score, "Cosine similarity.")
       .def_property_readonly(
           "snippet",
           [](const ArchivalHit& hit) { return std::string(utf8_prefix(hit.passage.text, 200)); })
-      .def("_repr_html_", [](const py::object& self) { return html_view("hit_html", self); })
+      .def("_repr_html_", [](const py::object& self) { return shown("hit_html", self); })
       .def("__repr__", [](const ArchivalHit& hit) {
-        return "<ArchivalHit " + std::string(utf8_prefix(hit.passage.text, 60)) + ">";
+        return shown("visible", py::str("<ArchivalHit " +
+                                        std::string(utf8_prefix(hit.passage.text, 60)) + ">"));
       });
   py::class_<StepRow>(module, "Step", "One commit of an agent's history.")
       .def_readonly("seq", &StepRow::seq)

@@ -52,8 +52,8 @@ class Cancellation {
 // Python's signals and environment.
 [[nodiscard]] Outside process_outside();
 
-// What a notebook shows: memgpt._views makes all HTML, and is imported when something is shown.
-[[nodiscard]] inline py::str html_view(const char* function, const py::object& self) {
+// What people look at: memgpt._views makes it, and is imported when something is shown.
+[[nodiscard]] inline py::str shown(const char* function, const py::object& self) {
   return py::module_::import("memgpt._views").attr(function)(self);
 }
 

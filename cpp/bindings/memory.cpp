@@ -16,11 +16,6 @@ py::object to_datetime(TimeUs time_us) {
   return epoch + datetime.attr("timedelta")(py::arg("microseconds") = time_us);
 }
 
-// What is shown as text; html_view is the same for HTML.
-py::str views(const char* function, const py::object& shown) {
-  return py::module_::import("memgpt._views").attr(function)(shown);
-}
-
 void bind_message(py::module_& module) {
   py::class_<ToolCall>(module, "ToolCall", "A call of a tool, as the model wrote it.")
       .def(py::init([](std::string name, std::string arguments, std::string id) {
@@ -56,8 +51,8 @@ void bind_message(py::module_& module) {
       .def_property_readonly("trust",
                              [](const Message& message) { return static_cast<int>(message.trust); })
       .def_readonly("tokens", &Message::tokens)
-      .def("_repr_html_", [](const py::object& self) { return html_view("message_html", self); })
-      .def("__repr__", [](const py::object& self) { return views("message_text", self); });
+      .def("_repr_html_", [](const py::object& self) { return shown("message_html", self); })
+      .def("__repr__", [](const py::object& self) { return shown("message_text", self); });
 }
 
 void bind_context(py::module_& module) {
@@ -99,8 +94,8 @@ void bind_context(py::module_& module) {
           py::arg("model") = "", "The request as a dict, in OpenAI's chat-completions form.")
       .def("digest", [](const Context& context) { return to_hex(context.digest()); })
       .def("__str__",
-           [](const Context& context) { return views("visible", py::str(context.draw())); })
-      .def("_repr_html_", [](const py::object& self) { return html_view("context_html", self); })
+           [](const Context& context) { return shown("visible", py::str(context.draw())); })
+      .def("_repr_html_", [](const py::object& self) { return shown("context_html", self); })
       .def("__repr__", [](const Context& context) {
         return "<Context " + std::to_string(context.tokens()) + " of " +
                std::to_string(context.budget.limit()) + " tokens, " +
