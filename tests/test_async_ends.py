@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -314,3 +316,114 @@ def test_a_loop_that_went_away_fails_the_tool_and_not_the_agent(kit) -> None:
     asyncio.run(main())
     go_on.set()
     kit.still_answers(agent)
+
+
+def thinking(seconds: float) -> type[memgpt.LLMProvider]:
+    """A model that thinks on the loop of whoever sends; asked for "work", it calls the tool."""
+
+    class Thinking(memgpt.LLMProvider):
+        async def complete(self, context: memgpt.Context) -> Any:
+            await asyncio.sleep(seconds)
+            last = context.to_request()["messages"][-1]
+            name = "work" if "work" in last["content"] and last["role"] == "user" else ""
+            arguments = {"message": "ok", "request_heartbeat": False}
+            if name:
+                arguments = {"request_heartbeat": True}
+            call = {"name": name or "send_message", "arguments": arguments}
+            return {"tool_calls": [{"function": call}]}
+
+    return Thinking
+
+
+def test_a_write_that_would_stop_the_loop_of_the_turn_is_refused_at_once(kit) -> None:
+    agent = kit.home.create_agent("sam", model=thinking(0.3))
+
+    async def main() -> None:
+        task = asyncio.create_task(agent.send_async("Hello"))
+        await asyncio.sleep(0.1)
+        for write in (
+            lambda: agent.archival.insert("x"),
+            lambda: setattr(agent.memory["human"], "value", "x"),
+            lambda: agent.memory.add("tasks"),
+            lambda: agent.recall.import_transcript([{"text": "x", "time": "2023-05-08"}]),
+            lambda: agent.remove_tool("send_message"),
+            lambda: agent.send("x"),
+        ):
+            with pytest.raises(memgpt.Busy, match="to_thread"):
+                write()
+        assert agent.memory["human"].value == "" and len(agent.recall) == 1  # reading is free
+        await asyncio.to_thread(agent.archival.insert, "waits for the turn's end")
+        assert (await task).text == "ok"
+        agent.archival.insert("after it")
+
+    run(main())
+    assert len(agent.archival) == 2
+
+
+def test_a_cancelled_tool_that_tidies_up_does_not_stop_the_loop(kit) -> None:
+    said: list[str] = []
+
+    async def work(agent: memgpt.Agent) -> str:
+        """Work."""
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            try:
+                agent.archival.insert("was cut short")
+            except memgpt.Busy as error:
+                said.append(str(error))
+        return "done"
+
+    agent = kit.home.create_agent("sam", model=thinking(0.2), tools=[work])
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(agent.send_async("work"), 0.5)
+        assert (await agent.send_async("second")).text == "ok"
+
+    run(main(), 20)
+    assert len(said) == 1 and len(agent.archival) == 0
+
+
+def test_a_task_that_outlives_its_tool_sends_behind_the_turn(kit) -> None:
+    tasks: list[Any] = []
+
+    async def work(agent: memgpt.Agent) -> str:
+        """Work."""
+
+        async def job() -> str:
+            await asyncio.sleep(0.05)  # the turn goes on
+            return (await agent.send_async("the job is done")).text
+
+        tasks.append(asyncio.create_task(job()))
+        return "begun"
+
+    agent = kit.home.create_agent("sam", model=thinking(0.2), tools=[work])
+
+    async def main() -> None:
+        assert (await agent.send_async("work")).text == "ok"
+        assert await tasks[0] == "ok"
+
+    run(main())
+    said = [m.text for m in agent.recall.messages() if m.role == "user"]
+    assert said == ["work", "the job is done"]
+
+
+def test_agents_of_copies_of_a_file_are_different_agents(kit, tmp_path: Path) -> None:
+    path, copy = tmp_path / "a.db", tmp_path / "b.db"
+    with memgpt.open(path) as home:
+        home.create_agent("sam")
+    shutil.copy(path, copy)
+    with memgpt.open(path) as home, memgpt.open(copy) as other:
+        old = other.agent("sam")
+
+        async def work() -> str:
+            """Work."""
+            old.archival.insert("in the copy")
+            return (await old.send_async("Hello")).text
+
+        agent = home.agent("sam", model=thinking(0), tools=[work])
+        (result,) = [m for m in run(agent.send_async("work")).messages if m.name == "work"]
+        assert not result.failed, result.text
+        assert (len(agent.archival), len(old.archival)) == (0, 1)

@@ -205,6 +205,9 @@ void bind_agent_class(py::module_& module) {
       .def_property_readonly("cancelled", &Cancellation::cancelled);
   py::class_<Agent, std::shared_ptr<Agent>>(module, "CoreAgent")
       .def_property_readonly("id", &Agent::id)
+      // Copies of a file hold agents of the same id.
+      .def_property_readonly(
+          "key", [](const Agent& agent) { return agent.home()->path() + '\n' + agent.id(); })
       .def_property_readonly("name", &Agent::name)
       .def(
           "send",

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from memgpt._calls import Call, current_call, in_call
+from memgpt import _core
+from memgpt._calls import Call, call_chain, in_call, running
 from memgpt.errors import Reentrant
 
 # asyncio takes longer to import than all of memgpt: it is, where it is needed.
@@ -108,7 +109,6 @@ class _State:
         self.lock = threading.Lock()
         self.threads = _Threads()
         self.lanes: dict[str, _Lane] = {}
-        self.running: dict[str, Call] = {}  # by agent: whose turn send_async is running
 
 
 _state = _State()
@@ -122,50 +122,44 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def _check_no_circle(agent_id: str, name: str) -> None:
+def _check_no_circle(core: _core.CoreAgent) -> None:
     """Refuse to wait for an agent that waits, perhaps through others, for this call chain.
 
     Raises:
         Reentrant: where it does: all of them would wait for ever.
     """
-    chain: set[str] = set()
-    call = current_call()
-    while call is not None:
-        if not call.ended:
-            chain.add(call.agent_id)
-        call = call.outer
+    chain = {call.agent for call in call_chain()}
     seen: set[str] = set()
-    to_see = [agent_id]
+    to_see = [core.key]
     while to_see:
         agent = to_see.pop()
         if agent in chain:
             raise Reentrant(
-                f'agent "{name}" waits for a send() of this same call chain: waiting for it here '
-                "would never end"
+                f'agent "{core.name}" waits for a send() of this same call chain: waiting for it '
+                "here would never end"
             )
         if agent not in seen:
             seen.add(agent)
-            running = _state.running.get(agent)
-            to_see.extend(running.waits_for if running is not None else ())
+            call = running.get(agent)
+            to_see.extend(call.waits_for if call is not None else ())
 
 
 @contextlib.contextmanager
-def _waiting_for(agent_id: str, name: str) -> Iterator[None]:
+def _waiting_for(core: _core.CoreAgent, outer: Call | None) -> Iterator[None]:
     """Around waiting for an agent; known to all, so that no circle of them closes."""
-    outer = current_call()
     with _state.lock:
-        _check_no_circle(agent_id, name)
+        _check_no_circle(core)
         if outer is not None:
-            outer.waits_for.append(agent_id)
+            outer.waits_for.append(core.key)
     try:
         yield
     finally:
         with _state.lock:
             if outer is not None:
-                outer.waits_for.remove(agent_id)
+                outer.waits_for.remove(core.key)
 
 
-async def send_async(agent_id: str, name: str, send: Callable[[Call], T]) -> T:
+async def send_async(core: _core.CoreAgent, send: Callable[[Call], T]) -> T:
     """Run ``send`` on a thread, after those that were asked for before it.
 
     Cancelling the awaiting task ends the turn at its next poll; what was committed stays.
@@ -178,7 +172,7 @@ async def send_async(agent_id: str, name: str, send: Callable[[Call], T]) -> T:
 
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
-    outer = current_call()
+    outer = next(call_chain(), None)
     done: futures.Future[T] = futures.Future()
     calls: list[Call] = []
     cancelled = threading.Event()
@@ -186,24 +180,24 @@ async def send_async(agent_id: str, name: str, send: Callable[[Call], T]) -> T:
     def job() -> None:
         if not done.set_running_or_notify_cancel():
             return
-        call = context.run(Call, agent_id, loop)
+        call = context.run(Call, core.key, loop)
         calls.append(call)
         if cancelled.is_set():
             call.cancel()
         with _state.lock:
-            _state.running[agent_id] = call
+            running[core.key] = call
         try:
             done.set_result(context.run(in_call, call, lambda: send(call)))
         except BaseException as error:
             done.set_exception(error)
         finally:
             with _state.lock:
-                del _state.running[agent_id]
+                del running[core.key]
 
-    with _waiting_for(agent_id, name):
+    with _waiting_for(core, outer):
         with _state.lock:
-            lane = _state.lanes.setdefault(agent_id, _Lane())
-        lane.submit(job, nested=outer is not None and not outer.ended)
+            lane = _state.lanes.setdefault(core.key, _Lane())
+        lane.submit(job, nested=outer is not None)
         try:
             return await asyncio.wrap_future(done)
         except asyncio.CancelledError:

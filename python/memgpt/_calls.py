@@ -13,12 +13,13 @@ import functools
 import inspect
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memgpt import _core
-from memgpt.errors import Reentrant, ToolError
+from memgpt.errors import Busy, Reentrant, ToolError
 
 # asyncio takes longer to import than all of memgpt: it is, where it is needed.
 if TYPE_CHECKING:
@@ -28,30 +29,42 @@ if TYPE_CHECKING:
 __all__ = [
     "Call",
     "CoreHandle",
+    "call_chain",
+    "check_loop_is_free",
     "check_not_inside",
-    "current_call",
     "in_call",
+    "running",
     "settled",
     "turn_side",
+    "turn_side_to_write",
 ]
 
 T = TypeVar("T")
 Jobs = queue.SimpleQueue[Callable[[], None] | None]
 
 
+class _Waiting:
+    """One coroutine that a call waits for: what runs in its context is part of the call until it is
+    done. A task that outlives it is not."""
+
+    done = False
+
+
 class Call:
     """One ``send()`` under way, on the thread that made it.
 
     Attributes:
-        agent_id: whose turn it holds.
+        agent: whose turn it holds: the agent's ``key``.
         outer: the call whose tool made this one.
+        outer_waiting: the tool, where it is a coroutine.
         loop: where its tools are awaited; None for the kernel's own.
         ended: the turn is over.
     """
 
-    def __init__(self, agent_id: str, loop: asyncio.AbstractEventLoop | None) -> None:
-        self.agent_id = agent_id
+    def __init__(self, agent: str, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.agent = agent
         self.outer = _current.get()
+        self.outer_waiting = _waiting.get()
         self.loop = loop
         self.thread = threading.get_ident()
         self.ended = False
@@ -103,6 +116,8 @@ class Call:
         with self._lock:
             outer = self._jobs, self._awaited
             self._jobs = jobs  # before the coroutine can ask for anything
+        waiting = _Waiting()
+        token = _waiting.set(waiting)  # the coroutine's context is a copy of this one
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, loop)
             self._awaited = future
@@ -117,6 +132,8 @@ class Call:
                 future.cancel()
                 raise
         finally:
+            waiting.done = True
+            _waiting.reset(token)
             with self._lock:
                 self._jobs, self._awaited = outer
             while not jobs.empty():  # asked for at the last moment, by another task
@@ -127,34 +144,65 @@ class Call:
 _current: contextvars.ContextVar[Call | None] = contextvars.ContextVar("memgpt_call", default=None)
 
 
-def current_call() -> Call | None:
-    """The call that this code is part of."""
-    return _current.get()
+_waiting: contextvars.ContextVar[_Waiting | None] = contextvars.ContextVar(
+    "memgpt_waiting", default=None
+)
+
+# By agent: whose turn a send_async is running.
+running: dict[str, Call] = {}
 
 
-def check_not_inside(agent_id: str, name: str, what: str) -> None:
+def call_chain() -> Iterator[Call]:
+    """The calls that this code is part of, innermost first: those that wait for it."""
+    call, waiting = _current.get(), _waiting.get()
+    while call is not None:
+        if not call.ended and (waiting is None or not waiting.done):
+            yield call
+        call, waiting = call.outer, call.outer_waiting
+
+
+def check_not_inside(core: _core.CoreAgent, what: str) -> None:
     """Refuse what would wait for a turn that this call chain itself holds.
 
     Raises:
         Reentrant: where it holds it. On the turn's own thread the core decides.
     """
-    call = _current.get()
-    while call is not None:
-        elsewhere = call.thread != threading.get_ident()
-        if call.agent_id == agent_id and elsewhere and not call.ended:
+    for call in call_chain():
+        if call.agent == core.key and call.thread != threading.get_ident():
             raise Reentrant(
-                f'agent "{name}" is in the middle of a send() of this same call chain; {what}'
+                f'agent "{core.name}" is in the middle of a send() of this same call chain; {what}'
             )
-        call = call.outer
+
+
+def check_loop_is_free(core: _core.CoreAgent) -> None:
+    """Refuse to wait on an event loop for a turn that needs this loop.
+
+    Raises:
+        Busy: where a ``send_async`` of the agent runs on this thread's loop.
+    """
+    call = running.get(core.key)
+    asyncio = sys.modules.get("asyncio")
+    if call is None or call.loop is None or asyncio is None:
+        return
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # no loop runs on this thread
+        return
+    if loop is call.loop:
+        raise Busy(
+            f'agent "{core.name}" is in a turn of this event loop, which a call that waits for it '
+            "here would stop: await the send_async first, or use asyncio.to_thread"
+        )
 
 
 def in_call(call: Call, function: Callable[[], T]) -> T:
     """Run ``function`` as part of the call; tools find the call in their context."""
-    token = _current.set(call)
+    token, outer_waiting = _current.set(call), _waiting.set(None)
     try:
         return function()
     finally:
         call.ended = True
+        _waiting.reset(outer_waiting)
         _current.reset(token)
 
 
@@ -258,17 +306,27 @@ class _Relayed:
 def turn_side(core: _core.CoreAgent) -> _core.CoreAgent:
     """The agent itself; in a coroutine of a tool of its own turn, a stand-in for it whose methods
     run on the thread of the turn."""
-    call = _current.get()
-    while call is not None:
+    for call in call_chain():
         elsewhere = call.thread != threading.get_ident()
-        if call.agent_id == core.id and elsewhere and call.waits:
+        if call.agent == core.key and elsewhere and call.waits:
             return _Relayed(core, call)  # type: ignore[return-value]
-        call = call.outer
     return core
 
 
+def turn_side_to_write(core: _core.CoreAgent) -> _core.CoreAgent:
+    """The same for what has to wait for the agent's turn.
+
+    Raises:
+        Busy: where waiting would stop the event loop that the turn needs.
+    """
+    side = turn_side(core)
+    if side is core:
+        check_loop_is_free(core)
+    return side
+
+
 class CoreHandle:
-    """Holds an agent of the core; ``_core`` is what to call now."""
+    """Holds an agent of the core; ``_core`` is what to call now, ``_writer`` what to change."""
 
     def __init__(self, core: _core.CoreAgent) -> None:
         self._own = core
@@ -277,5 +335,14 @@ class CoreHandle:
     def _core(self) -> _core.CoreAgent:
         return turn_side(self._own)
 
+    @property
+    def _writer(self) -> _core.CoreAgent:
+        return turn_side_to_write(self._own)
 
-os.register_at_fork(after_in_child=_kernel_loop.cache_clear)  # its thread is the parent's
+
+def _after_fork() -> None:
+    _kernel_loop.cache_clear()  # its thread is the parent's
+    running.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

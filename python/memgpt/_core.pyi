@@ -573,6 +573,9 @@ class CoreAgent:
     def id(self) -> str:
         ...
     @property
+    def key(self) -> str:
+        ...
+    @property
     def name(self) -> str:
         ...
 class AgentRow:

@@ -75,7 +75,7 @@ class CoreMemory(CoreHandle, Mapping[str, MemoryModule]):
             AlreadyExists: where the label is taken.
             WindowTooSmall: where the context has no room for it.
         """
-        self._core.create_block(make_block(label, value, limit, description, read_only))
+        self._writer.create_block(make_block(label, value, limit, description, read_only))
         return self[label]
 
     def remove(self, label: str) -> None:
@@ -84,7 +84,7 @@ class CoreMemory(CoreHandle, Mapping[str, MemoryModule]):
         Raises:
             BlockNotFound: where there is none.
         """
-        self._core.detach_block(checked_text(label, "the label"))
+        self._writer.detach_block(checked_text(label, "the label"))
 
     def __str__(self) -> str:
         return "\n\n".join(
@@ -167,7 +167,7 @@ class Recall(CoreHandle):
         Raises:
             InvalidInput: for an item that cannot be read; says which. Nothing is stored then.
         """
-        return self._core.import_transcript(read_transcript(items, roles or {}))
+        return self._writer.import_transcript(read_transcript(items, roles or {}))
 
     def messages(self, start: int = 0, limit: int = 100) -> list[Message]:
         """The log from position ``start`` on, oldest first."""
@@ -196,7 +196,7 @@ class Archival(CoreHandle):
             InvalidInput: for an empty text.
             Unbound: where the agent's embedder is not bound.
         """
-        return self._core.insert_passage(
+        return self._writer.insert_passage(
             checked_text(text, "the passage"),
             [checked_text(tag, "a tag") for tag in tags],
             _json(metadata or {}),

@@ -10,7 +10,7 @@ from typing import Any
 
 from memgpt import _core
 from memgpt._async import send_async
-from memgpt._calls import Call, CoreHandle, check_not_inside, in_call
+from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
 from memgpt._core import Context, Message, Step
 from memgpt._response import Response, Usage
 from memgpt._text import checked_text
@@ -75,7 +75,8 @@ class Agent(CoreHandle):
 
         The turn runs on a pool thread; ``async def`` tools and providers are awaited on this loop.
         Sends to one agent are taken in the order in which they were called, however long that
-        takes; up to 256 agents run at once. In a coroutine await this, for a plain ``send()`` there
+        takes; up to 256 turns run at once, beside those that a tool of another turn sends (a tool
+        that waits for what a task outside of it sends can fill them). In a coroutine await this, for a plain ``send()`` there
         blocks its loop. Cancelling it ends the turn at its next wait; what was committed stays, and
         the agent takes the next message.
 
@@ -89,10 +90,10 @@ class Agent(CoreHandle):
             Reentrant: inside of a tool of this agent.
             Exception: what ``send()`` raises.
         """
-        check_not_inside(self.id, self.name, "a tool cannot send to the agent that called it")
+        check_not_inside(self._own, "a tool cannot send to the agent that called it")
         # What is wrong with the arguments is said at once, not when the turn comes.
         send = self._prepared(text, role=role, name=name, time=time)
-        return await send_async(self.id, self.name, send)
+        return await send_async(self._own, send)
 
     def _send(
         self,
@@ -103,9 +104,10 @@ class Agent(CoreHandle):
         time: dt.datetime | str | None = None,
         type: str = "",
     ) -> Response:
-        check_not_inside(self.id, self.name, "a tool cannot send to the agent that called it")
+        check_not_inside(self._own, "a tool cannot send to the agent that called it")
         send = self._prepared(text, role=role, name=name, time=time, type=type)
-        call = Call(self.id, None)
+        check_loop_is_free(self._own)
+        call = Call(self._own.key, None)
         return in_call(call, lambda: send(call))
 
     def _prepared(
@@ -128,7 +130,7 @@ class Agent(CoreHandle):
         def send(call: Call) -> Response:
             for tool in self._core.bound_tools():
                 if new := renewed(tool, agent_getter(self)):
-                    self._core.add_tool(new)
+                    self._writer.add_tool(new)
             return Response(self._core.send(*arguments, call.cancellation))
 
         return send
@@ -167,7 +169,7 @@ class Agent(CoreHandle):
         Raises:
             ToolError: for something that is no tool.
         """
-        self._core.add_tool(to_core(tool, agent_getter(self)))
+        self._writer.add_tool(to_core(tool, agent_getter(self)))
 
     def remove_tool(self, name: str) -> None:
         """Take a tool away from the model: a journalled step.
@@ -175,7 +177,7 @@ class Agent(CoreHandle):
         Raises:
             ToolNotFound: where there is none of this name.
         """
-        self._core.remove_tool(checked_text(name, "the tool's name"))
+        self._writer.remove_tool(checked_text(name, "the tool's name"))
 
     def __repr__(self) -> str:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from memgpt import _core
-from memgpt._calls import turn_side
+from memgpt._calls import turn_side, turn_side_to_write
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import BlockNotFound, ConfigError, EditFailed, Error
 
@@ -78,7 +78,7 @@ class MemoryModule:
             old = self._block
             self._block = make_block(old.label, value, old.limit, old.description, old.read_only)
         else:
-            agent = turn_side(self._home.agent_by_id(self._agent_id))
+            agent = turn_side_to_write(self._home.agent_by_id(self._agent_id))
             agent.set_block(self._label, _text(value), "user")
 
     @property

@@ -28,10 +28,10 @@ class Tool:
             never repeated by the kernel. ``"none"``: the call changes nothing outside of the agent.
 
     ``run`` may be an ``async def``: it is awaited on the loop that called ``send_async``, and after
-    a plain ``send`` on a loop of the kernel's own. It may take a parameter named ``agent``: it gets
-    the agent, and the model does not see it. What it returns goes back to the model: text as it is,
-    anything else as JSON. An exception goes back as a failed result, and the model gets another
-    step.
+    a plain ``send`` on a loop of the kernel's own; a thread of it that uses the agent is started
+    with ``asyncio.to_thread``. It may take a parameter named ``agent``: it gets the agent, and the
+    model does not see it. What it returns goes back to the model: text as it is, anything else as
+    JSON. An exception goes back as a failed result, and the model gets another step.
     """
 
     name: str = ""
