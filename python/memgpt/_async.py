@@ -187,12 +187,14 @@ async def send_async(core: _core.CoreAgent, send: Callable[[Call], T]) -> T:
         with _state.lock:
             running[core.key] = call
         try:
-            done.set_result(context.run(in_call, call, lambda: send(call)))
+            set_outcome = functools.partial(
+                done.set_result, context.run(in_call, call, lambda: send(call))
+            )
         except BaseException as error:
-            done.set_exception(error)
-        finally:
-            with _state.lock:
-                del running[core.key]
+            set_outcome = functools.partial(done.set_exception, error)
+        with _state.lock:
+            del running[core.key]  # before anyone learns that the turn is over
+        set_outcome()
 
     with _waiting_for(core, outer):
         with _state.lock:

@@ -75,10 +75,10 @@ class Agent(CoreHandle):
 
         The turn runs on a pool thread; ``async def`` tools and providers are awaited on this loop.
         Sends to one agent are taken in the order in which they were called, however long that
-        takes; up to 256 turns run at once, beside those that a tool of another turn sends (a tool
-        that waits for what a task outside of it sends can fill them). In a coroutine await this, for a plain ``send()`` there
-        blocks its loop. Cancelling it ends the turn at its next wait; what was committed stays, and
-        the agent takes the next message.
+        takes. Up to 256 turns run at once, beside those that tools of other turns send; tools that
+        wait for what a task outside of them sends can fill these. In a coroutine await this, for a
+        plain ``send()`` there blocks its loop. Cancelling it ends the turn at its next wait; what
+        was committed stays, and the agent takes the next message.
 
         Args:
             text: the message.
