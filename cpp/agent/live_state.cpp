@@ -100,11 +100,15 @@ void WriteSet::detach_block(std::string_view label, bool force) {
                 [&](const BlockVersion& other) { return other.block.label == label; });
 }
 
+void WriteSet::log(const Message& message) {
+  commit.messages.push_back(message);
+  state.next_position = message.position + 1;
+  state.session = message.session;
+  state.last_time_us = message.time_us;
+}
+
 void WriteSet::append(WindowMessage message) {
-  commit.messages.push_back(*message.message);
-  state.next_position = message.message->position + 1;
-  state.session = message.message->session;
-  state.last_time_us = message.message->time_us;
+  log(*message.message);
   state.window.push_back(std::make_shared<const WindowMessage>(std::move(message)));
 }
 

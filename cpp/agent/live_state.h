@@ -44,6 +44,7 @@ struct WriteSet {
   // Throws ReadOnlyBlock unless `force`.
   void detach_block(std::string_view label, bool force);
   void append(WindowMessage message);
+  void log(const Message& message);  // into the log, not into the window
 
  private:
   void record(const BlockVersion& version);

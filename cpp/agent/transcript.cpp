@@ -99,11 +99,7 @@ std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
     message.author = "import";
     message.trust = Trust::outside;
     stored.push_back(measure(std::move(message), *counter).message);
-    const Message& last = *stored.back();
-    writes.commit.messages.push_back(last);
-    state.next_position = last.position + 1;
-    state.session = last.session;
-    state.last_time_us = last.time_us;
+    writes.log(*stored.back());
   }
   if (writes.commit.messages.empty()) return stored;
   writes.prefix_changed = true;  // more lies outside of the context
