@@ -90,12 +90,42 @@ std::shared_ptr<const BpeTokenCounter::Vocabulary> BpeTokenCounter::Vocabulary::
                     "\": there are cl100k_base and o200k_base");
 }
 
+std::vector<int> TokenCounter::count_parts(std::string_view text,
+                                           std::span<const std::size_t> ends) const {
+  std::vector<int> parts;
+  if (ends.empty()) return parts;
+  parts.reserve(ends.size());
+  const auto total = static_cast<std::int64_t>(count(text));
+  std::int64_t counted = 0;
+  for (const std::size_t end : ends.first(ends.size() - 1)) {
+    // A longer text can have fewer tokens than its beginning: no part owns less than none.
+    const auto before = static_cast<std::int64_t>(count(text.substr(0, end)));
+    const auto here = std::clamp(before, counted, std::max(counted, total));
+    parts.push_back(static_cast<int>(here - counted));
+    counted = here;
+  }
+  parts.push_back(static_cast<int>(total - counted));
+  return parts;
+}
+
+bool TokenCounter::splits_between(std::string_view left, std::string_view right) const {
+  static_cast<void>(left);
+  static_cast<void>(right);
+  return false;
+}
+
 BpeTokenCounter::BpeTokenCounter(std::string_view encoding)
     : vocabulary_(Vocabulary::load(encoding)) {}
 
 BpeTokenCounter::~BpeTokenCounter() = default;
 
 std::string BpeTokenCounter::name() const { return std::string(vocabulary_->name); }
+
+// White space up to a newline is a pre-token of its own, or the end of one, unless more newlines (or,
+// in o200k_base, a slash) follow.
+bool BpeTokenCounter::splits_between(std::string_view left, std::string_view right) const {
+  return left.ends_with('\n') && right.starts_with('<');
+}
 
 std::size_t BpeTokenCounter::count(std::string_view text) const {
   const std::optional<std::string> repaired = repaired_utf8(text);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,15 @@ class TokenCounter {
   [[nodiscard]] virtual bool exact() const { return true; }
   // Text that looks like a special token counts as text.
   [[nodiscard]] virtual std::size_t count(std::string_view text) const = 0;
+
+  // Tokens of each part of `text`; part i ends before the byte ends[i], and the last end is the
+  // text's size. A part owns the tokens whose first byte lies in it, so parts add up to the whole.
+  // Here, for counters that only count: by the counts of what stands before each end.
+  [[nodiscard]] virtual std::vector<int> count_parts(std::string_view text,
+                                                     std::span<const std::size_t> ends) const;
+  // True where any text that ends as `left` does, followed by any that begins as `right` does, has
+  // the tokens of both: a change of one needs no new count of the other.
+  [[nodiscard]] virtual bool splits_between(std::string_view left, std::string_view right) const;
 };
 
 // A byte-pair encoding. Invalid UTF-8 is replaced with U+FFFD before it is encoded.
@@ -33,6 +43,8 @@ class BpeTokenCounter final : public TokenCounter {
 
   [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::size_t count(std::string_view text) const override;
+  // After a newline, where markup ("<") follows.
+  [[nodiscard]] bool splits_between(std::string_view left, std::string_view right) const override;
 
   // special: map the text of special tokens ("<|endoftext|>") to their ids.
   [[nodiscard]] std::vector<std::uint32_t> encode(std::string_view text,
