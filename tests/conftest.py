@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -123,6 +124,42 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own key is never used by a test."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"):
         monkeypatch.delenv(name, raising=False)
+
+
+def check_replay(home: memgpt.Home) -> None:
+    """The journal gives every context that the agents' models saw."""
+    for name in home.agents():
+        replay = home.agent(name).replay()
+        assert replay.first_divergence is None, f"{name}: {replay!r}"
+
+
+@pytest.fixture(autouse=True)
+def replayed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test did to its agents, replay finds no divergence at its end."""
+    if request.node.get_closest_marker("no_replay"):
+        yield
+        return
+    close = memgpt.Home.close
+
+    def replay_and_close(home: memgpt.Home) -> None:
+        if not Path(home.path).is_relative_to(tmp_path):  # no file is left of ":memory:"
+            with contextlib.suppress(memgpt.StoreError):  # closed already
+                check_replay(home)
+        close(home)
+
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    monkeypatch.setattr(memgpt.Home, "close", replay_and_close)
+    yield
+    monkeypatch.undo()
+    for path in sorted(tmp_path.rglob("*.db")):
+        try:
+            home = memgpt.open(path, durability="process")
+        except memgpt.StoreError:  # a test's own broken, newer or read-only file
+            continue
+        except memgpt.ConfigError:  # still open, with the other durability
+            home = memgpt.open(path)
+        with home:
+            check_replay(home)
 
 
 @pytest.fixture

@@ -188,6 +188,7 @@ def test_too_little_evidence_fails(data: Path) -> None:
     assert result(done)["total"]["context_window"] == 8192
 
 
+@pytest.mark.no_replay
 def test_a_lost_message_fails(data: Path, tmp_path: Path) -> None:
     """As if the file had lost one of its rows between two processes."""
     (conversation,) = transcript.read_conversations(data)

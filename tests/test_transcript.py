@@ -241,6 +241,9 @@ def test_a_file_without_the_column_is_migrated(tmp_path: Path) -> None:
     with memgpt.open(path) as home:
         home.create_agent("sam").send("I live in Turin.")
     db = sqlite3.connect(path)
+    db.execute("DROP INDEX block_commit")
+    for column in ("correction", "unbound_tools", "content"):
+        db.execute(f"ALTER TABLE step DROP COLUMN {column}")
     db.execute("DROP INDEX message_source")
     db.execute("ALTER TABLE message DROP COLUMN source_id")
     db.execute("PRAGMA user_version = 1")

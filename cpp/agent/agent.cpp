@@ -18,7 +18,7 @@ constexpr double kTurnTimeoutSeconds = 60;
 
 Agent::Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts)
     : home_(std::move(home)), id_(row.id), name_(row.name) {
-  parts.rebuild_schemas();
+  parts.compile_tools();
   parts_ = std::make_shared<const Parts>(std::move(parts));
 }
 
@@ -99,6 +99,9 @@ LiveState Agent::load_state(const Parts& parts) {
   state.session = loaded.session;
   state.last_time_us = loaded.last_time_us;
   state.passages = count_passages(*journal, id_, loaded.agent.head);
+  if (const auto& last = loaded.last_call;
+      last && last->model == parts.config.model && last->tokenizer == parts.counter->name())
+    state.correction = correction_after(*last);
   // A count belongs to one tokenizer: under another the window is counted again.
   const bool recount = loaded.tokenizer != parts.counter->name();
   for (auto& message : loaded.messages) {
@@ -137,7 +140,6 @@ void Agent::commit(WriteSet& writes) {
     refresh();
     throw;
   }
-  if (writes.commit.config) ++writes.state.config_version;
   publish(writes.state);
 }
 
@@ -257,6 +259,16 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
 
 std::vector<StepRow> Agent::steps() { return home_->journal()->steps(state().agent.head); }
 
+ReplayReport Agent::replay() {
+  const auto head = state().agent.head;
+  ReplayOptions options;
+  options.counter = [own = parts()->counter](const std::string& name) {
+    return own->name() == name ? own : counter_named(name);
+  };
+  options.poll = home_->environment().outside.poll;
+  return memgpt::replay(*home_->journal(), id_, head, options);
+}
+
 std::vector<Message> Agent::messages(std::int64_t from_position, std::int64_t limit) {
   return home_->journal()->messages(state().agent.head, from_position, limit);
 }
@@ -271,8 +283,8 @@ Context Agent::context() {
   run.preview = true;
   const auto parts = this->parts();
   if (parts->policy) fit_window(preview, run);
-  return compile(*preview.state.prefix, preview.state.window,
-                 budget_for_window(parts->config.context_window), *parts->counter);
+  return compile(preview.state.prefix, preview.state.window, budget(preview.state),
+                 *parts->counter);
 }
 
 Message Agent::new_message(const LiveState& state, Role role, std::string type, TimeUs time_us) {

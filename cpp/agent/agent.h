@@ -10,6 +10,7 @@
 
 #include "agent/home.h"
 #include "agent/live_state.h"
+#include "agent/replay.h"
 #include "agent/turn.h"
 #include "store/recall.h"
 
@@ -77,6 +78,8 @@ class Agent {
   [[nodiscard]] RecallPage search_recall(const RecallQuery& query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
   [[nodiscard]] std::vector<StepRow> steps();
+  // Makes every context of the history again from the journal, see replay.h.
+  [[nodiscard]] ReplayReport replay();
   [[nodiscard]] std::vector<Message> messages(std::int64_t from_position, std::int64_t limit);
 
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
@@ -111,13 +114,16 @@ class Agent {
   // thread never sees half of a change.
   struct Parts {
     AgentConfig config;
-    ToolMap tools;                    // bound
-    std::vector<ToolSchema> schemas;  // of the bound tools, injected, in the configuration's order
+    ToolMap tools;  // bound
+    // The bound tools as the model sees them, in the configuration's order.
+    std::shared_ptr<const CompiledTools> compiled_tools;
     std::shared_ptr<LLMProvider> provider;
     std::shared_ptr<Embedder> embedder;
     std::shared_ptr<const MemoryPolicy> policy;
     std::shared_ptr<const TokenCounter> counter;
-    void rebuild_schemas();
+    void compile_tools();
+    // Names of the configuration's tools that are not bound, and so not offered.
+    [[nodiscard]] std::vector<std::string> unbound_tools() const;
     void put_tool(const std::shared_ptr<Tool>& tool);
   };
   Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts);
@@ -137,7 +143,9 @@ class Agent {
 
   // window.cpp
   void fit_window(WriteSet& writes, TurnRun& run);
-  void evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run);
+  [[nodiscard]] bool evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run);
+  void append_alert(WriteSet& writes, const TurnRun& run);
+  [[nodiscard]] Budget budget(const LiveState& state) const;
   [[nodiscard]] FitInput fit_input(const LiveState& state) const;
   void refresh_prefix(WriteSet& writes);
   void refresh_prefix(WriteSet& writes, const Parts& parts);
@@ -150,6 +158,7 @@ class Agent {
   void check_bound();
   void check_bound_embedder();
   void adopt(Parts parts);
+  void renew_config();
 
   // agent.cpp
   [[nodiscard]] TimeUs now_us() const;

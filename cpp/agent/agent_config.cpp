@@ -23,6 +23,7 @@ std::string to_json(const AgentConfig& config) {
   const json::object object = {{"agent_type", config.agent_type},
                                {"system", config.system_prompt},
                                {"model", config.model},
+                               {"tokenizer", config.tokenizer},
                                {"embedding", config.embedding},
                                {"embedding_dimension", config.embedding_dimension},
                                {"policy", config.policy},
@@ -44,6 +45,7 @@ AgentConfig agent_config_from_json(std::string_view text) {
   config.agent_type = string_or(object, "agent_type", config.agent_type);
   config.system_prompt = string_or(object, "system");
   config.model = string_or(object, "model");
+  config.tokenizer = string_or(object, "tokenizer");
   config.embedding = string_or(object, "embedding");
   config.embedding_dimension = static_cast<int>(int_or(object, "embedding_dimension", 0));
   config.policy = string_or(object, "policy");

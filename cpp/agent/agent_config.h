@@ -27,6 +27,7 @@ struct AgentConfig {
   std::string agent_type = "memgpt_agent";
   std::string system_prompt;
   std::string model;
+  std::string tokenizer;  // the counter's name
   std::string embedding;
   int embedding_dimension = 0;
   std::string policy;

@@ -7,13 +7,19 @@
 
 namespace memgpt {
 
-// The schemas that the model sees, in the configuration's order.
-void Agent::Parts::rebuild_schemas() {
-  schemas.clear();
-  for (const auto& tool : config.tools) {
-    const auto found = tools.find(tool.schema.name);
-    if (found != tools.end()) schemas.push_back(inject_arguments(found->second->schema()));
-  }
+// From the configuration and not from the tools: the journal tells what the model saw.
+void Agent::Parts::compile_tools() {
+  std::vector<ToolSchema> schemas;
+  for (const auto& tool : config.tools)
+    if (tools.contains(tool.schema.name)) schemas.push_back(inject_arguments(tool.schema));
+  compiled_tools = memgpt::compile_tools(std::move(schemas), *counter);
+}
+
+std::vector<std::string> Agent::Parts::unbound_tools() const {
+  std::vector<std::string> names;
+  for (const auto& tool : config.tools)
+    if (!tools.contains(tool.schema.name)) names.push_back(tool.schema.name);
+  return names;
 }
 
 // Puts a tool in the place of the one with its name, or at the end.
@@ -80,7 +86,7 @@ void Agent::check_bound() {
 // Works with other parts from now on: a configuration step where names or schemas changed. Nothing
 // is changed where that cannot work.
 void Agent::adopt(Parts parts) {
-  parts.rebuild_schemas();
+  parts.compile_tools();
   WriteSet writes = begin("config", "user");
   writes.state = load_state(parts);
   if (!(parts.config == this->parts()->config)) {
@@ -89,14 +95,31 @@ void Agent::adopt(Parts parts) {
     check_room(writes.state, parts.config.context_window, 0);
     writes.commit.tokenizer = parts.counter->name();
     writes.commit.config = to_json(parts.config);
+    writes.state.config_version = ++writes.commit.step.config;
     writes.state.agent.head = home_->journal()->commit(writes.commit).head;
-    ++writes.state.config_version;
   }
   auto snapshot = std::make_shared<const LiveState>(std::move(writes.state));
   auto adopted = std::make_shared<const Parts>(std::move(parts));
   const std::scoped_lock lock(mutex_);
   state_ = std::move(snapshot);
   parts_ = std::move(adopted);
+}
+
+// What the kernel itself brings may be newer than the journal: a journalled step then, so that the
+// journal tells what the model sees. Where there is no room for it, the old form goes on.
+void Agent::renew_config() {
+  Parts parts = *this->parts();
+  for (auto& tool : parts.config.tools) {
+    const auto found = parts.tools.find(tool.schema.name);
+    if (tool.origin == "builtin" && found != parts.tools.end()) tool = tool_config(*found->second);
+  }
+  parts.config.tokenizer = parts.counter->name();
+  if (parts.config == this->parts()->config) return;
+  try {
+    adopt(std::move(parts));
+  } catch (const WindowTooSmall&) {
+    return;
+  }
 }
 
 void Agent::add_tool(const std::shared_ptr<Tool>& tool) {
@@ -132,6 +155,7 @@ void Agent::bind(const Binding& binding) {
     parts.counter = counter_for(binding.provider->tokenizer());
   }
   if (binding.counter) parts.counter = binding.counter;
+  config.tokenizer = parts.counter->name();
   if (binding.embedder) {
     const auto& embedder = *binding.embedder;
     const bool same =

@@ -19,12 +19,13 @@ namespace memgpt {
 namespace {
 
 constexpr int kUnknownWindow = 32'768;
+constexpr const char* kEstimate = "estimate:o200k_base";
 constexpr const char* kTurnsSuffix = "-turns";
 
 // The model's tokenizer is not to be had: another one stands in and says so.
 class EstimatingCounter final : public TokenCounter {
  public:
-  [[nodiscard]] std::string name() const override { return "estimate:o200k_base"; }
+  [[nodiscard]] std::string name() const override { return kEstimate; }
   [[nodiscard]] bool exact() const override { return false; }
   [[nodiscard]] std::size_t count(std::string_view text) const override {
     return counter_.count(text);
@@ -104,6 +105,13 @@ Environment system_environment() {
     return value == nullptr ? "" : value;
   };
   return environment;
+}
+
+std::shared_ptr<const TokenCounter> counter_named(const std::string& name) {
+  if (name == kEstimate) return std::make_shared<const EstimatingCounter>();
+  if (name == "o200k_base" || name == "cl100k_base")
+    return std::make_shared<const BpeTokenCounter>(name);
+  return nullptr;
 }
 
 std::shared_ptr<const TokenCounter> counter_for(const std::string& tokenizer) {
@@ -199,6 +207,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   parts.embedder = options.embedder;
   parts.policy = options.policy;
   parts.counter = options.counter ? options.counter : counter_for(options.provider->tokenizer());
+  parts.config.tokenizer = parts.counter->name();
   if (options.base_tools)
     for (const auto& tool : builtin_tools()) parts.put_tool(tool);
   for (const auto& tool : options.tools) parts.put_tool(tool);
@@ -210,6 +219,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   first.commit.step.kind = "create";
   first.commit.step.author = "user";
   first.commit.step.time_us = environment_.now_us();
+  first.commit.step.config = 1;
   first.commit.config = to_json(parts.config);
   first.commit.tokenizer = parts.counter->name();
   const std::shared_ptr<Agent> agent(
@@ -235,7 +245,9 @@ std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
         parts.tools[wanted.schema.name] = tool;
   // A handle binds itself; a model that a program gave by an object does not.
   parts.provider = provider_for(parts.config.model, environment_.outside);
-  parts.counter = counter_for(parts.provider ? parts.provider->tokenizer() : "");
+  parts.counter = parts.provider ? counter_for(parts.provider->tokenizer())
+                                 : counter_named(parts.config.tokenizer);
+  if (!parts.counter) parts.counter = counter_for("");
   const auto embedder = std::make_shared<OfflineEmbedder>();
   if (parts.config.embedding == embedder->name()) parts.embedder = embedder;
   parts.policy = builtin_policy(parts.config);

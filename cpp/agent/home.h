@@ -96,6 +96,8 @@ class Home : public std::enable_shared_from_this<Home> {
   std::unordered_map<std::string, std::weak_ptr<Agent>> live_;  // by id
 };
 
+// The counter of this name, as a journal has it; null for one that a program brought.
+[[nodiscard]] std::shared_ptr<const TokenCounter> counter_named(const std::string& name);
 // The counter for a tokenizer's name; "" gives o200k_base as a labelled estimate.
 [[nodiscard]] std::shared_ptr<const TokenCounter> counter_for(const std::string& tokenizer);
 

@@ -35,6 +35,42 @@ std::vector<Block> LiveState::block_values() const {
   return values;
 }
 
+std::string LiveState::outside_line() const {
+  return std::to_string(next_position) + " messages are in recall memory, " +
+         std::to_string(passages) + " passages in archival memory.";
+}
+
+int correction_after(const StepRow& call) {
+  return next_correction(std::max(call.correction, kNoCorrection),
+                         call.context_tokens + call.overhead_tokens, call.prompt_tokens);
+}
+
+std::vector<Range> positions_of(const Window& window) {
+  std::vector<Range> ranges;
+  for (const auto& item : window) {
+    const auto position = item->message->position;
+    if (!ranges.empty() && ranges.back().end == position)
+      ++ranges.back().end;
+    else
+      ranges.push_back({position, position + 1});
+  }
+  return ranges;
+}
+
+std::vector<Range> joined(std::vector<Range> ranges, const std::vector<Range>& more) {
+  ranges.insert(ranges.end(), more.begin(), more.end());
+  std::sort(ranges.begin(), ranges.end(),
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  std::vector<Range> all;
+  for (const auto& range : ranges) {
+    if (!all.empty() && all.back().end >= range.begin)
+      all.back().end = std::max(all.back().end, range.end);
+    else
+      all.push_back(range);
+  }
+  return all;
+}
+
 const BlockVersion* LiveState::find_block(std::string_view label) const {
   for (const auto& version : blocks)
     if (version.block.label == label) return &version;

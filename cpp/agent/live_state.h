@@ -24,9 +24,12 @@ struct LiveState {
   std::int64_t passages = 0;
   std::int64_t session = 0;
   TimeUs last_time_us = 0;
+  int correction = kNoCorrection;  // of our counts, by what the provider reported
   std::shared_ptr<const Prefix> prefix;
 
   [[nodiscard]] std::vector<Block> block_values() const;
+  // The line about what lies outside the context, as it would be now.
+  [[nodiscard]] std::string outside_line() const;
   [[nodiscard]] const BlockVersion* find_block(std::string_view label) const;
 };
 
@@ -49,6 +52,14 @@ struct WriteSet {
  private:
   void record(const BlockVersion& version);
 };
+
+// The correction of token counts that holds after a model call.
+[[nodiscard]] int correction_after(const StepRow& call);
+
+// Positions in the log.
+[[nodiscard]] std::vector<Range> positions_of(const Window& window);
+// Both lists as one, in order.
+[[nodiscard]] std::vector<Range> joined(std::vector<Range> ranges, const std::vector<Range>& more);
 
 // Throws ConfigError: labels are 1 to 50 letters, digits, "_" or "-".
 void check_label(std::string_view label);

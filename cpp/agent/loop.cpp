@@ -48,6 +48,7 @@ Response Agent::send(const Input& input) {
   // A turn that was given a time happens then: what it writes must not seem to be of today.
   turn_time_us_ = input.time_us;
   if (home_->environment().outside.poll) home_->environment().outside.poll();
+  renew_config();
   recover_open_calls();
   TurnRun run;
   append_input(input, run);
@@ -91,8 +92,7 @@ bool Agent::step(TurnRun& run) {
   WriteSet writes = begin("step", "agent");
   fit_window(writes, run);
   const auto context = std::make_shared<const Context>(
-      compile(*writes.state.prefix, writes.state.window,
-              budget_for_window(parts()->config.context_window), *parts()->counter));
+      compile(writes.state.prefix, writes.state.window, budget(writes.state), *parts()->counter));
   const auto clean = clean_reply(parts()->provider->complete(context), writes.state.window,
                                  writes.state.next_position);
   const Reply& reply = clean.reply;
@@ -101,11 +101,14 @@ bool Agent::step(TurnRun& run) {
   row.model = parts()->provider->model();
   row.tokenizer = parts()->counter->name();
   row.compiler = kCompilerVersion;
-  row.digest = to_hex(digests_.digest(context->spans));
+  row.digest = to_hex(digests_.digest(*context));
+  row.unbound_tools = parts()->unbound_tools();
   row.context_tokens = context->text_tokens;
   row.overhead_tokens = context->overhead_tokens;
   row.prompt_tokens = reply.usage.prompt_tokens;
   row.completion_tokens = reply.usage.completion_tokens;
+  row.correction = writes.state.correction;
+  writes.state.correction = correction_after(row);
   row.reply = reply_to_json(reply);
 
   Response& response = run.response;
@@ -118,8 +121,10 @@ bool Agent::step(TurnRun& run) {
   const bool go_on =
       reply.tool_calls.empty() ? record_no_call(run, writes, reply) : run_calls(run, writes, clean);
   commit(writes);
-  for (const auto& item : writes.state.window)
-    if (item->message->position >= first_new) response.messages.push_back(item->message);
+  const Window& window = writes.state.window;
+  std::size_t next = window.size();
+  while (next > 0 && window[next - 1]->message->position >= first_new) --next;
+  for (; next < window.size(); ++next) response.messages.push_back(window[next]->message);
   return go_on;
 }
 
@@ -249,15 +254,12 @@ void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult res
 
 // After a crash or an interruption in mid-step: every call gets its return before anything else.
 void Agent::close_open_calls(WriteSet& writes, TimeUs time_us) {
-  const auto& window = writes.state.window;
-  std::size_t returns = 0;
-  auto last = window.rbegin();
-  while (last != window.rend() && (*last)->message->role == Role::tool) {
-    ++last;
-    ++returns;
-  }
-  if (last == window.rend()) return;
-  const auto call_message = (*last)->message;
+  const Window& window = writes.state.window;
+  std::size_t last = window.size();
+  while (last > 0 && window[last - 1]->message->role == Role::tool) --last;
+  if (last == 0) return;
+  const std::size_t returns = window.size() - last;
+  const auto call_message = window[last - 1]->message;
   for (std::size_t i = returns; i < call_message->tool_calls.size(); ++i) {
     const ToolCall& call = call_message->tool_calls[i];
     append_return(writes, call, {true, std::string(kInterrupted)}, Trust::kernel, time_us);

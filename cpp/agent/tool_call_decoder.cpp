@@ -1,5 +1,6 @@
 #include "agent/tool_call_decoder.h"
 
+#include <algorithm>
 #include <set>
 
 #include "memory/text.h"
@@ -35,15 +36,19 @@ std::string reply_to_json(const Reply& reply) {
 CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position) {
   CleanReply clean;
   // Some servers number the calls of each reply from 0.
-  std::set<std::string> taken;
-  for (const auto& item : window)
-    for (const auto& call : item->message->tool_calls) taken.insert(call.id);
+  std::set<std::string> own;
+  const auto taken = [&](const std::string& id) {
+    return own.contains(id) || std::any_of(window.begin(), window.end(), [&](const auto& item) {
+             const auto& calls = item->message->tool_calls;
+             return std::any_of(calls.begin(), calls.end(),
+                                [&](const ToolCall& call) { return call.id == id; });
+           });
+  };
   // By place and not at random: ids are tokens, and the same conversation shall cost the same.
   int number = 0;
   const auto new_id = [&] {
     std::string id = "call-" + std::to_string(position);
-    while (taken.contains(id))
-      id = "call-" + std::to_string(position) + '-' + std::to_string(++number);
+    while (taken(id)) id = "call-" + std::to_string(position) + '-' + std::to_string(++number);
     return id;
   };
   reply.content = valid_utf8(std::move(reply.content));
@@ -52,8 +57,8 @@ CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position)
     call.id = valid_utf8(std::move(call.id));
     call.name = valid_utf8(std::move(call.name));
     call.arguments = valid_utf8(std::move(call.arguments));
-    if (call.id.empty() || taken.contains(call.id)) call.id = new_id();
-    taken.insert(call.id);
+    if (call.id.empty() || taken(call.id)) call.id = new_id();
+    own.insert(call.id);
     if (is_blank(call.arguments)) call.arguments = "{}";
     boost::system::error_code error;
     const auto value = json::parse(call.arguments, error);

@@ -19,11 +19,6 @@ constexpr int kNextCallRoom = 100;
 // What a tool result gets at least, however full the window is.
 constexpr int kMinToolRoom = 64;
 
-std::string outside_line(const LiveState& state) {
-  return std::to_string(state.next_position) + " messages are in recall memory, " +
-         std::to_string(state.passages) + " passages in archival memory.";
-}
-
 // What a turn began with, from the user or from the system.
 bool is_input(const Message& message) {
   return message.role == Role::user ||
@@ -39,35 +34,19 @@ int protected_cost(const FitInput& input) {
   return cost;
 }
 
-std::vector<Range> positions_of(const Window& window) {
-  std::vector<Range> ranges;
-  for (const auto& item : window) {
-    const auto position = item->message->position;
-    if (!ranges.empty() && ranges.back().end == position)
-      ++ranges.back().end;
-    else
-      ranges.push_back({position, position + 1});
-  }
-  return ranges;
-}
-
-std::string decision_to_json(const FitDecision& decision, const Window& before) {
+std::string decision_to_json(const Window& kept, bool warn) {
   json::array keep;
-  for (const auto& range : decision.keep) {
-    const auto first = before[static_cast<std::size_t>(range.begin)]->message->position;
-    const auto last = before[static_cast<std::size_t>(range.end - 1)]->message->position;
-    keep.push_back(json::array{first, last + 1});
-  }
-  return json::serialize(json::object{{"keep", std::move(keep)}, {"warn", decision.warn}});
+  for (const auto& range : positions_of(kept)) keep.push_back(json::array{range.begin, range.end});
+  return json::serialize(json::object{{"keep", std::move(keep)}, {"warn", warn}});
 }
 
 }  // namespace
 
 std::shared_ptr<const Prefix> Agent::compile_state(const LiveState& state, const Parts& parts) {
   const auto blocks = state.block_values();
-  const PrefixInput input{parts.config.system_prompt, parts.schemas, blocks, state.outside,
+  const PrefixInput input{parts.config.system_prompt, parts.compiled_tools, blocks, state.outside,
                           state.summary ? std::string_view(state.summary->text) : ""};
-  return std::make_shared<const Prefix>(compile_prefix(input, *parts.counter));
+  return std::make_shared<const Prefix>(compile_prefix(input, *parts.counter, state.prefix.get()));
 }
 
 // After a change of what stands before the messages: count outside afresh, compile, record.
@@ -75,7 +54,7 @@ void Agent::refresh_prefix(WriteSet& writes) { refresh_prefix(writes, *parts());
 
 void Agent::refresh_prefix(WriteSet& writes, const Parts& parts) {
   if (writes.prefix_changed) {
-    writes.state.outside = outside_line(writes.state);
+    writes.state.outside = writes.state.outside_line();
     writes.state.prefix = compile_state(writes.state, parts);
     writes.prefix_changed = false;
     writes.commit.window.emplace();
@@ -91,6 +70,10 @@ void Agent::refresh_prefix(WriteSet& writes, const Parts& parts) {
   if (writes.state.summary && !writes.commit.summary) row.summary = writes.state.summary->id;
 }
 
+Budget Agent::budget(const LiveState& state) const {
+  return budget_for_window(parts()->config.context_window, state.correction);
+}
+
 FitInput Agent::fit_input(const LiveState& state) const {
   FitInput input;
   int group = -1;
@@ -103,42 +86,50 @@ FitInput Agent::fit_input(const LiveState& state) const {
     input.groups.push_back(group);
   }
   input.fixed_tokens = state.prefix->tokens();
-  input.limit_tokens = budget_for_window(parts()->config.context_window).limit();
+  input.limit_tokens = budget(state).limit();
   input.warned = state.warned;
   return input;
 }
 
 void Agent::fit_window(WriteSet& writes, TurnRun& run) {
+  const LiveState& state = writes.state;
+  const int window = parts()->config.context_window;
+  const auto total = [&] { return state.prefix->tokens() + state.window.tokens(); };
+  bool warn = false;
   // A new summary may be longer than the old one; then the window is fitted again, by force.
   for (int attempt = 0; attempt < 4; ++attempt) {
-    const FitInput input = fit_input(writes.state);
+    const FitInput input = fit_input(state);
     const FitDecision decision = parts()->policy->fit(input, attempt > 0);
-    writes.commit.step.decision = decision_to_json(decision, writes.state.window);
-    evict(writes, decision.keep, run);
-    if (decision.warn) {
-      auto alert = new_message(writes.state, Role::system, "system_alert",
-                               run.preview ? home_->environment().now_us() : now_us());
-      alert.text = kMemoryPressure;
-      alert.author = "kernel";
-      alert.trust = Trust::kernel;
-      writes.append(measure(std::move(alert), *parts()->counter));
-      writes.state.warned = true;
-      writes.commit.window.emplace();
-    }
-    const int total = std::accumulate(writes.state.window.begin(), writes.state.window.end(),
-                                      writes.state.prefix->tokens(),
-                                      [](int sum, const auto& item) { return sum + item->cost(); });
-    if (total <= input.limit_tokens) return;
+    const bool evicted = evict(writes, decision.keep, run);
+    warn = decision.warn;
+    if (total() <= input.limit_tokens || (attempt > 0 && !evicted)) break;
   }
-  throw WindowTooSmall(
-      "the newest message and what always stands in the context do not fit the "
-      "window of " +
-      std::to_string(parts()->config.context_window) +
-      " tokens; shorten memory blocks or reopen the agent with a larger "
-      "context_window");
+  // What the provider's reports took off the limit is given back rather than to refuse.
+  if (total() > budget_for_window(window).limit())
+    throw WindowTooSmall(
+        "the newest message and what always stands in the context do not fit the window of " +
+        std::to_string(window) +
+        " tokens; shorten memory blocks or reopen the agent with a larger context_window");
+  writes.commit.step.decision = decision_to_json(state.window, warn);
+  if (warn) append_alert(writes, run);
 }
 
-void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run) {
+// Memory pressure, said once between two evictions; left out where even that has no room.
+void Agent::append_alert(WriteSet& writes, const TurnRun& run) {
+  auto alert = new_message(writes.state, Role::system, "system_alert",
+                           run.preview ? home_->environment().now_us() : now_us());
+  alert.text = kMemoryPressure;
+  alert.author = "kernel";
+  alert.trust = Trust::kernel;
+  auto measured = measure(std::move(alert), *parts()->counter);
+  const int total = writes.state.prefix->tokens() + writes.state.window.tokens();
+  if (total + measured.cost() <= budget_for_window(parts()->config.context_window).limit())
+    writes.append(std::move(measured));
+  writes.state.warned = true;
+  writes.commit.window.emplace();
+}
+
+bool Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run) {
   LiveState& state = writes.state;
   Window kept;
   Window evicted;
@@ -149,7 +140,7 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
     for (; next < static_cast<std::size_t>(range.end); ++next) kept.push_back(state.window[next]);
   }
   for (; next < state.window.size(); ++next) evicted.push_back(state.window[next]);
-  if (evicted.empty()) return;
+  if (evicted.empty()) return false;
   state.window = std::move(kept);
   run.response.evicted += static_cast<int>(evicted.size());
 
@@ -159,7 +150,13 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   summary.covered =
       (state.summary ? state.summary->covered : 0) + static_cast<std::int64_t>(evicted.size());
   summary.covers = positions_of(evicted);
-  if (state.summary && state.summary->id > 0) summary.replaces = state.summary->id;
+  if (const auto& earlier = writes.commit.summary) {
+    // Of the same step, and never written: this one stands for both.
+    summary.covers = joined(earlier->covers, summary.covers);
+    summary.replaces = earlier->replaces;
+  } else if (state.summary) {
+    summary.replaces = state.summary->id;
+  }
   const std::string text =
       (previous.empty() ? "" : "Summary so far:\n" + previous + "\n\nNew messages:\n") +
       transcript(evicted);
@@ -181,6 +178,7 @@ void Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   writes.commit.summary = std::move(summary);
   writes.prefix_changed = true;
   refresh_prefix(writes);
+  return true;
 }
 
 // Throws WindowTooSmall (message_cost 0: can the agent work at all?) or MessageTooLarge, with the

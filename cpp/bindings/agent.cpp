@@ -111,11 +111,40 @@ void bind_results(py::module_& module) {
       .def_readonly("overhead_tokens", &StepRow::overhead_tokens)
       .def_readonly("prompt_tokens", &StepRow::prompt_tokens)
       .def_readonly("completion_tokens", &StepRow::completion_tokens)
+      .def_readonly("correction", &StepRow::correction,
+                    "Of our counts, in thousandths, by what the provider had reported before.")
+      .def_readonly("unbound_tools", &StepRow::unbound_tools)
       .def_readonly("decision", &StepRow::decision)
       .def_readonly("reply", &StepRow::reply)
       .def("__repr__", [](const StepRow& step) {
         return "<Step " + std::to_string(step.seq) + " " + step.kind + ">";
       });
+}
+
+void bind_replay(py::module_& module) {
+  py::class_<Divergence>(module, "Divergence", "Where the journal does not give what it recorded.")
+      .def_readonly("seq", &Divergence::seq, "Number of the commit.")
+      .def_readonly("kind", &Divergence::kind, "Of the commit: step, input, edit, ...")
+      .def_readonly("what", &Divergence::what,
+                    "What differs: context, tokens, correction, window, reply, messages, step, "
+                    "config, blocks, passages, summary, tool_runs or unreadable.")
+      .def_readonly("diff", &Divergence::diff, "What was recorded and what there is, as text.")
+      .def("__repr__",
+           [](const Divergence& divergence) {
+             return "<Divergence " + divergence.what + " in commit " +
+                    std::to_string(divergence.seq) + " (" + divergence.kind + ")>";
+           })
+      .def("__str__", [](const py::object& self) { return shown("divergence_text", self); });
+  py::class_<ReplayReport>(module, "Replay", "What agent.replay() found.")
+      .def_readonly("commits", &ReplayReport::commits,
+                    "Commits that were read, up to the divergence if there is one.")
+      .def_readonly("steps", &ReplayReport::steps,
+                    "Model calls whose context was made again and compared.")
+      .def_readonly("first_divergence", &ReplayReport::first_divergence, "None if there is none.")
+      .def_readonly("unchecked", &ReplayReport::unchecked,
+                    "What could not be compared, and why; one line each.")
+      .def("__repr__", [](const py::object& self) { return shown("replay_text", self); })
+      .def("_repr_html_", [](const py::object& self) { return shown("replay_html", self); });
 }
 
 void bind_options(py::module_& module) {
@@ -283,6 +312,7 @@ void bind_agent_class(py::module_& module) {
           py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"), py::arg("start"),
           py::arg("end"), Release())
       .def("steps", &Agent::steps, Release())
+      .def("replay", &Agent::replay, Release())
       .def("messages", &Agent::messages, py::arg("from_position"), py::arg("limit"), Release())
       .def("add_tool", &Agent::add_tool, py::arg("tool"), Release())
       .def("remove_tool", &Agent::remove_tool, py::arg("name"), Release())
@@ -293,6 +323,7 @@ void bind_agent_class(py::module_& module) {
 
 void bind_agent(py::module_& module) {
   bind_results(module);
+  bind_replay(module);
   bind_options(module);
   bind_transcript(module);
   bind_agent_class(module);

@@ -59,7 +59,11 @@ void bind_context(py::module_& module) {
   py::class_<Budget>(module, "Budget", "The window in tokens, and what is kept for the reply.")
       .def_readonly("context_window", &Budget::context_window)
       .def_readonly("reply_reserve", &Budget::reply_reserve)
-      .def_property_readonly("limit", &Budget::limit)
+      .def_property_readonly("limit", &Budget::limit,
+                             "What the context may take, in tokens as they are counted here.")
+      .def_readonly("correction", &Budget::correction,
+                    "In thousandths: how many of the provider's tokens one of ours has been; "
+                    "1000 = nothing to correct.")
       .def("__repr__", [](const Budget& budget) {
         return py::str("<Budget {:,} of {:,} tokens, {:,} kept for the reply>")
             .format(budget.limit(), budget.context_window, budget.reply_reserve);
@@ -78,7 +82,7 @@ void bind_context(py::module_& module) {
       });
   py::class_<Context, std::shared_ptr<Context>>(
       module, "Context", "What the model sees at its next call: print it to look at it.")
-      .def_readonly("spans", &Context::spans)
+      .def_property_readonly("spans", &Context::spans)
       .def_readonly("budget", &Context::budget)
       .def_property_readonly("tokens", &Context::tokens,
                              "Tokens of the text, exact, plus the wire format's estimate.")
@@ -99,7 +103,7 @@ void bind_context(py::module_& module) {
       .def("__repr__", [](const Context& context) {
         return "<Context " + std::to_string(context.tokens()) + " of " +
                std::to_string(context.budget.limit()) + " tokens, " +
-               std::to_string(context.spans.size()) + " spans>";
+               std::to_string(context.span_count()) + " spans>";
       });
 }
 

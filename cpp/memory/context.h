@@ -6,83 +6,38 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/block.h"
-#include "memory/message.h"
+#include "memory/prefix.h"
 #include "memory/request.h"
-#include "memory/text.h"
-#include "memory/token_counter.h"
+#include "memory/span.h"
+#include "memory/window.h"
 
 namespace memgpt {
 
-enum class SpanKind {
-  system,
-  tool_schema,
-  memory_block,
-  external_memory,
-  summary,
-  message,
-  tool_return
-};
-[[nodiscard]] std::string_view to_string(SpanKind kind);
-
-// A piece of the context and where it came from. Immutable once made, and shared by every context
-// that it stands in.
-struct Span {
-  SpanKind kind = SpanKind::system;
-  std::string origin;  // "block:human", "message-...", "tool:send_message", "summary", ...
-  std::string text;    // exactly as it stands in the request
-  int tokens = 0;      // of text, by the context's tokenizer
-  std::string cut;     // what was left out of this span; empty = nothing
-  Digest digest{};     // of text
-  std::shared_ptr<const Message> message;  // of message and tool_return spans
-};
+// A correction, in thousandths: how many of the provider's tokens one of ours has been.
+inline constexpr int kNoCorrection = 1000;
 
 struct Budget {
   int context_window = 0;
   int reply_reserve = 0;  // kept free for the reply
-  [[nodiscard]] int limit() const { return context_window - reply_reserve; }
+  int correction = kNoCorrection;
+  // What the context may take, in tokens as we count them.
+  [[nodiscard]] int limit() const {
+    return static_cast<int>(std::int64_t{context_window - reply_reserve} * kNoCorrection /
+                            correction);
+  }
 };
 // Reply reserve: min(1024, an eighth of the window).
-[[nodiscard]] Budget budget_for_window(int context_window);
+[[nodiscard]] Budget budget_for_window(int context_window, int correction = kNoCorrection);
 
-// What stands before the messages and changes seldom: compiled once, reused until it changes.
-struct PrefixInput {
-  std::string_view system_prompt;
-  const std::vector<ToolSchema>& tools;
-  const std::vector<Block>& blocks;
-  std::string_view external_memory;  // the line about what lies outside the context
-  std::string_view summary;          // empty = none yet
-};
-
-using Spans = std::vector<std::shared_ptr<const Span>>;
-
-struct Prefix {
-  Spans spans;
-  std::vector<ToolSchema> tools;
-  int text_tokens = 0;
-  int overhead_tokens = 0;
-  [[nodiscard]] int tokens() const { return text_tokens + overhead_tokens; }
-};
-[[nodiscard]] Prefix compile_prefix(const PrefixInput& input, const TokenCounter& counter);
-
-// A message with what compiling needs of it, computed once when it is appended.
-struct WindowMessage {
-  std::shared_ptr<const Message> message;
-  std::shared_ptr<const Span> span;
-  int overhead_tokens = 0;
-  [[nodiscard]] int cost() const { return message->tokens + overhead_tokens; }
-};
-// Renders and counts; sets message.tokens unless the count is given (>= 0).
-[[nodiscard]] WindowMessage measure(Message message, const TokenCounter& counter,
-                                    int known_tokens = -1);
-
-// The messages that the context shows, oldest first.
-using Window = std::vector<std::shared_ptr<const WindowMessage>>;
+// The correction after a reply whose prompt the provider counted (-1 = it did not say) as
+// `reported`, and we as `counted`. It follows a higher figure at once, decays slowly, and never
+// falls below none: some servers report only what was not in their cache.
+[[nodiscard]] int next_correction(int correction, int counted, int reported);
 
 class Context {
  public:
-  Spans spans;
-  std::vector<ToolSchema> tools;
+  std::shared_ptr<const Prefix> prefix;
+  Window window;
   Budget budget;
   int text_tokens = 0;      // sum of the spans' tokens
   int overhead_tokens = 0;  // estimate of what the wire format adds
@@ -90,6 +45,12 @@ class Context {
   bool exact = true;  // false: the tokenizer stands in for an unknown one
 
   [[nodiscard]] int tokens() const { return text_tokens + overhead_tokens; }
+  [[nodiscard]] std::size_t span_count() const { return prefix->spans.size() + window.size(); }
+  [[nodiscard]] const std::shared_ptr<const Span>& span(std::size_t index) const {
+    const auto& before = prefix->spans;
+    return index < before.size() ? before[index] : window[index - before.size()]->span;
+  }
+  [[nodiscard]] Spans spans() const;
   // The request that the spans make.
   [[nodiscard]] Request request() const;
   // The request as JSON in the form of OpenAI's chat completions. `reply_limit`: what the model
@@ -106,15 +67,17 @@ class Context {
 // context began with: an appended message costs one small hash.
 class DigestChain {
  public:
-  [[nodiscard]] Digest digest(const Spans& spans);
+  [[nodiscard]] Digest digest(const Context& context);
 
  private:
-  Spans spans_;
+  std::shared_ptr<const Prefix> prefix_;
+  Window window_;
   std::vector<Digest> links_;
 };
 
-// Pure: the same prefix, window and budget give the same bytes.
-[[nodiscard]] Context compile(const Prefix& prefix, const Window& window, Budget budget,
+// Pure: the same prefix, window and budget give the same bytes. Costs next to nothing: prefix and
+// window were made as they changed, and are shared.
+[[nodiscard]] Context compile(std::shared_ptr<const Prefix> prefix, Window window, Budget budget,
                               const TokenCounter& counter);
 
 // Raised whenever the same input would give other bytes; recorded with every step.

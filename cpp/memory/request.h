@@ -1,10 +1,11 @@
-// What a provider is asked: plain messages and tools, made from a compiled context.
+// What a provider is asked: plain messages and tools, made from the spans of a compiled context.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "memory/message.h"
+#include "memory/span.h"
 
 namespace memgpt {
 
@@ -26,5 +27,13 @@ struct Request {
   std::vector<ToolSchema> tools;
   int max_reply_tokens = 0;
 };
+
+// The message that a message or tool_return span stands for.
+[[nodiscard]] RequestMessage request_message(const Span& span);
+
+// The form of OpenAI's chat completions.
+void append_request_message(std::string& out, const RequestMessage& message);
+void append_calls(std::string& out, const std::vector<ToolCall>& calls);
+[[nodiscard]] std::string tool_text(const ToolSchema& tool);
 
 }  // namespace memgpt

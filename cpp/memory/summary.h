@@ -1,10 +1,9 @@
 // The recursive summary's fallback: a mechanical digest, deterministic and without a model.
 #pragma once
 
-#include <memory>
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "memory/context.h"
 

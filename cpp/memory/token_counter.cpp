@@ -121,8 +121,8 @@ BpeTokenCounter::~BpeTokenCounter() = default;
 
 std::string BpeTokenCounter::name() const { return std::string(vocabulary_->name); }
 
-// White space up to a newline is a pre-token of its own, or the end of one, unless more newlines (or,
-// in o200k_base, a slash) follow.
+// White space up to a newline is a pre-token of its own, or the end of one, unless more newlines
+// (or, in o200k_base, a slash) follow.
 bool BpeTokenCounter::splits_between(std::string_view left, std::string_view right) const {
   return left.ends_with('\n') && right.starts_with('<');
 }

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "error.h"
-#include "memory/json.h"
+#include "store/rows.h"
 
 namespace memgpt {
 
@@ -29,11 +29,10 @@ std::vector<std::int64_t> visible_passages(Database& db, const std::string& arch
   std::vector<std::int64_t> ids;
   while (row.step()) {
     if (!query.tags.empty()) {
-      const auto tags = json::parse(row.view(1));
-      const auto& list = tags.as_array();
+      const auto list = strings_from_json(row.view(1));
       const bool any = std::any_of(query.tags.begin(), query.tags.end(), [&](const auto& wanted) {
         return std::any_of(list.begin(), list.end(),
-                           [&](const auto& tag) { return tag.as_string() == wanted; });
+                           [&](const auto& tag) { return tag == wanted; });
       });
       if (!any) continue;
     }
@@ -42,21 +41,13 @@ std::vector<std::int64_t> visible_passages(Database& db, const std::string& arch
   return ids;
 }
 
-Passage read_passage(Database& db, std::int64_t id) {
-  auto& row = db.prepare(
-      "SELECT uid, text, tags, metadata, time_us, author, trust FROM passage WHERE id = ?1");
+Passage load_passage(Database& db, std::int64_t id) {
+  static const std::string sql =
+      std::string("SELECT ") + kPassageColumns + " FROM passage p WHERE p.id = ?1";
+  auto& row = db.prepare(sql);
   const Reset reset(row);
   if (!row.bind(id).step()) throw StoreError("a passage is gone from the journal");
-  Passage passage;
-  passage.id = row.text(0);
-  passage.text = row.text(1);
-  const auto tags = json::parse(row.view(2));
-  for (const auto& tag : tags.as_array()) passage.tags.emplace_back(tag.as_string());
-  passage.metadata = row.text(3);
-  passage.time_us = row.integer(4);
-  passage.author = row.text(5);
-  passage.trust = static_cast<Trust>(row.integer(6));
-  return passage;
+  return read_passage(row);
 }
 
 struct Scored {
@@ -152,7 +143,7 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   const auto first = static_cast<std::size_t>(query.offset);
   for (std::size_t i = first; i < ranked.size(); ++i) {
     if (i - first >= static_cast<std::size_t>(query.limit)) break;
-    page.hits.push_back({read_passage(reader.db, ranked[i].id), ranked[i].score});
+    page.hits.push_back({load_passage(reader.db, ranked[i].id), ranked[i].score});
   }
   return page;
 }

@@ -22,6 +22,11 @@ std::string ranges_to_json(const std::vector<Range>& ranges) {
   return json::serialize(array);
 }
 
+std::optional<std::string> optional_names(const std::vector<std::string>& names) {
+  if (names.empty()) return std::nullopt;
+  return json::serialize(json::array(names.begin(), names.end()));
+}
+
 std::optional<std::string> optional_text(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
@@ -141,26 +146,26 @@ void Journal::write_passage(const Passage& passage, Head head, const std::string
 
 std::optional<std::int64_t> Journal::write_rows(const Commit& commit, Head head) {
   const StepRow& step = commit.step;
-  auto config_version = step.config;
-  if (commit.config) {
-    ++config_version;
+  if (commit.config)
     writer_db_
         .prepare(
             "INSERT INTO config(agent_id, version, branch, seq, author, json) "
             "VALUES(?,?,?,?,?,?)")
-        .bind(commit.agent_id, config_version, head.branch, head.seq, step.author, *commit.config)
+        .bind(commit.agent_id, step.config, head.branch, head.seq, step.author, *commit.config)
         .run();
-  }
   writer_db_
       .prepare(
           "INSERT INTO step(branch, seq, kind, author, time_us, config, seed, model, "
           "tokenizer, compiler, digest, context_tokens, overhead_tokens, prompt_tokens, "
-          "completion_tokens, decision, reply) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
-      .bind(head.branch, head.seq, step.kind, step.author, step.time_us, config_version, step.seed,
+          "completion_tokens, decision, reply, correction, unbound_tools, content) "
+          "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+      .bind(head.branch, head.seq, step.kind, step.author, step.time_us, step.config, step.seed,
             optional_text(step.model), optional_text(step.tokenizer), step.compiler,
             optional_text(step.digest), step.context_tokens, step.overhead_tokens,
             optional_count(step.prompt_tokens), optional_count(step.completion_tokens),
-            optional_text(step.decision), optional_text(step.reply))
+            optional_text(step.decision), optional_text(step.reply),
+            step.correction > 0 ? std::optional(step.correction) : std::nullopt,
+            optional_names(step.unbound_tools), content_of(commit))
       .run();
   for (const auto& message : commit.messages) write_message(message, head, commit.tokenizer);
   for (const auto& version : commit.blocks) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -50,9 +49,12 @@ struct StepRow {
   int overhead_tokens = 0;
   int prompt_tokens = -1;
   int completion_tokens = -1;
+  int correction = 0;                      // of our counts, in thousandths; 0 = not recorded
+  std::vector<std::string> unbound_tools;  // of the configuration, and not offered
   std::string decision;
   std::string reply;
-  std::int64_t seq = 0;  // set when read
+  std::int64_t seq = 0;  // set when read, as is what follows
+  std::string content;   // what the commit held, see content_of()
 };
 
 struct SummaryRow {
@@ -119,7 +121,15 @@ struct AgentState {
   std::int64_t next_position = 0;
   std::int64_t session = 0;
   TimeUs last_time_us = 0;
-  std::string tokenizer;  // of the window's counts
+  std::string tokenizer;             // of the window's counts
+  std::optional<StepRow> last_call;  // of a model
+};
+
+// How far a reader of commits has come.
+struct CommitCursor {
+  std::int64_t seq = 0;       // of the last commit that was read
+  std::int64_t position = 0;  // of the next message
+  std::int64_t passage = 0;   // the last row
 };
 
 class Journal {
@@ -146,6 +156,10 @@ class Journal {
   [[nodiscard]] std::int64_t data_version();
 
   [[nodiscard]] std::vector<StepRow> steps(Head head);
+  // The next commits of an agent up to `head`, at most `limit`, with all that they wrote but the
+  // vectors of passages; moves the cursor.
+  [[nodiscard]] std::vector<Commit> commits(const std::string& agent_id, Head head,
+                                            CommitCursor& cursor, std::int64_t limit);
   [[nodiscard]] std::vector<Message> messages(Head head, std::int64_t from_position,
                                               std::int64_t limit);
 
@@ -171,11 +185,8 @@ class Journal {
   std::mutex reader_mutex_;
 };
 
-// Reads the columns of `message` selected by kMessageColumns.
-inline constexpr const char* kMessageColumns =
-    "m.uid, m.position, m.role, m.type, m.name, m.text, m.content, m.thinking, m.tool_calls, "
-    "m.tool_call_id, m.failed, m.shown_bytes, m.time_us, m.session, m.author, m.trust, m.tokens, "
-    "m.source_id";
-[[nodiscard]] Message read_message(const Statement& row, int first_column = 0);
+// Digests of what a commit writes, by kind of row: "step=0123456789abcdef messages=...". Ids that
+// only this file gives (of summaries, branches) are left out.
+[[nodiscard]] std::string content_of(const Commit& commit);
 
 }  // namespace memgpt

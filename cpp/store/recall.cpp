@@ -5,6 +5,7 @@
 
 #include "memory/text.h"
 #include "memory/words.h"
+#include "store/rows.h"
 
 namespace memgpt {
 

@@ -193,7 +193,16 @@ ALTER TABLE message ADD COLUMN source_id TEXT NOT NULL DEFAULT '';
 CREATE INDEX message_source ON message(branch, source_id) WHERE source_id <> '';
 )sql";
 
-constexpr std::array kMigrations = {k001_initial, k002_source_id};
+// What replay needs besides: which tools were not there to be offered, the correction of token
+// counts that was in force, and what a commit held when it was written.
+constexpr const char* k003_replay = R"sql(
+ALTER TABLE step ADD COLUMN correction INTEGER;    -- thousandths
+ALTER TABLE step ADD COLUMN unbound_tools TEXT;    -- JSON array of names
+ALTER TABLE step ADD COLUMN content TEXT;          -- a digest of each kind of row
+CREATE INDEX block_commit ON block(branch, seq);
+)sql";
+
+constexpr std::array kMigrations = {k001_initial, k002_source_id, k003_replay};
 
 bool has_tables(Database& db) {
   Statement statement(db.get(), "SELECT count(*) FROM sqlite_schema");

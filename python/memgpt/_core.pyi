@@ -4,7 +4,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'Divergence', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Replay', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -107,8 +107,15 @@ class Budget:
     def context_window(self) -> int:
         ...
     @property
+    def correction(self) -> int:
+        """
+        In thousandths: how many of the provider's tokens one of ours has been; 1000 = nothing to correct.
+        """
+    @property
     def limit(self) -> int:
-        ...
+        """
+        What the context may take, in tokens as they are counted here.
+        """
     @property
     def reply_reserve(self) -> int:
         ...
@@ -395,6 +402,11 @@ class Step:
     def context_tokens(self) -> int:
         ...
     @property
+    def correction(self) -> int:
+        """
+        Of our counts, in thousandths, by what the provider had reported before.
+        """
+    @property
     def decision(self) -> str:
         ...
     @property
@@ -424,6 +436,65 @@ class Step:
     @property
     def tokenizer(self) -> str:
         ...
+    @property
+    def unbound_tools(self) -> list[str]:
+        ...
+class Divergence:
+    """
+    Where the journal does not give what it recorded.
+    """
+    def __repr__(self) -> str:
+        ...
+    def __str__(self) -> str:
+        ...
+    @property
+    def diff(self) -> str:
+        """
+        What was recorded and what there is, as text.
+        """
+    @property
+    def kind(self) -> str:
+        """
+        Of the commit: step, input, edit, ...
+        """
+    @property
+    def seq(self) -> int:
+        """
+        Number of the commit.
+        """
+    @property
+    def what(self) -> str:
+        """
+        What differs: context, tokens, correction, window, reply, messages, step, config, blocks, passages, summary, tool_runs or unreadable.
+        """
+class Replay:
+    """
+    What agent.replay() found.
+    """
+    def __repr__(self) -> str:
+        ...
+    def _repr_html_(self) -> str:
+        ...
+    @property
+    def commits(self) -> int:
+        """
+        Commits that were read, up to the divergence if there is one.
+        """
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """
+        None if there is none.
+        """
+    @property
+    def steps(self) -> int:
+        """
+        Model calls whose context was made again and compared.
+        """
+    @property
+    def unchecked(self) -> list[str]:
+        """
+        What could not be compared, and why; one line each.
+        """
 class CoreTool:
     @property
     def name(self) -> str:
@@ -552,6 +623,8 @@ class CoreAgent:
     def messages(self, from_position: typing.SupportsInt | typing.SupportsIndex, limit: typing.SupportsInt | typing.SupportsIndex) -> list[Message]:
         ...
     def remove_tool(self, name: str) -> None:
+        ...
+    def replay(self) -> Replay:
         ...
     def search_archival(self, text: str, limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex, tags: collections.abc.Sequence[str], start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None) -> list[ArchivalHit]:
         ...

@@ -11,7 +11,7 @@ from typing import Any
 from memgpt import _core
 from memgpt._async import send_async
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
-from memgpt._core import Context, Message, Step
+from memgpt._core import Context, Message, Replay, Step
 from memgpt._response import Response, Usage
 from memgpt._text import checked_text
 from memgpt._tiers import Archival, CoreMemory, Recall
@@ -142,6 +142,21 @@ class Agent(CoreHandle):
     def steps(self) -> list[Step]:
         """The commits of the agent's history, oldest first."""
         return self._core.steps()
+
+    def replay(self) -> Replay:
+        """Make every context of the history again, from the journal alone, and compare it with
+        what was recorded when the model saw it: the digest of its spans, and its tokens.
+
+        No model, tool or policy runs: their replies, results and decisions are on record. Rows that
+        are not as they were written are found too. Costs what the history holds, some thousand
+        steps a second.
+
+        Returns:
+            A :class:`Replay`: ``.steps``, contexts compared; ``.first_divergence``, None or the
+            first commit that is not as recorded, with ``.seq``, ``.what`` and a readable ``.diff``;
+            ``.unchecked``, what could not be compared and why.
+        """
+        return self._core.replay()
 
     @property
     def window(self) -> list[Message]:

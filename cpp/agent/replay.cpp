@@ -1,0 +1,311 @@
+#include "agent/replay.h"
+
+#include <algorithm>
+
+#include "agent/agent_config.h"
+#include "agent/live_state.h"
+#include "agent/replay_diff.h"
+#include "error.h"
+#include "memory/json.h"
+#include "store/rows.h"
+
+namespace memgpt {
+
+namespace {
+
+constexpr std::int64_t kBatch = 128;
+
+// Goes through the commits of one agent in order and holds what its state was after each.
+class Replayer {
+ public:
+  explicit Replayer(const ReplayOptions& options) : options_(options) {}
+
+  // Nothing where the commit is as it was recorded.
+  [[nodiscard]] std::optional<Divergence> apply(const Commit& commit);
+  [[nodiscard]] ReplayReport take_report() { return std::move(report_); }
+
+ private:
+  struct Found {
+    std::string what;
+    std::string diff;
+  };
+  using Finding = std::optional<Found>;
+
+  [[nodiscard]] Finding replay_commit(const Commit& commit);
+  [[nodiscard]] Finding replay_call(const Commit& commit, std::size_t before_reply);
+  [[nodiscard]] Finding replay_decision(const Commit& commit);
+  [[nodiscard]] Finding compare_context(const StepRow& step, const Context& context);
+  [[nodiscard]] Finding append(const Commit& commit, const Message& message, bool to_window);
+  [[nodiscard]] Finding end_commit(const Commit& commit);
+  void use_counter(const std::string& tokenizer);
+  void note_unchecked(const std::string& line);
+
+  const ReplayOptions& options_;
+  ReplayReport report_;
+  LiveState state_;
+  AgentConfig config_;
+  struct {
+    std::string model;
+    std::string tokenizer;
+  } called_;  // last
+  std::shared_ptr<const TokenCounter> counter_;
+  std::string tokenizer_;   // whose counts the state holds
+  bool can_count_ = false;  // counter_ is the one of tokenizer_
+  bool dirty_ = true;       // the prefix has to be made anew
+  std::vector<std::string> unbound_;
+  std::shared_ptr<const CompiledTools> tools_;
+  DigestChain digests_;
+  std::optional<Context> last_;  // that was as recorded
+  std::int64_t last_seq_ = 0;
+};
+
+void Replayer::note_unchecked(const std::string& line) {
+  auto& lines = report_.unchecked;
+  if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(line);
+}
+
+// The window's counts belong to one tokenizer: under another they are made anew.
+void Replayer::use_counter(const std::string& tokenizer) {
+  if (counter_ && tokenizer == tokenizer_) return;
+  tokenizer_ = tokenizer;
+  auto counter = options_.counter(tokenizer);
+  can_count_ = counter != nullptr;
+  if (!can_count_) {
+    note_unchecked("token counts of the tokenizer \"" + tokenizer + "\", which is not to be had");
+    counter = options_.counter("o200k_base");
+  }
+  counter_ = std::move(counter);
+  Window window;
+  for (const auto& item : state_.window)
+    window.push_back(std::make_shared<const WindowMessage>(measure(*item->message, *counter_)));
+  state_.window = std::move(window);
+  tools_.reset();
+  dirty_ = true;
+}
+
+std::optional<Divergence> Replayer::apply(const Commit& commit) {
+  const StepRow& step = commit.step;
+  const auto diverges = [&](const Found& found) {
+    return Divergence{step.seq, step.kind, found.what, found.diff};
+  };
+  if (step.seq != report_.commits + 1)
+    return Divergence{report_.commits + 1, "missing", "step",
+                      "the history goes from commit " + std::to_string(report_.commits) + " to " +
+                          std::to_string(step.seq) + "; what lies between is gone"};
+  ++report_.commits;
+  if (step.content.empty())
+    note_unchecked("whether the rows of commits are as they were written, before schema 3");
+  const std::string changed =
+      step.content.empty() ? "" : changed_parts(step.content, content_of(commit));
+  auto found = replay_commit(commit);
+  if (!found && !changed.empty())
+    found = Found{changed.substr(0, changed.find(',')), "the file holds now:\n" + drawn(commit)};
+  if (!found) return std::nullopt;
+  if (!changed.empty()) found->diff += "\nnot as they were written: " + changed;
+  return diverges(*found);
+}
+
+Replayer::Finding Replayer::replay_commit(const Commit& commit) {
+  const StepRow& step = commit.step;
+  if (commit.config) {
+    config_ = agent_config_from_json(*commit.config);
+    tools_.reset();
+    dirty_ = true;
+  }
+  if (!counter_ || (!commit.tokenizer.empty() && commit.tokenizer != tokenizer_))
+    use_counter(!commit.tokenizer.empty() ? commit.tokenizer : config_.tokenizer);
+  // What was appended before the reply is in the context that the model saw.
+  std::size_t next = 0;
+  if (!step.digest.empty()) {
+    while (next < commit.messages.size() && commit.messages[next].role != Role::assistant) ++next;
+    if (auto found = replay_call(commit, next)) return found;
+  }
+  for (; next < commit.messages.size(); ++next)
+    if (auto found = append(commit, commit.messages[next], step.kind != "import")) return found;
+  return end_commit(commit);
+}
+
+Replayer::Finding Replayer::append(const Commit& commit, const Message& message, bool to_window) {
+  if (message.position != state_.next_position)
+    return Found{"messages", "the log goes from position " +
+                                 std::to_string(state_.next_position - 1) + " to " +
+                                 std::to_string(message.position)};
+  ++state_.next_position;
+  if (!to_window) return std::nullopt;
+  auto measured = std::make_shared<const WindowMessage>(measure(message, *counter_));
+  const int counted = measured->message->tokens;
+  if (can_count_ && commit.tokenizer == tokenizer_ && counted != message.tokens)
+    return Found{"tokens", "message " + message.id + ": " + std::to_string(message.tokens) +
+                               " tokens recorded, " + tokenizer_ + " counts " +
+                               std::to_string(counted)};
+  state_.window.push_back(std::move(measured));
+  return std::nullopt;
+}
+
+// The recorded decision of the policy, applied to the window.
+Replayer::Finding Replayer::replay_decision(const Commit& commit) {
+  if (commit.step.decision.empty()) return std::nullopt;
+  boost::system::error_code error;
+  const auto decision = json::parse(commit.step.decision, error);
+  const auto* object = error ? nullptr : decision.if_object();
+  const auto* pairs = object == nullptr ? nullptr : object->if_contains("keep");
+  if (pairs == nullptr || !pairs->is_array())
+    return Found{"step", "the policy's decision is not readable: " + commit.step.decision};
+  const auto keep = ranges_of(pairs->get_array());
+  Window kept;
+  Window evicted;
+  for (const auto& item : state_.window) {
+    const auto position = item->message->position;
+    const bool stays = std::any_of(keep.begin(), keep.end(), [&](const Range& range) {
+      return position >= range.begin && position < range.end;
+    });
+    (stays ? kept : evicted).push_back(item);
+  }
+  if (evicted.empty()) return std::nullopt;
+  const auto covers = positions_of(evicted);
+  if (!commit.summary || commit.summary->covers != covers)
+    return Found{"window", "the policy's decision evicts " + drawn(covers) +
+                               ", the summary covers " +
+                               (commit.summary ? drawn(commit.summary->covers) : "nothing")};
+  state_.window = std::move(kept);
+  state_.summary = commit.summary;
+  state_.outside = state_.outside_line();
+  dirty_ = true;
+  return std::nullopt;
+}
+
+Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before_reply) {
+  const StepRow& step = commit.step;
+  use_counter(step.tokenizer);
+  if (step.model != called_.model || step.tokenizer != called_.tokenizer)
+    state_.correction = kNoCorrection;
+  called_ = {step.model, step.tokenizer};
+  if (auto found = replay_decision(commit)) return found;
+  for (std::size_t i = 0; i < before_reply; ++i)
+    if (auto found = append(commit, commit.messages[i], true)) return found;
+
+  if (!tools_ || unbound_ != step.unbound_tools) {
+    unbound_ = step.unbound_tools;
+    std::vector<ToolSchema> schemas;
+    for (const auto& tool : config_.tools)
+      if (std::find(unbound_.begin(), unbound_.end(), tool.schema.name) == unbound_.end())
+        schemas.push_back(inject_arguments(tool.schema));
+    tools_ = compile_tools(std::move(schemas), *counter_);
+    dirty_ = true;
+  }
+  if (dirty_) {
+    const auto blocks = state_.block_values();
+    const PrefixInput input{config_.system_prompt, tools_, blocks, state_.outside,
+                            state_.summary ? std::string_view(state_.summary->text) : ""};
+    state_.prefix =
+        std::make_shared<const Prefix>(compile_prefix(input, *counter_, state_.prefix.get()));
+    dirty_ = false;
+  }
+  Context context =
+      compile(state_.prefix, state_.window,
+              budget_for_window(config_.context_window, std::max(step.correction, kNoCorrection)),
+              *counter_);
+  ++report_.steps;
+  if (auto found = compare_context(step, context)) return found;
+  last_ = std::move(context);
+  last_seq_ = step.seq;
+  const Message* const message =
+      before_reply < commit.messages.size() ? &commit.messages[before_reply] : nullptr;
+  if (auto diff = reply_diff(step.reply, message); !diff.empty()) return Found{"reply", diff};
+  return std::nullopt;
+}
+
+Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& context) {
+  if (step.compiler != kCompilerVersion) {
+    note_unchecked("contexts of compiler version " + std::to_string(step.compiler) + ", this is " +
+                   std::to_string(kCompilerVersion));
+  } else if (const auto digest = to_hex(digests_.digest(context)); digest != step.digest) {
+    return Found{"context", "recorded digest " + step.digest + "\nthe journal gives " + digest +
+                                '\n' + context_diff(last_, last_seq_, context)};
+  }
+  const bool same_counts =
+      step.context_tokens == context.text_tokens && step.overhead_tokens == context.overhead_tokens;
+  if (can_count_ && step.compiler == kCompilerVersion && !same_counts)
+    return Found{"tokens", "recorded " + std::to_string(step.context_tokens) + " + " +
+                               std::to_string(step.overhead_tokens) +
+                               " tokens (text + overhead), " + tokenizer_ + " counts " +
+                               std::to_string(context.text_tokens) + " + " +
+                               std::to_string(context.overhead_tokens)};
+  if (step.correction > 0 && step.correction != state_.correction)
+    return Found{"correction", "recorded " + std::to_string(step.correction) +
+                                   " thousandths, the reports before it give " +
+                                   std::to_string(state_.correction)};
+  state_.correction = correction_after(step);
+  return std::nullopt;
+}
+
+// Everything else that the commit wrote, and the window as it left it.
+Replayer::Finding Replayer::end_commit(const Commit& commit) {
+  for (const auto& version : commit.blocks) {
+    auto& blocks = state_.blocks;
+    std::erase_if(blocks, [&](const auto& other) { return other.block.id == version.block.id; });
+    if (!version.detached) blocks.push_back(version);
+    std::stable_sort(blocks.begin(), blocks.end(),
+                     [](const auto& a, const auto& b) { return a.place < b.place; });
+    dirty_ = true;
+  }
+  state_.passages += static_cast<std::int64_t>(commit.passages.size());
+  if (!commit.window) return std::nullopt;
+  auto ranges = positions_of(state_.window);
+  if (ranges.empty() || ranges.back().end != state_.next_position)
+    ranges.push_back({state_.next_position, state_.next_position});
+  if (ranges != commit.window->ranges)
+    return Found{"window", "recorded window " + drawn(commit.window->ranges) +
+                               ", the history gives " + drawn(ranges)};
+  if (commit.window->outside != state_.outside) dirty_ = true;
+  state_.outside = commit.window->outside;
+  state_.warned = commit.window->warned;
+  return std::nullopt;
+}
+
+// As many commits as can be read; then what kept the next one from it.
+std::string read_some(Journal& journal, const std::string& agent_id, Head head,
+                      CommitCursor& cursor, std::vector<Commit>& commits) {
+  try {
+    commits = journal.commits(agent_id, head, cursor, kBatch);
+  } catch (const Error&) {
+    try {
+      commits = journal.commits(agent_id, head, cursor, 1);
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
+                    const ReplayOptions& options) {
+  Replayer replayer(options);
+  CommitCursor cursor;
+  std::optional<Divergence> divergence;
+  while (!divergence && cursor.seq < head.seq) {
+    if (options.poll) options.poll();
+    std::vector<Commit> commits;
+    const auto problem = read_some(journal, agent_id, head, cursor, commits);
+    if (!problem.empty()) {
+      divergence = Divergence{cursor.seq + 1, "unknown", "unreadable", problem};
+    } else if (commits.empty()) {
+      divergence = Divergence{cursor.seq + 1, "missing", "step", "this commit is gone"};
+    }
+    for (const auto& commit : commits) {
+      try {
+        divergence = replayer.apply(commit);
+      } catch (const Error& error) {
+        divergence = Divergence{commit.step.seq, commit.step.kind, "unreadable", error.what()};
+      }
+      if (divergence) break;
+    }
+  }
+  ReplayReport report = replayer.take_report();
+  report.first_divergence = std::move(divergence);
+  return report;
+}
+
+}  // namespace memgpt

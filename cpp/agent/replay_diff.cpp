@@ -1,0 +1,152 @@
+#include "agent/replay_diff.h"
+
+#include <map>
+#include <set>
+
+#include "memory/json.h"
+
+namespace memgpt {
+
+namespace {
+
+constexpr std::size_t kShown = 200;
+
+std::string shortened(std::string_view text) {
+  std::string out(utf8_prefix(text, kShown));
+  for (char& c : out)
+    if (c == '\n') c = ' ';
+  if (out.size() < text.size()) out += "...";
+  return out;
+}
+
+std::map<std::string, std::string, std::less<>> parts_of(std::string_view content) {
+  std::map<std::string, std::string, std::less<>> parts;
+  while (!content.empty()) {
+    const auto part = content.substr(0, content.find(' '));
+    const auto equals = part.find('=');
+    if (equals != std::string_view::npos)
+      parts.emplace(part.substr(0, equals), part.substr(equals + 1));
+    content.remove_prefix(std::min(content.size(), part.size() + 1));
+  }
+  return parts;
+}
+
+std::string call_text(const ToolCall& call) {
+  return call.name + '(' + call.arguments + ") [" + call.id + ']';
+}
+
+void compare(std::string& diff, std::string_view name, std::string_view reply,
+             std::string_view message) {
+  if (reply == message) return;
+  if (!diff.empty()) diff += '\n';
+  diff += "- recorded reply, " + std::string(name) + ": " + shortened(reply) + '\n';
+  diff += "+ message in the log, " + std::string(name) + ": " + shortened(message);
+}
+
+std::string span_line(char sign, const Span& span) {
+  return std::string(1, sign) + ' ' + std::string(to_string(span.kind)) + ' ' + span.origin + ": " +
+         shortened(span.text) + '\n';
+}
+
+}  // namespace
+
+std::string changed_parts(std::string_view recorded, std::string_view now) {
+  if (recorded == now) return "";
+  const auto before = parts_of(recorded);
+  const auto after = parts_of(now);
+  std::set<std::string, std::less<>> names;
+  for (const auto& [name, digest] : before)
+    if (const auto found = after.find(name); found == after.end() || found->second != digest)
+      names.insert(name);
+  for (const auto& [name, digest] : after)
+    if (!before.contains(name)) names.insert(name);
+  // A change of any row but the step's own is named before the step's.
+  std::string list;
+  for (const auto& name : names)
+    if (name != "step") list += (list.empty() ? "" : ", ") + name;
+  if (names.contains("step")) list += list.empty() ? "step" : ", step";
+  return list.empty() ? "step" : list;
+}
+
+std::string reply_diff(const std::string& reply, const Message* message) {
+  boost::system::error_code error;
+  const auto value = json::parse(reply, error);
+  if (error || !value.is_object()) return "the recorded reply is not readable: " + shortened(reply);
+  if (message == nullptr) return "the reply has no message in the log";
+  const auto& object = value.as_object();
+  std::string diff;
+  compare(diff, "content", string_or(object, "content"), message->content);
+  compare(diff, "thinking", string_or(object, "thinking"), message->thinking);
+  std::vector<std::string> recorded;
+  if (const auto* calls = object.if_contains("tool_calls"); calls != nullptr && calls->is_array())
+    for (const auto& item : calls->as_array())
+      if (item.is_object()) {
+        const auto& call = item.as_object();
+        recorded.push_back(call_text(
+            {string_or(call, "id"), string_or(call, "name"), string_or(call, "arguments")}));
+      }
+  const std::size_t most = std::max(recorded.size(), message->tool_calls.size());
+  for (std::size_t i = 0; i < most; ++i)
+    compare(diff, "call " + std::to_string(i + 1), i < recorded.size() ? recorded[i] : "none",
+            i < message->tool_calls.size() ? call_text(message->tool_calls[i]) : "none");
+  return diff;
+}
+
+std::string context_diff(const std::optional<Context>& before, std::int64_t seq,
+                         const Context& now) {
+  std::map<std::string, std::shared_ptr<const Span>> then;
+  if (before)
+    for (const auto& span : before->spans()) then[span->origin] = span;
+  std::string diff;
+  std::set<std::string> seen;
+  for (const auto& span : now.spans()) {
+    seen.insert(span->origin);
+    const auto found = then.find(span->origin);
+    if (found == then.end()) {
+      diff += span_line('+', *span);
+    } else if (found->second->digest != span->digest) {
+      diff += span_line('-', *found->second) + span_line('+', *span);
+    }
+  }
+  for (const auto& [origin, span] : then)
+    if (!seen.contains(origin)) diff += span_line('-', *span);
+  if (!before) return "no context before it was compared; this one has\n" + diff;
+  return "since the context of commit " + std::to_string(seq) + ", which is as recorded:\n" +
+         (diff.empty() ? "no span is new; their order is\n" : diff);
+}
+
+std::string drawn(const std::vector<Range>& ranges) {
+  std::string out;
+  for (const auto& range : ranges)
+    out += (out.empty() ? "[" : ", [") + std::to_string(range.begin) + ", " +
+           std::to_string(range.end) + ")";
+  return out.empty() ? "nothing" : out;
+}
+
+std::string drawn(const Commit& commit) {
+  const StepRow& step = commit.step;
+  std::string out =
+      "step: " + step.kind + " by " + step.author + " at " + format_time(step.time_us);
+  if (!step.model.empty()) out += ", model " + step.model + ", tokenizer " + step.tokenizer;
+  if (!step.reply.empty()) out += "\nreply: " + shortened(step.reply);
+  if (!step.decision.empty()) out += "\ndecision: " + shortened(step.decision);
+  if (commit.config) out += "\nconfig: " + shortened(*commit.config);
+  for (const auto& message : commit.messages)
+    out += "\nmessage " + message.id + " (" + message.type +
+           "): " + shortened(message.text.empty() ? message.content : message.text);
+  for (const auto& version : commit.blocks)
+    out += "\nblock " + version.block.label + (version.detached ? " (detached): " : ": ") +
+           shortened(version.block.value);
+  for (const auto& passage : commit.passages)
+    out += "\npassage " + passage.id + ": " + shortened(passage.text);
+  if (commit.summary)
+    out += "\nsummary of " + drawn(commit.summary->covers) + ": " + shortened(commit.summary->text);
+  if (commit.window)
+    out += "\nwindow " + drawn(commit.window->ranges) + ": " + commit.window->outside;
+  for (const auto& run : commit.tool_runs)
+    out += "\ntool run " + run.tool + ' ' + run.phase + ' ' + run.status + ": " +
+           shortened(run.arguments);
+  return out;
+}
+
+}  // namespace memgpt

@@ -1,0 +1,289 @@
+// The journal as it was written: commit by commit, and what each of them held.
+#include <algorithm>
+
+#include "error.h"
+#include "store/journal.h"
+#include "store/rows.h"
+
+namespace memgpt {
+
+namespace {
+
+// Fields one after the other, each with its length, so that no two contents have the same bytes.
+class Fields {
+ public:
+  Fields& add(std::string_view text) {
+    bytes_ += std::to_string(text.size());
+    bytes_ += ':';
+    bytes_ += text;
+    return *this;
+  }
+  Fields& add(const std::string& text) { return add(std::string_view(text)); }
+  Fields& add(const char* text) { return add(std::string_view(text)); }
+  template <typename Number>
+    requires std::is_integral_v<Number>
+  Fields& add(Number number) {
+    bytes_ += std::to_string(number);
+    bytes_ += ';';
+    return *this;
+  }
+  Fields& add(const std::vector<Range>& ranges) {
+    for (const auto& range : ranges) add(range.begin).add(range.end);
+    return add(";");
+  }
+  Fields& add(const std::vector<std::string>& texts) {
+    for (const auto& text : texts) add(text);
+    return add(";");
+  }
+  // " name=" and the first 64 bits of the SHA-256; nothing where there are no fields.
+  void append_to(std::string& content, std::string_view name) const {
+    if (bytes_.empty()) return;
+    if (!content.empty()) content += ' ';
+    content += name;
+    content += '=';
+    content += to_hex(sha256(bytes_)).substr(0, 16);
+  }
+
+ private:
+  std::string bytes_;
+};
+
+void add_step(Fields& out, const StepRow& step) {
+  out.add(step.kind).add(step.author).add(step.time_us).add(step.config).add(step.seed);
+  out.add(step.model).add(step.tokenizer).add(step.compiler).add(step.digest);
+  out.add(step.context_tokens).add(step.overhead_tokens).add(step.prompt_tokens);
+  out.add(step.completion_tokens).add(step.correction).add(step.unbound_tools);
+  out.add(step.decision).add(step.reply);
+}
+
+void add_message(Fields& out, const Message& message) {
+  out.add(message.id).add(message.position).add(to_string(message.role)).add(message.type);
+  out.add(message.name).add(message.text).add(message.content).add(message.thinking);
+  for (const auto& call : message.tool_calls) out.add(call.id).add(call.name).add(call.arguments);
+  out.add(message.tool_call_id).add(message.failed).add(message.shown_bytes);
+  out.add(message.time_us).add(message.session).add(message.author);
+  out.add(static_cast<int>(message.trust)).add(message.tokens).add(message.source_id);
+}
+
+void add_block(Fields& out, const BlockVersion& version) {
+  const Block& block = version.block;
+  out.add(block.id).add(version.place).add(version.detached).add(block.label).add(block.value);
+  out.add(block.limit).add(block.description).add(block.read_only).add(block.author);
+  out.add(static_cast<int>(block.trust));
+}
+
+void add_passage(Fields& out, const Passage& passage) {
+  out.add(passage.id).add(passage.text).add(passage.tags).add(passage.metadata);
+  out.add(passage.time_us).add(passage.author).add(static_cast<int>(passage.trust));
+}
+
+void add_summary(Fields& out, const SummaryRow& summary) {
+  out.add(summary.text).add(summary.covers).add(summary.covered);
+  out.add(summary.replaces.has_value()).add(summary.author);
+  out.add(static_cast<int>(summary.trust)).add(summary.tokens);
+}
+
+void add_tool_run(Fields& out, const ToolRunRow& run) {
+  out.add(run.call_id).add(run.phase).add(run.tool).add(run.arguments).add(run.effects);
+  out.add(run.idempotency_key).add(run.status).add(run.result).add(run.time_us);
+}
+
+// In the order in which the rows are read, whatever the order was in which they were written.
+template <typename Row, typename Key, typename Add>
+Fields sorted_fields(const std::vector<Row>& rows, const Key& key, const Add& add) {
+  std::vector<const Row*> sorted;
+  sorted.reserve(rows.size());
+  for (const auto& row : rows) sorted.push_back(&row);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](const Row* a, const Row* b) { return key(*a) < key(*b); });
+  Fields fields;
+  for (const Row* row : sorted) add(fields, *row);
+  return fields;
+}
+
+}  // namespace
+
+std::string content_of(const Commit& commit) {
+  std::string content;
+  Fields step;
+  add_step(step, commit.step);
+  step.append_to(content, "step");
+  Fields config;
+  if (commit.config) config.add(*commit.config);
+  config.append_to(content, "config");
+  Fields messages;
+  if (!commit.messages.empty()) messages.add(commit.tokenizer);
+  for (const auto& message : commit.messages) add_message(messages, message);
+  messages.append_to(content, "messages");
+  sorted_fields(
+      commit.blocks, [](const BlockVersion& row) -> const std::string& { return row.block.id; },
+      add_block)
+      .append_to(content, "blocks");
+  Fields passages;
+  for (const auto& passage : commit.passages) add_passage(passages, passage);
+  passages.append_to(content, "passages");
+  Fields summary;
+  if (commit.summary) add_summary(summary.add(commit.tokenizer), *commit.summary);
+  summary.append_to(content, "summary");
+  Fields window;
+  if (commit.window)
+    window.add(commit.window->ranges)
+        .add(commit.summary || commit.window->summary)
+        .add(commit.window->warned)
+        .add(commit.window->outside);
+  window.append_to(content, "window");
+  sorted_fields(
+      commit.tool_runs,
+      [](const ToolRunRow& row) { return std::make_pair(row.call_id, row.phase); }, add_tool_run)
+      .append_to(content, "tool_runs");
+  return content;
+}
+
+namespace {
+
+// Reads the rows of a table that belong to commits of [first, last], which are in `commits`.
+class CommitReader {
+ public:
+  CommitReader(Database& db, const std::string& agent_id, Head head, std::vector<Commit>& commits)
+      : db_(db),
+        agent_id_(agent_id),
+        branch_(head.branch),
+        commits_(commits),
+        first_(commits.front().step.seq),
+        last_(commits.back().step.seq) {}
+
+  void read_configs() {
+    each(
+        "SELECT seq, json FROM config WHERE agent_id = ?4 AND branch = ?1 AND "
+        "seq BETWEEN ?2 AND ?3",
+        [](Commit& commit, Statement& row) { commit.config = row.text(1); });
+  }
+
+  // Positions grow with the commits: read on from where the last ones ended.
+  void read_messages(std::int64_t& position) {
+    static const std::string sql = std::string("SELECT ") + kMessageColumns +
+                                   ", m.seq, m.tokenizer FROM message m WHERE m.branch = ?1 AND "
+                                   "m.position >= ?2 ORDER BY m.position";
+    constexpr int kSeq = 18;
+    auto& row = db_.prepare(sql);
+    const Reset reset(row);
+    row.bind(branch_, position);
+    while (row.step() && row.integer(kSeq) <= last_) {
+      Commit* const commit = find(row.integer(kSeq));
+      if (commit == nullptr) continue;
+      commit->messages.push_back(read_message(row));
+      commit->tokenizer = row.text(kSeq + 1);
+      position = commit->messages.back().position + 1;
+    }
+  }
+
+  void read_passages(std::int64_t& passage) {
+    static const std::string sql = std::string("SELECT ") + kPassageColumns +
+                                   ", p.seq, p.id FROM passage p WHERE p.archive = ?1 AND "
+                                   "p.id > ?2 AND p.branch = ?3 ORDER BY p.id";
+    constexpr int kSeq = 7;
+    auto& row = db_.prepare(sql);
+    const Reset reset(row);
+    row.bind(agent_id_, passage, branch_);
+    while (row.step() && row.integer(kSeq) <= last_) {
+      if (Commit* const commit = find(row.integer(kSeq)))
+        commit->passages.push_back(read_passage(row));
+      passage = row.integer(kSeq + 1);
+    }
+  }
+
+  void read_blocks() {
+    each(std::string("SELECT b.seq, ") + kBlockColumns +
+             " FROM block b WHERE b.branch = ?1 AND b.seq BETWEEN ?2 AND ?3 "
+             "ORDER BY b.seq, b.place",
+         [](Commit& commit, Statement& row) { commit.blocks.push_back(read_block(row, 1)); });
+  }
+
+  void read_summaries() {
+    each(std::string("SELECT s.seq, ") + kSummaryColumns +
+             ", s.tokenizer FROM summary s WHERE s.branch = ?1 AND s.seq BETWEEN ?2 AND ?3",
+         [](Commit& commit, Statement& row) {
+           commit.summary = read_summary(row, 1);
+           commit.tokenizer = row.text(9);
+         });
+  }
+
+  void read_windows() {
+    each(std::string("SELECT w.seq, ") + kWindowColumns +
+             " FROM window w WHERE w.branch = ?1 AND w.seq BETWEEN ?2 AND ?3",
+         [](Commit& commit, Statement& row) { commit.window = read_window(row, 1); });
+  }
+
+  void read_tool_runs() {
+    each(
+        "SELECT seq, call_id, phase, tool, arguments, effects, idempotency_key, status, result, "
+        "time_us FROM tool_run WHERE branch = ?1 AND seq BETWEEN ?2 AND ?3",
+        [](Commit& commit, Statement& row) {
+          commit.tool_runs.push_back({row.text(1), row.text(2), row.text(3), row.text(4),
+                                      row.text(5), row.text(6), row.text(7), row.text(8),
+                                      row.integer(9)});
+        });
+  }
+
+ private:
+  // Column 0 is the commit; ?1 is the branch, ?2 and ?3 are the commits, ?4 is the agent.
+  template <typename Read>
+  void each(const std::string& sql, const Read& read) {
+    Statement row(db_.get(), sql);
+    row.bind(branch_, first_, last_);
+    if (sql.find("?4") != std::string::npos) row.bind_one(4, agent_id_);
+    while (row.step())
+      if (Commit* const commit = find(row.integer(0))) read(*commit, row);
+  }
+
+  [[nodiscard]] Commit* find(std::int64_t seq) {
+    const auto found =
+        std::lower_bound(commits_.begin(), commits_.end(), seq,
+                         [](const Commit& commit, std::int64_t s) { return commit.step.seq < s; });
+    return found != commits_.end() && found->step.seq == seq ? &*found : nullptr;
+  }
+
+  Database& db_;
+  const std::string& agent_id_;
+  std::int64_t branch_;
+  std::vector<Commit>& commits_;
+  std::int64_t first_;
+  std::int64_t last_;
+};
+
+}  // namespace
+
+std::vector<Commit> Journal::commits(const std::string& agent_id, Head head, CommitCursor& cursor,
+                                     std::int64_t limit) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  std::vector<Commit> commits;
+  {
+    static const std::string sql =
+        std::string("SELECT ") + kStepColumns +
+        " FROM step WHERE branch = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
+    auto& row = reader.db.prepare(sql);
+    const Reset reset(row);
+    row.bind(head.branch, cursor.seq, head.seq, limit);
+    while (row.step()) {
+      commits.emplace_back();
+      commits.back().agent_id = agent_id;
+      commits.back().step = read_step(row);
+    }
+  }
+  if (commits.empty()) return commits;
+  CommitCursor next = cursor;
+  CommitReader rows(reader.db, agent_id, head, commits);
+  rows.read_configs();
+  rows.read_messages(next.position);
+  rows.read_passages(next.passage);
+  rows.read_blocks();
+  rows.read_summaries();
+  rows.read_windows();
+  rows.read_tool_runs();
+  next.seq = commits.back().step.seq;
+  cursor = next;
+  return commits;
+}
+
+}  // namespace memgpt

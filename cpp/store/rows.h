@@ -1,0 +1,48 @@
+// Rows of the tables, read into the structures of journal.h.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/json.h"
+#include "store/journal.h"
+
+namespace memgpt {
+
+// Reads the columns of `message` selected by kMessageColumns.
+inline constexpr const char* kMessageColumns =
+    "m.uid, m.position, m.role, m.type, m.name, m.text, m.content, m.thinking, m.tool_calls, "
+    "m.tool_call_id, m.failed, m.shown_bytes, m.time_us, m.session, m.author, m.trust, m.tokens, "
+    "m.source_id";
+[[nodiscard]] Message read_message(const Statement& row, int first_column = 0);
+
+// A row of `step` selected by kStepColumns.
+inline constexpr const char* kStepColumns =
+    "seq, kind, author, time_us, config, seed, ifnull(model, ''), ifnull(tokenizer, ''), "
+    "compiler, ifnull(digest, ''), context_tokens, overhead_tokens, ifnull(prompt_tokens, -1), "
+    "ifnull(completion_tokens, -1), ifnull(decision, ''), ifnull(reply, ''), "
+    "ifnull(correction, 0), ifnull(unbound_tools, ''), ifnull(content, '')";
+[[nodiscard]] StepRow read_step(const Statement& row);
+
+// The columns of the other tables.
+inline constexpr const char* kPassageColumns =
+    "p.uid, p.text, p.tags, p.metadata, p.time_us, p.author, p.trust";
+[[nodiscard]] Passage read_passage(const Statement& row, int first_column = 0);
+inline constexpr const char* kBlockColumns =
+    "b.id, b.label, b.value, b.char_limit, b.description, b.read_only, b.author, b.trust, "
+    "b.place, b.detached";
+[[nodiscard]] BlockVersion read_block(const Statement& row, int first_column = 0);
+inline constexpr const char* kSummaryColumns =
+    "s.id, s.text, s.covers, s.covered, s.replaces, s.author, s.trust, s.tokens";
+[[nodiscard]] SummaryRow read_summary(const Statement& row, int first_column = 0);
+inline constexpr const char* kWindowColumns = "w.ranges, w.summary, w.warned, w.outside";
+[[nodiscard]] WindowRow read_window(const Statement& row, int first_column = 0);
+
+// JSON in columns. They throw StoreError where a file holds something else.
+[[nodiscard]] json::array array_column(std::string_view text);
+[[nodiscard]] std::vector<std::string> strings_from_json(std::string_view text);
+[[nodiscard]] std::vector<Range> ranges_of(const json::array& pairs);
+[[nodiscard]] std::vector<Range> ranges_from_json(std::string_view text);
+
+}  // namespace memgpt
