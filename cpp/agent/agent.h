@@ -121,6 +121,8 @@ class Agent {
     std::shared_ptr<Embedder> embedder;
     std::shared_ptr<const MemoryPolicy> policy;
     std::shared_ptr<const TokenCounter> counter;
+    // What the kernel itself brings is newer than the configuration, see renew_config().
+    bool renewable = false;
     void compile_tools();
     // Names of the configuration's tools that are not bound, and so not offered.
     [[nodiscard]] std::vector<std::string> unbound_tools() const;

@@ -10,8 +10,13 @@ namespace memgpt {
 // From the configuration and not from the tools: the journal tells what the model saw.
 void Agent::Parts::compile_tools() {
   std::vector<ToolSchema> schemas;
-  for (const auto& tool : config.tools)
-    if (tools.contains(tool.schema.name)) schemas.push_back(inject_arguments(tool.schema));
+  renewable = config.tokenizer != counter->name();
+  for (const auto& tool : config.tools) {
+    const auto found = tools.find(tool.schema.name);
+    if (found == tools.end()) continue;
+    schemas.push_back(inject_arguments(tool.schema));
+    if (tool.origin == "builtin" && tool_config(*found->second) != tool) renewable = true;
+  }
   compiled_tools = memgpt::compile_tools(std::move(schemas), *counter);
 }
 
@@ -108,13 +113,13 @@ void Agent::adopt(Parts parts) {
 // What the kernel itself brings may be newer than the journal: a journalled step then, so that the
 // journal tells what the model sees. Where there is no room for it, the old form goes on.
 void Agent::renew_config() {
+  if (!this->parts()->renewable) return;
   Parts parts = *this->parts();
   for (auto& tool : parts.config.tools) {
     const auto found = parts.tools.find(tool.schema.name);
     if (tool.origin == "builtin" && found != parts.tools.end()) tool = tool_config(*found->second);
   }
   parts.config.tokenizer = parts.counter->name();
-  if (parts.config == this->parts()->config) return;
   try {
     adopt(std::move(parts));
   } catch (const WindowTooSmall&) {

@@ -35,7 +35,9 @@ class EstimatingCounter final : public TokenCounter {
   BpeTokenCounter counter_{"o200k_base"};
 };
 
-std::string uuid4() {
+// UUIDs of version 7 (RFC 9562): they begin with the time, so that the index of ids grows at its
+// end instead of at random places.
+std::string uuid7() {
   // One generator a thread: seeding costs a system call. A forked child must not go on with its
   // parent's: both would give the same ids.
   const auto seed = [] {
@@ -47,13 +49,13 @@ std::string uuid4() {
     random.seed(seed());
     process = ::getpid();
   }
+  using namespace std::chrono;
+  const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
   static constexpr char hex[] = "0123456789abcdef";
   std::string out;
-  for (int i = 0; i < 2; ++i) {
-    auto bits = random();
-    for (int k = 0; k < 16; ++k, bits >>= 4) out.push_back(hex[bits & 15]);
-  }
-  out[12] = '4';
+  for (const auto bits : {static_cast<std::uint64_t>(now) << 16 | (random() & 0xFFFF), random()})
+    for (int shift = 60; shift >= 0; shift -= 4) out.push_back(hex[bits >> shift & 15]);
+  out[12] = '7';
   out[16] = hex[8 + (out[16] & 3)];
   for (const int at : {8, 13, 18, 23}) out.insert(static_cast<std::size_t>(at), "-");
   return out;
@@ -99,7 +101,7 @@ Environment system_environment() {
     using namespace std::chrono;
     return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
   };
-  environment.new_uuid = uuid4;
+  environment.new_uuid = uuid7;
   environment.outside.variable = [](const char* name) -> std::string {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;

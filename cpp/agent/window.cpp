@@ -131,6 +131,8 @@ void Agent::append_alert(WriteSet& writes, const TurnRun& run) {
 
 bool Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run) {
   LiveState& state = writes.state;
+  const auto all = static_cast<std::int64_t>(state.window.size());
+  if (keep == std::vector<Range>{{0, all}}) return false;
   Window kept;
   Window evicted;
   std::size_t next = 0;

@@ -8,6 +8,10 @@ namespace memgpt {
 
 namespace {
 
+// More messages than this in one commit go through a connection of their own: the hash table of
+// FTS5 grows with them, never shrinks, and is cleared at every commit.
+constexpr std::size_t kLargeCommit = 1000;
+
 std::string calls_to_json(const std::vector<ToolCall>& calls) {
   if (calls.empty()) return "";
   json::array array;
@@ -35,22 +39,148 @@ std::optional<int> optional_count(int count) {
   return count < 0 ? std::nullopt : std::optional(count);
 }
 
+void configure_writer(Database& db, Durability durability) {
+  // Pages that change at every commit reach the file once for many commits.
+  db.execute("PRAGMA wal_autocheckpoint = 4000");
+  // The index of ids is written at random places: it should stay in memory.
+  db.execute("PRAGMA cache_size = -16384");
+  db.execute(durability == Durability::full ? "PRAGMA synchronous = FULL"
+                                            : "PRAGMA synchronous = NORMAL");
+}
+
 std::string open_and_migrate(Database& db, const std::string& path, Durability durability) {
   db.execute("PRAGMA foreign_keys = OFF");
   migrate(db, path);
   db.execute("PRAGMA journal_mode = WAL");
-  // Pages that change at every commit reach the file once for many commits.
-  db.execute("PRAGMA wal_autocheckpoint = 4000");
-  db.execute(durability == Durability::full ? "PRAGMA synchronous = FULL"
-                                            : "PRAGMA synchronous = NORMAL");
+  configure_writer(db, durability);
   return path;
+}
+
+void write_message(Database& db, const Message& message, Head head, const std::string& tokenizer) {
+  db.prepare(
+        "INSERT INTO message(uid, branch, seq, position, role, type, name, text, content, "
+        "thinking, tool_calls, tool_call_id, failed, shown_bytes, time_us, session, author, "
+        "trust, tokens, tokenizer, source_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+      .bind(message.id, head.branch, head.seq, message.position, to_string(message.role),
+            message.type, message.name, message.text, message.content, message.thinking,
+            calls_to_json(message.tool_calls), message.tool_call_id, message.failed,
+            message.shown_bytes, message.time_us, message.session, message.author,
+            static_cast<int>(message.trust), message.tokens, tokenizer, message.source_id)
+      .run();
+  if (message.text.empty()) return;
+  const auto row = db.last_row_id();
+  db.prepare("INSERT INTO message_fts(rowid, text, speaker) VALUES(?1, ?2, ?3)")
+      .bind(row, message.text, message.name)
+      .run();
+}
+
+void write_passage(Database& db, const Passage& passage, Head head, const std::string& agent_id) {
+  json::array tags(passage.tags.begin(), passage.tags.end());
+  const std::string tags_json = json::serialize(tags);
+  db.prepare(
+        "INSERT INTO passage(uid, archive, branch, seq, text, tags, metadata, time_us, "
+        "author, trust) VALUES(?,?,?,?,?,?,?,?,?,?)")
+      .bind(passage.id, agent_id, head.branch, head.seq, passage.text, tags_json, passage.metadata,
+            passage.time_us, passage.author, static_cast<int>(passage.trust))
+      .run();
+  const auto row = db.last_row_id();
+  db.prepare("INSERT INTO passage_fts(rowid, text, tags) VALUES(?1, ?2, ?3)")
+      .bind(row, passage.text, tags_json)
+      .run();
+  if (passage.vector.empty()) return;
+  db.prepare("INSERT INTO embedding(passage, embedder, dimension, vector) VALUES(?1, ?2, ?3, ?4)")
+      .bind(row, passage.embedder, static_cast<std::int64_t>(passage.vector.size()),
+            std::span<const float>(passage.vector))
+      .run();
+}
+
+// Returns the id of the summary, if there is one.
+std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head head) {
+  const StepRow& step = commit.step;
+  if (commit.config)
+    db.prepare(
+          "INSERT INTO config(agent_id, version, branch, seq, author, json) "
+          "VALUES(?,?,?,?,?,?)")
+        .bind(commit.agent_id, step.config, head.branch, head.seq, step.author, *commit.config)
+        .run();
+  db.prepare(
+        "INSERT INTO step(branch, seq, kind, author, time_us, config, seed, model, "
+        "tokenizer, compiler, digest, context_tokens, overhead_tokens, prompt_tokens, "
+        "completion_tokens, decision, reply, correction, unbound_tools, content) "
+        "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+      .bind(head.branch, head.seq, step.kind, step.author, step.time_us, step.config, step.seed,
+            optional_text(step.model), optional_text(step.tokenizer), step.compiler,
+            optional_text(step.digest), step.context_tokens, step.overhead_tokens,
+            optional_count(step.prompt_tokens), optional_count(step.completion_tokens),
+            optional_text(step.decision), optional_text(step.reply),
+            step.correction > 0 ? std::optional(step.correction) : std::nullopt,
+            optional_names(step.unbound_tools), content_of(commit))
+      .run();
+  for (const auto& message : commit.messages) write_message(db, message, head, commit.tokenizer);
+  for (const auto& version : commit.blocks) {
+    const Block& block = version.block;
+    db.prepare(
+          "INSERT INTO block(id, branch, seq, place, label, value, char_limit, description, "
+          "read_only, detached, author, trust) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")
+        .bind(block.id, head.branch, head.seq, version.place, block.label, block.value, block.limit,
+              block.description, block.read_only, version.detached, block.author,
+              static_cast<int>(block.trust))
+        .run();
+  }
+  for (const auto& passage : commit.passages) write_passage(db, passage, head, commit.agent_id);
+  for (const auto& run : commit.tool_runs)
+    db.prepare(
+          "INSERT INTO tool_run(branch, seq, call_id, phase, tool, arguments, effects, "
+          "idempotency_key, status, result, time_us) VALUES(?,?,?,?,?,?,?,?,?,?,?)")
+        .bind(head.branch, head.seq, run.call_id, run.phase, run.tool, run.arguments, run.effects,
+              run.idempotency_key, run.status, run.result, run.time_us)
+        .run();
+  auto summary_id = commit.window ? commit.window->summary : std::nullopt;
+  if (commit.summary) {
+    const SummaryRow& summary = *commit.summary;
+    db.prepare(
+          "INSERT INTO summary(branch, seq, text, covers, covered, replaces, author, trust, "
+          "tokens, tokenizer) VALUES(?,?,?,?,?,?,?,?,?,?)")
+        .bind(head.branch, head.seq, summary.text, ranges_to_json(summary.covers), summary.covered,
+              summary.replaces, summary.author, static_cast<int>(summary.trust), summary.tokens,
+              commit.tokenizer)
+        .run();
+    summary_id = db.last_row_id();
+  }
+  if (commit.window)
+    db.prepare(
+          "INSERT INTO window(branch, seq, ranges, summary, warned, outside) VALUES(?,?,?,?,?,?)")
+        .bind(head.branch, head.seq, ranges_to_json(commit.window->ranges), summary_id,
+              commit.window->warned, commit.window->outside)
+        .run();
+  return commit.summary ? summary_id : std::nullopt;
+}
+
+Journal::Committed write_commit(Database& db, const Commit& commit) {
+  Transaction transaction(db);
+  const Head next{commit.expected.branch, commit.expected.seq + 1};
+  db.prepare(
+        "UPDATE agent SET head_seq = ?4 WHERE id = ?1 AND head_branch = ?2 "
+        "AND head_seq = ?3 AND deleted_us IS NULL")
+      .bind(commit.agent_id, commit.expected.branch, commit.expected.seq, next.seq)
+      .run();
+  if (sqlite3_changes(db.get()) != 1)
+    throw Conflict(
+        "another process moved this agent's head, or deleted the agent, while the step "
+        "ran; nothing of the step was written, send again");
+  const auto summary = write_rows(db, commit, next);
+  transaction.commit();
+  return {next, summary};
 }
 
 }  // namespace
 
 // The reader is opened after the writer has migrated the file.
 Journal::Journal(const std::string& path, Durability durability)
-    : writer_db_(path), reader_db_(open_and_migrate(writer_db_, path, durability)) {}
+    : path_(path),
+      durability_(durability),
+      writer_db_(path),
+      reader_db_(open_and_migrate(writer_db_, path, durability)) {}
 
 AgentRow Journal::create_agent(const std::string& id, const std::string& name, Commit first) {
   const std::scoped_lock lock(writer_mutex_);
@@ -72,7 +202,7 @@ AgentRow Journal::create_agent(const std::string& id, const std::string& name, C
       .bind(id, name, agent.created_us, agent.head.branch)
       .run();
   first.agent_id = id;
-  write_rows(first, agent.head);
+  write_rows(writer_db_, first, agent.head);
   transaction.commit();
   return agent;
 }
@@ -86,129 +216,10 @@ void Journal::delete_agent(const std::string& id, TimeUs now_us) {
 
 Journal::Committed Journal::commit(const Commit& commit) {
   const std::scoped_lock lock(writer_mutex_);
-  Transaction transaction(writer_db_);
-  const Head next{commit.expected.branch, commit.expected.seq + 1};
-  writer_db_
-      .prepare(
-          "UPDATE agent SET head_seq = ?4 WHERE id = ?1 AND head_branch = ?2 "
-          "AND head_seq = ?3 AND deleted_us IS NULL")
-      .bind(commit.agent_id, commit.expected.branch, commit.expected.seq, next.seq)
-      .run();
-  if (sqlite3_changes(writer_db_.get()) != 1)
-    throw Conflict(
-        "another process moved this agent's head, or deleted the agent, while the step "
-        "ran; nothing of the step was written, send again");
-  const auto summary = write_rows(commit, next);
-  transaction.commit();
-  return {next, summary};
-}
-
-void Journal::write_message(const Message& message, Head head, const std::string& tokenizer) {
-  writer_db_
-      .prepare(
-          "INSERT INTO message(uid, branch, seq, position, role, type, name, text, content, "
-          "thinking, tool_calls, tool_call_id, failed, shown_bytes, time_us, session, author, "
-          "trust, tokens, tokenizer, source_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
-      .bind(message.id, head.branch, head.seq, message.position, to_string(message.role),
-            message.type, message.name, message.text, message.content, message.thinking,
-            calls_to_json(message.tool_calls), message.tool_call_id, message.failed,
-            message.shown_bytes, message.time_us, message.session, message.author,
-            static_cast<int>(message.trust), message.tokens, tokenizer, message.source_id)
-      .run();
-  if (message.text.empty()) return;
-  const auto row = writer_db_.last_row_id();
-  writer_db_.prepare("INSERT INTO message_fts(rowid, text, speaker) VALUES(?1, ?2, ?3)")
-      .bind(row, message.text, message.name)
-      .run();
-}
-
-void Journal::write_passage(const Passage& passage, Head head, const std::string& agent_id) {
-  json::array tags(passage.tags.begin(), passage.tags.end());
-  const std::string tags_json = json::serialize(tags);
-  writer_db_
-      .prepare(
-          "INSERT INTO passage(uid, archive, branch, seq, text, tags, metadata, time_us, "
-          "author, trust) VALUES(?,?,?,?,?,?,?,?,?,?)")
-      .bind(passage.id, agent_id, head.branch, head.seq, passage.text, tags_json, passage.metadata,
-            passage.time_us, passage.author, static_cast<int>(passage.trust))
-      .run();
-  const auto row = writer_db_.last_row_id();
-  writer_db_.prepare("INSERT INTO passage_fts(rowid, text, tags) VALUES(?1, ?2, ?3)")
-      .bind(row, passage.text, tags_json)
-      .run();
-  if (passage.vector.empty()) return;
-  writer_db_
-      .prepare("INSERT INTO embedding(passage, embedder, dimension, vector) VALUES(?1, ?2, ?3, ?4)")
-      .bind(row, passage.embedder, static_cast<std::int64_t>(passage.vector.size()),
-            std::span<const float>(passage.vector))
-      .run();
-}
-
-std::optional<std::int64_t> Journal::write_rows(const Commit& commit, Head head) {
-  const StepRow& step = commit.step;
-  if (commit.config)
-    writer_db_
-        .prepare(
-            "INSERT INTO config(agent_id, version, branch, seq, author, json) "
-            "VALUES(?,?,?,?,?,?)")
-        .bind(commit.agent_id, step.config, head.branch, head.seq, step.author, *commit.config)
-        .run();
-  writer_db_
-      .prepare(
-          "INSERT INTO step(branch, seq, kind, author, time_us, config, seed, model, "
-          "tokenizer, compiler, digest, context_tokens, overhead_tokens, prompt_tokens, "
-          "completion_tokens, decision, reply, correction, unbound_tools, content) "
-          "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
-      .bind(head.branch, head.seq, step.kind, step.author, step.time_us, step.config, step.seed,
-            optional_text(step.model), optional_text(step.tokenizer), step.compiler,
-            optional_text(step.digest), step.context_tokens, step.overhead_tokens,
-            optional_count(step.prompt_tokens), optional_count(step.completion_tokens),
-            optional_text(step.decision), optional_text(step.reply),
-            step.correction > 0 ? std::optional(step.correction) : std::nullopt,
-            optional_names(step.unbound_tools), content_of(commit))
-      .run();
-  for (const auto& message : commit.messages) write_message(message, head, commit.tokenizer);
-  for (const auto& version : commit.blocks) {
-    const Block& block = version.block;
-    writer_db_
-        .prepare(
-            "INSERT INTO block(id, branch, seq, place, label, value, char_limit, description, "
-            "read_only, detached, author, trust) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")
-        .bind(block.id, head.branch, head.seq, version.place, block.label, block.value, block.limit,
-              block.description, block.read_only, version.detached, block.author,
-              static_cast<int>(block.trust))
-        .run();
-  }
-  for (const auto& passage : commit.passages) write_passage(passage, head, commit.agent_id);
-  for (const auto& run : commit.tool_runs)
-    writer_db_
-        .prepare(
-            "INSERT INTO tool_run(branch, seq, call_id, phase, tool, arguments, effects, "
-            "idempotency_key, status, result, time_us) VALUES(?,?,?,?,?,?,?,?,?,?,?)")
-        .bind(head.branch, head.seq, run.call_id, run.phase, run.tool, run.arguments, run.effects,
-              run.idempotency_key, run.status, run.result, run.time_us)
-        .run();
-  auto summary_id = commit.window ? commit.window->summary : std::nullopt;
-  if (commit.summary) {
-    const SummaryRow& summary = *commit.summary;
-    writer_db_
-        .prepare(
-            "INSERT INTO summary(branch, seq, text, covers, covered, replaces, author, trust, "
-            "tokens, tokenizer) VALUES(?,?,?,?,?,?,?,?,?,?)")
-        .bind(head.branch, head.seq, summary.text, ranges_to_json(summary.covers), summary.covered,
-              summary.replaces, summary.author, static_cast<int>(summary.trust), summary.tokens,
-              commit.tokenizer)
-        .run();
-    summary_id = writer_db_.last_row_id();
-  }
-  if (commit.window)
-    writer_db_
-        .prepare(
-            "INSERT INTO window(branch, seq, ranges, summary, warned, outside) VALUES(?,?,?,?,?,?)")
-        .bind(head.branch, head.seq, ranges_to_json(commit.window->ranges), summary_id,
-              commit.window->warned, commit.window->outside)
-        .run();
-  return commit.summary ? summary_id : std::nullopt;
+  if (commit.messages.size() <= kLargeCommit) return write_commit(writer_db_, commit);
+  Database db(path_);
+  configure_writer(db, durability_);
+  return write_commit(db, commit);
 }
 
 }  // namespace memgpt

@@ -174,11 +174,8 @@ class Journal {
   [[nodiscard]] Reader reader();
 
  private:
-  // Returns the id of the summary, if there is one.
-  std::optional<std::int64_t> write_rows(const Commit& commit, Head head);
-  void write_message(const Message& message, Head head, const std::string& tokenizer);
-  void write_passage(const Passage& passage, Head head, const std::string& agent_id);
-
+  std::string path_;
+  Durability durability_;
   Database writer_db_;
   Database reader_db_;
   std::mutex writer_mutex_;
