@@ -16,6 +16,12 @@ import pytest
 from memgpt.testing import ScriptedLLM
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the files of tests/golden/ anew"
+    )
+
+
 def say(text: str, heartbeat: bool = False) -> dict[str, Any]:
     """A script's item: the agent says something."""
     return {"tool": "send_message", "args": {"message": text}, "heartbeat": heartbeat}
