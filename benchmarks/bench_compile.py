@@ -84,8 +84,8 @@ def run(program: Path, folder: Path, window: int, history: int, encoding: Any) -
     print(
         f"{window:7}  {ours['messages']:9.0f}  {ours['in_window']:9.0f}  {ours['bytes']:9.0f} |"
         f" {ours['first_us']:8.0f} | {ours['append_us']:9.1f}  {ours['compile_us']:10.1f}"
-        f"  {ours['serialise_us']:8.1f} {total:8.1f}  {ours['copy_us']:11.1f}  {allocations:11.0f} |"
-        f" {anew:7.0f}  {anew / total:5.0f}x",
+        f"  {ours['serialise_us']:8.1f} {total:8.1f}  {ours['copy_us']:11.1f}"
+        f"  {allocations:11.0f} | {anew:7.0f}  {anew / total:5.0f}x",
         flush=True,
     )
     for suffix in ("", "-wal", "-shm", "-turns"):

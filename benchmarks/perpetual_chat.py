@@ -8,8 +8,9 @@ dates and speakers, into an agent of its own; closes the process, opens the file
 asks every question of categories 1 to 4 that has usable evidence, each on a fresh copy of the file.
 What is measured and how is told in benchmarks/README.md. The last line of the output is JSON.
 
-Exits with 1 if a message is lost, a block or a context is over its limit, or evidence_hit is under
---min-evidence; with 2 if DATA or the options cannot be used or the results not written.
+Exits with 1 if a message is lost, a block or a context is over its limit, replay finds a
+divergence, or evidence_hit is under --min-evidence; with 2 if DATA or the options cannot be used
+or the results not written.
 """
 
 from __future__ import annotations

@@ -198,6 +198,9 @@ def test_a_lost_message_fails(data: Path, tmp_path: Path) -> None:
     played = sessions.play(conversation, db, setting, lambda done, of: None)
     whole = sessions.ask(conversation, played.accepted, db, setting, lambda done, of: None)
     assert whole.lost == []
+    calls = whole.replayed
+    assert calls == played.steps and whole.diverged == whole.asked[0].diverged == ""
+    assert whole.asked[0].replayed > calls
     with sqlite3.connect(db) as file:
         changed = file.execute("UPDATE message SET text = 'gone' WHERE text = ?", (JELLY,))
         assert changed.rowcount == 1
@@ -206,7 +209,12 @@ def test_a_lost_message_fails(data: Path, tmp_path: Path) -> None:
     assert answers.lost == ["'D2:5'"]
     total = report.figures([(conversation, played, answers)], setting)
     assert total["lost"] == 1
-    assert report.failures(total, None) == ["1 message lost"]
+    assert answers.diverged.startswith("commit ")
+    assert total["divergences"] == 2, "the file's, and that of the question's copy"
+    assert report.failures(total, None) == [
+        "1 message lost",
+        "2 replays with a divergence",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ _COLUMNS = (
     ("recall_messages", "in recall"),
     ("lost", "lost"),
     ("blocks_over_limit", "blocks over"),
+    ("replayed", "replayed"),
+    ("divergences", "diverged"),
     ("questions", "questions"),
     ("searches_per_question", "searches/q"),
     ("ms_per_step_p50", "ms/step p50"),
@@ -53,6 +55,9 @@ def figures(runs: Sequence[Run], setting: Setting) -> dict[str, Any]:
         "lost": sum(len(run[2].lost) for run in runs),
         "blocks_over_limit": sum(run[2].blocks_over_limit for run in runs)
         + sum(a.blocks_over_limit for a in asked),
+        "replayed": sum(run[2].replayed for run in runs) + sum(a.replayed for a in asked),
+        "divergences": sum(run[2].diverged != "" for run in runs)
+        + sum(a.diverged != "" for a in asked),
         "ms_per_step_p50": round(statistics.median(step_ms), 3) if step_ms else None,
         "ms_per_step_p95": round(step_ms[len(step_ms) * 95 // 100], 3) if step_ms else None,
         "questions": len(asked),
@@ -99,7 +104,9 @@ def problems(run: Run) -> list[str]:
     """What was not as it should be in the data, and what the agent did not take."""
     conversation, played, answers = run
     asked = [one.problem for one in answers.asked if one.problem]
-    return conversation.problems + played.refused + asked + _without_end([run])
+    replays = [answers.diverged, *(one.diverged for one in answers.asked)]
+    diverged = [f"replay: {found}" for found in replays if found]
+    return conversation.problems + played.refused + asked + diverged + _without_end([run])
 
 
 def _without_end(runs: Sequence[Run]) -> list[str]:
@@ -126,6 +133,7 @@ def failures(total: dict[str, Any], least: float | None) -> list[str]:
             ("lost", "message# lost"),
             ("blocks_over_limit", "block# over the limit"),
             ("contexts_over_limit", "context# over the window less the reply reserve"),
+            ("divergences", "replay# with a divergence"),
         )
         if total[key]
     ]

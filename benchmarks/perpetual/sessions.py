@@ -65,6 +65,8 @@ class Asked:
     """One question: shares of its evidence in context, in the window alone, in a plain search.
 
     Attributes:
+        replayed: contexts of the whole history made again, the question's with them.
+        diverged: where replay found a difference; empty where it found none.
         unanswered: why no send_message came; empty where one did.
     """
 
@@ -76,6 +78,8 @@ class Asked:
     max_context_tokens: int
     contexts_over_limit: int
     blocks_over_limit: int
+    replayed: int = 0
+    diverged: str = ""
     unanswered: str = ""
     problem: str = ""
 
@@ -84,6 +88,8 @@ class Asked:
 class Answers:
     lost: list[str]
     blocks_over_limit: int
+    replayed: int
+    diverged: str
     asked: list[Asked]
 
 
@@ -128,7 +134,9 @@ def ask(
     turns = [conversation.turns[number] for number in accepted]
     with memgpt.open(db, durability=DURABILITY) as home:
         agent = home.agent(AGENT)
-        answers = Answers(find_lost(agent, turns), blocks_over_limit(agent), [])
+        replayed, diverged = replay(agent)
+        lost = find_lost(agent, turns)
+        answers = Answers(lost, blocks_over_limit(agent), replayed, diverged, [])
     texts = {turn.id: turn.text for turn in conversation.turns}
     search = PlainSearch(turns, setting.context_window // 4)
     copy = db.with_suffix(".copy.db")
@@ -165,6 +173,7 @@ def _ask_one(
             asked.agent = share_in(evidence, request_texts(recorder.speaking))
             asked.window_only = share_in(evidence, request_texts(recorder.first[1:]))
         asked.blocks_over_limit = blocks_over_limit(agent)
+        asked.replayed, asked.diverged = replay(agent)
     asked.max_context_tokens = max(recorder.tokens, default=0)
     asked.contexts_over_limit = sum(tokens > recorder.limit for tokens in recorder.tokens)
     return asked
@@ -238,6 +247,22 @@ def find_lost(agent: memgpt.Agent, turns: Sequence[Turn]) -> list[str]:
         if log[turn.text, turn.speaker, turn.time] < 0 or turn.text not in texts:
             lost.append(shown(turn.id))
     return lost
+
+
+def replay(agent: memgpt.Agent) -> tuple[int, str]:
+    """How many contexts were made again and compared; the first divergence, or what was not
+    compared."""
+    found = agent.replay()
+    first = found.first_divergence
+    if first is not None:
+        return (
+            found.steps,
+            f"commit {first.seq}, {first.what}: {' '.join(first.diff.split())[:300]}",
+        )
+    if found.unchecked:
+        return found.steps, f"not compared: {found.unchecked[0]}"
+    called = sum(step.digest != "" for step in agent.steps())
+    return found.steps, "" if called == found.steps else f"{called} steps, {found.steps} replayed"
 
 
 def blocks_over_limit(agent: memgpt.Agent) -> int:
