@@ -129,9 +129,8 @@ void Agent::bind(const Binding& binding) {
   if (binding.provider) {
     parts.provider = binding.provider;
     config.model = binding.provider->model();
-    parts.counter = counter_for(binding.provider->tokenizer());
+    parts.counter = counter_for(binding.provider.get());
   }
-  if (binding.counter) parts.counter = binding.counter;
   if (binding.embedder) {
     const auto& embedder = *binding.embedder;
     const bool same =

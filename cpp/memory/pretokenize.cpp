@@ -275,18 +275,24 @@ std::size_t find_invalid(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-std::optional<std::string> repaired_utf8(std::string_view text) {
+std::optional<std::string> repaired_utf8(std::string_view text, std::span<std::size_t> offsets) {
   if (is_valid_utf8(text)) return std::nullopt;
-  std::size_t bad = find_invalid(text, 0);
   std::string repaired;
   repaired.reserve(text.size() + 16);
   std::size_t at = 0;
-  while (bad < text.size()) {
-    repaired.append(text, at, bad - at).append("\xEF\xBF\xBD");
+  while (at < text.size()) {
+    const std::size_t bad = find_invalid(text, at);
+    for (; !offsets.empty() && offsets[0] <= bad; offsets = offsets.subspan(1)) {
+      offsets[0] = repaired.size() + offsets[0] - at;
+    }
+    repaired.append(text, at, bad - at);
+    if (bad == text.size()) break;
+    repaired.append("\xEF\xBF\xBD");
     at = bad + read_sequence(text.substr(bad)).size;
-    bad = find_invalid(text, at);
+    for (; !offsets.empty() && offsets[0] <= at; offsets = offsets.subspan(1)) {
+      offsets[0] = repaired.size();
+    }
   }
-  repaired.append(text, at);
   return repaired;
 }
 

@@ -121,8 +121,8 @@ BpeTokenCounter::~BpeTokenCounter() = default;
 
 std::string BpeTokenCounter::name() const { return std::string(vocabulary_->name); }
 
-// White space up to a newline is a pre-token of its own, or the end of one, unless more newlines (or,
-// in o200k_base, a slash) follow.
+// White space up to a newline is a pre-token of its own, or the end of one, unless more newlines
+// (or, in o200k_base, a slash) follow.
 bool BpeTokenCounter::splits_between(std::string_view left, std::string_view right) const {
   return left.ends_with('\n') && right.starts_with('<');
 }
@@ -134,6 +134,35 @@ std::size_t BpeTokenCounter::count(std::string_view text) const {
   vocabulary_->split(repaired ? *repaired : text,
                      [&](std::string_view piece) { tokens += counter.count(piece); });
   return tokens;
+}
+
+std::vector<int> BpeTokenCounter::count_parts(std::string_view text,
+                                              std::span<const std::size_t> ends) const {
+  std::vector<int> parts(ends.size(), 0);
+  if (ends.empty()) return parts;
+  std::vector<std::size_t> moved(ends.begin(), ends.end());
+  const std::optional<std::string> repaired = repaired_utf8(text, moved);
+  if (repaired) text = *repaired;
+  moved.back() = text.size();
+  PieceCounter counter(vocabulary_->ranks, text.size());
+  std::vector<std::uint32_t> tokens;
+  std::size_t part = 0;
+  vocabulary_->split(text, [&](std::string_view piece) {
+    auto at = static_cast<std::size_t>(piece.data() - text.data());
+    while (moved[part] <= at) ++part;
+    if (at + piece.size() <= moved[part]) {
+      parts[part] += static_cast<int>(counter.count(piece));
+      return;
+    }
+    tokens.clear();
+    encode_piece(vocabulary_->ranks, piece, &tokens);
+    for (const std::uint32_t token : tokens) {
+      while (moved[part] <= at) ++part;
+      ++parts[part];
+      at += vocabulary_->ranks.bytes(token).size();
+    }
+  });
+  return parts;
 }
 
 std::vector<std::uint32_t> BpeTokenCounter::encode(std::string_view text, bool special) const {

@@ -43,6 +43,10 @@ class BpeTokenCounter final : public TokenCounter {
 
   [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::size_t count(std::string_view text) const override;
+  // In one pass. Where the text is no valid UTF-8, a part that ends inside of what is replaced owns
+  // what replaces it.
+  [[nodiscard]] std::vector<int> count_parts(std::string_view text,
+                                             std::span<const std::size_t> ends) const override;
   // After a newline, where markup ("<") follows.
   [[nodiscard]] bool splits_between(std::string_view left, std::string_view right) const override;
 
