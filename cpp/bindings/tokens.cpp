@@ -1,4 +1,6 @@
 // Token counters: the core's, and those written in Python as the kernel sees them.
+#include <mutex>
+
 #include "bindings/bindings.h"
 #include "error.h"
 #include "memory/token_counter.h"
@@ -75,6 +77,28 @@ class PythonCounter final : public TokenCounter {
   std::shared_ptr<py::object> count_;
 };
 
+// Several threads may append.
+class SharedCount {
+ public:
+  explicit SharedCount(const BpeTokenCounter& counter) : count_(counter) {}
+
+  std::size_t append(const py::object& text) {
+    const std::string_view view = utf8_of(text);
+    const py::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return count_.append(view);
+  }
+  [[nodiscard]] std::size_t tokens() {
+    const py::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return count_.tokens();
+  }
+
+ private:
+  std::mutex mutex_;
+  IncrementalCount count_;
+};
+
 std::size_t count(const BpeTokenCounter& counter, const py::object& text) {
   const std::string_view view = utf8_of(text);
   const py::gil_scoped_release release;
@@ -128,6 +152,10 @@ void bind_tokens(py::module_& module) {
       .def("encode", &encode, py::arg("text"), py::arg("special") = false)
       .def("decode", &decode, py::arg("tokens"))
       .def("splits_between", &BpeTokenCounter::splits_between, py::arg("left"), py::arg("right"));
+  py::class_<SharedCount>(module, "IncrementalCount")
+      .def(py::init<const BpeTokenCounter&>(), py::arg("counter"))
+      .def("append", &SharedCount::append, py::arg("text"))
+      .def_property_readonly("tokens", &SharedCount::tokens);
   py::class_<PythonCounter, TokenCounter, std::shared_ptr<PythonCounter>>(module, "PythonCounter")
       .def(py::init<std::string, bool, py::object>(), py::arg("name"), py::arg("exact"),
            py::arg("count"));

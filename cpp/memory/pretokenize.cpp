@@ -230,11 +230,17 @@ struct Sequence {
   bool valid;
 };
 
+// Of the character that such a byte begins; 1 where none does.
+std::size_t wanted_size(std::uint32_t lead) {
+  if (lead < 0xC2 || lead > 0xF4) return 1;
+  return lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
+
 // One character that is not ASCII, or the longest beginning of one (Unicode, table 3-7).
 Sequence read_sequence(std::string_view text) {
   const std::uint32_t lead = byte_at(text.data());
-  if (lead < 0xC2 || lead > 0xF4) return {1, false};
-  const std::size_t wanted = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  const std::size_t wanted = wanted_size(lead);
+  if (wanted == 1) return {1, false};
   std::uint32_t low = 0x80;
   std::uint32_t high = 0xBF;
   if (lead == 0xE0) low = 0xA0;
@@ -274,6 +280,17 @@ std::size_t find_invalid(std::string_view text, std::size_t at) {
 }
 
 }  // namespace
+
+std::size_t unfinished_character(std::string_view text) {
+  for (std::size_t size = 1; size <= 3 && size <= text.size(); ++size) {
+    const std::string_view end = text.substr(text.size() - size);
+    if (byte_at(end.data()) < 0x80) return 0;
+    if (byte_at(end.data()) < 0xC0) continue;
+    const Sequence last = read_sequence(end);
+    return !last.valid && last.size == size && wanted_size(byte_at(end.data())) > size ? size : 0;
+  }
+  return 0;
+}
 
 std::optional<std::string> repaired_utf8(std::string_view text, std::span<std::size_t> offsets) {
   if (is_valid_utf8(text)) return std::nullopt;

@@ -203,4 +203,48 @@ std::string BpeTokenCounter::decode(const std::vector<std::uint32_t>& tokens) co
   return text;
 }
 
+IncrementalCount::IncrementalCount(const BpeTokenCounter& counter)
+    : vocabulary_(counter.vocabulary_) {}
+
+std::size_t IncrementalCount::append(std::string_view text) {
+  partial_ += text;
+  const std::size_t whole = partial_.size() - unfinished_character(partial_);
+  const std::string_view characters = std::string_view(partial_).substr(0, whole);
+  const std::optional<std::string> repaired = repaired_utf8(characters);
+  tail_ += repaired ? *repaired : characters;
+  partial_.erase(0, whole);
+  settle();
+  if (!partial_.empty()) {
+    tokens_ = settled_tokens_;
+    PieceCounter counter(vocabulary_->ranks, 0);
+    vocabulary_->split(tail_ + "\xEF\xBF\xBD",
+                       [&](std::string_view piece) { tokens_ += counter.count(piece); });
+  }
+  return tokens_;
+}
+
+// Where a pre-token ends can depend on the text behind it: as far as white space goes on (the last
+// of it belongs to the next word), or, in o200k_base, capitals (a word that ends in letters without
+// case goes on over them if a small letter follows), and on one character more, or on the three
+// bytes of a contraction. Such a run makes two further pre-tokens at most, so that a pre-token
+// stays as it is once three have followed it.
+void IncrementalCount::settle() {
+  constexpr std::size_t kOpen = 3;
+  std::array<std::size_t, kOpen> starts{};  // of the last pre-tokens, and the tokens before each
+  std::array<std::size_t, kOpen> before{};
+  std::size_t pieces = 0;
+  std::size_t tokens = settled_tokens_;
+  PieceCounter counter(vocabulary_->ranks, tail_.size());
+  vocabulary_->split(tail_, [&](std::string_view piece) {
+    starts[pieces % kOpen] = static_cast<std::size_t>(piece.data() - tail_.data());
+    before[pieces % kOpen] = tokens;
+    tokens += counter.count(piece);
+    ++pieces;
+  });
+  tokens_ = tokens;
+  if (pieces <= kOpen) return;
+  settled_tokens_ = before[pieces % kOpen];
+  tail_.erase(0, starts[pieces % kOpen]);
+}
+
 }  // namespace memgpt

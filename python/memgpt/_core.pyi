@@ -4,7 +4,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'IncrementalCount', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Span', 'Step', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -244,6 +244,14 @@ class BpeCounter(CoreCounter):
     def encode(self, text: typing.Any, special: bool = False) -> list:
         ...
     def splits_between(self, left: str, right: str) -> bool:
+        ...
+class IncrementalCount:
+    def __init__(self, counter: BpeCounter) -> None:
+        ...
+    def append(self, text: typing.Any) -> int:
+        ...
+    @property
+    def tokens(self) -> int:
         ...
 class PythonCounter(CoreCounter):
     def __init__(self, name: str, exact: bool, count: typing.Any) -> None:

@@ -5,15 +5,35 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from memgpt import _core
 from memgpt._text import checked_text
 from memgpt.errors import ConfigError
 
-__all__ = ["TokenCounter"]
+__all__ = ["IncrementalCount", "TokenCounter"]
 
 _DEFAULT = "o200k_base"
+
+
+class IncrementalCount(Protocol):
+    """The tokens of a text that grows at its end."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of everything so far: what ``count`` gives for the whole text."""
+        ...
+
+    def append(self, text: str) -> int:
+        """Append text; returns ``tokens``.
+
+        The core's counters take bytes too, which may end, and go on, inside a character: what is
+        still missing counts as U+FFFD.
+
+        Raises:
+            InvalidInput: for what is no text, or has a lone surrogate.
+        """
+        ...
 
 
 class TokenCounter:
@@ -98,6 +118,28 @@ class TokenCounter:
             counted = here
         return [*owned, total - counted] if parts else []
 
+    def incremental(self, text: str = "") -> IncrementalCount:
+        """Count a text that grows.
+
+        ::
+
+            count = counter.incremental()
+            for piece in stream:
+                if count.append(piece) > limit: ...
+
+        Only what further text can still change is counted again, so that n pieces of ordinary text
+        take linear time. A counter of your own counts the whole text at each piece.
+
+        Args:
+            text: how it begins.
+        """
+        if self._counts_itself:
+            growing: IncrementalCount = _Recount(self)
+        else:
+            growing = _core.IncrementalCount(self._bpe)
+        growing.append(text)
+        return growing
+
     def encode(self, text: str, special: bool = False) -> list[int]:
         """Token ids.
 
@@ -147,6 +189,20 @@ def _checked(tokens: Any, whose: str) -> int:
 
 def _count_of(counter: TokenCounter, text: str) -> int:
     return _checked(counter.count(text), type(counter).__name__)
+
+
+class _Recount:
+    """For a counter that can only count."""
+
+    def __init__(self, counter: TokenCounter) -> None:
+        self._counter = counter
+        self._text = ""
+        self.tokens = 0
+
+    def append(self, text: str) -> int:
+        self._text += text
+        self.tokens = _count_of(self._counter, self._text)
+        return self.tokens
 
 
 def _kernel_count(counter: TokenCounter) -> Callable[[str], int]:
