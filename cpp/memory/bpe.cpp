@@ -188,15 +188,32 @@ std::optional<std::size_t> encode_in_windows(const RankTable& ranks, std::string
   }
 }
 
-}  // namespace
-
-std::size_t encode_piece(const RankTable& ranks, std::string_view piece,
+// Three bytes that are no token: most often a character that is not among the tokens.
+std::size_t encode_three(const RankTable& ranks, const char* text,
                          std::vector<std::uint32_t>* tokens) {
+  const std::uint32_t left = ranks.find(text, 2);
+  const std::uint32_t right = ranks.find(text + 1, 2);
+  const std::size_t count = left == RankTable::kNone && right == RankTable::kNone ? 3 : 2;
+  if (tokens == nullptr) return count;
+  const auto single = [&](std::size_t at) { return ranks.find(text + at, 1); };
+  if (count == 3) {
+    tokens->insert(tokens->end(), {single(0), single(1), single(2)});
+  } else if (left <= right) {
+    tokens->insert(tokens->end(), {left, single(2)});
+  } else {
+    tokens->insert(tokens->end(), {single(0), right});
+  }
+  return count;
+}
+
+std::size_t encode_part(const RankTable& ranks, std::string_view piece,
+                        std::vector<std::uint32_t>* tokens) {
   const std::uint32_t whole = ranks.find(piece.data(), piece.size());
   if (whole != RankTable::kNone) {
     if (tokens != nullptr) tokens->push_back(whole);
     return 1;
   }
+  if (piece.size() == 3) return encode_three(ranks, piece.data(), tokens);
   if (piece.size() <= WindowMerger::kCapacity) {
     WindowMerger merger(ranks);
     const std::size_t count = merger.merge(piece);
@@ -207,6 +224,31 @@ std::size_t encode_piece(const RankTable& ranks, std::string_view piece,
   if (const auto count = encode_in_windows(ranks, piece, tokens)) return *count;
   if (tokens != nullptr) tokens->resize(before);
   return encode_with_heap(ranks, piece, tokens);
+}
+
+}  // namespace
+
+std::size_t encode_piece(const RankTable& ranks, std::string_view piece,
+                         std::vector<std::uint32_t>* tokens) {
+  // Chinese, Japanese and Korean have long pre-tokens, of many parts that no token joins.
+  const bool wide = piece.size() > 3 && character_size(piece[piece.size() - 3]) == 3;
+  if (!wide) return encode_part(ranks, piece, tokens);
+  std::size_t count = 0;
+  std::size_t begin = 0;
+  std::size_t before = 0;  // the size of the character before
+  std::uint32_t left = 0;
+  for (std::size_t at = 0; at < piece.size(); at += before) {
+    const std::size_t size = character_size(piece[at]);
+    const std::uint32_t right = character_bytes(piece.data() + at, size);
+    const bool knows = at > 0 && std::max(before, size) >= 3;
+    if (knows && !ranks.may_join(piece.data() + at, left, right)) {
+      count += encode_part(ranks, piece.substr(begin, at - begin), tokens);
+      begin = at;
+    }
+    before = size;
+    left = right;
+  }
+  return count + encode_part(ranks, piece.substr(begin), tokens);
 }
 
 PieceCounter::PieceCounter(const RankTable& ranks, std::size_t text_size) : ranks_(ranks) {

@@ -64,18 +64,42 @@ constexpr unsigned kPrefixes = mask(kOther, kSpace, kMark);
 
 inline bool is_in(unsigned set, CharClass kind) { return (mask(kind) & set) != 0; }
 
+// The set that each ASCII character is, and 0 for the other bytes.
+constexpr std::array<std::uint8_t, 256> kAsciiSets = [] {
+  std::array<std::uint8_t, 256> sets{};
+  for (std::size_t code = 0; code < kAscii.size(); ++code) {
+    sets[code] = static_cast<std::uint8_t>(mask(kAscii[code]));
+  }
+  return sets;
+}();
+
+inline const char* skip_ascii(unsigned set, const char* at, const char* end) {
+  while (at < end && (kAsciiSets[byte_at(at)] & set) != 0) ++at;
+  return at;
+}
+
+// Most of most texts: ASCII letters of these kinds, with a space before them or without, and ASCII
+// that is neither such a letter nor an apostrophe behind them. nullptr where it is something else.
+template <unsigned kKinds>
+const char* plain_word(const char* at, const char* end) {
+  const char* const begin = *at == ' ' ? at + 1 : at;
+  const char* const stop = skip_ascii(kKinds, begin, end);
+  return stop > begin && stop < end && byte_at(stop) < 0x80 && *stop != '\'' ? stop : nullptr;
+}
+
 // Walks over the characters of one pre-token.
 struct Cursor {
   const CharClasses& classes;
   const char* end;
 
   [[nodiscard]] const char* skip(unsigned set, const char* at) const {
-    while (at < end) {
-      const Char next = char_at(classes, at);
-      if (!is_in(set, next.kind)) break;
+    while (true) {
+      at = skip_ascii(set, at, end);
+      if (at == end || byte_at(at) < 0x80) return at;
+      const Char next = decode(classes, at);
+      if (!is_in(set, next.kind)) return at;
       at += next.size;
     }
-    return at;
   }
 
   // (?i:'s|'t|'re|'ve|'m|'ll|'d): `at` where there is none. U+017F folds to s.
@@ -178,6 +202,7 @@ const CharClasses& CharClasses::shared() {
 // '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+
 // |\s++$|\s*[\r\n]|\s+(?!\S)|\s
 const char* next_cl100k(const CharClasses& classes, const char* at, const char* end) {
+  if (const char* stop = plain_word<mask(kUpper, kLower)>(at, end)) return stop;
   const Cursor cursor{classes, end};
   const Char first = char_at(classes, at);
   const char* const second = at + first.size;
@@ -200,6 +225,7 @@ const char* next_cl100k(const CharClasses& classes, const char* at, const char* 
 // |[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|...)?
 // |\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
 const char* next_o200k(const CharClasses& classes, const char* at, const char* end) {
+  if (const char* stop = plain_word<mask(kLower)>(at, end)) return stop;
   const Cursor cursor{classes, end};
   const Char first = char_at(classes, at);
   const char* const second = at + first.size;
