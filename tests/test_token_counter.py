@@ -155,6 +155,18 @@ def test_long_words(pair: Pair) -> None:
         pair.check("x" + piece * 3000 + "y")
 
 
+def test_text_made_of_tokens(pair: Pair) -> None:
+    """Neighbours that some token joins and neighbours that none does, in every script."""
+    rng = random.Random(17)
+    known = pair.theirs.token_byte_values()
+    wide = [token for token in known if any(byte >= 0xE0 for byte in token)]
+    for tokens in (known, wide):
+        for _ in range(3000):
+            raw = b"".join(rng.choices(tokens, k=rng.randint(1, 40)))
+            pair.check(raw.decode("utf-8", "ignore"))
+            pair.check(raw.decode("utf-8", "replace"))
+
+
 def test_invalid_utf8_is_replaced_as_python_does(pair: Pair) -> None:
     rng = random.Random(3)
     tricky = b"\xe0\xed\xf0\xf4\xa0\x80\x9f\x90\x8f\xbf\xc2\xc1\xf5ab "

@@ -38,7 +38,7 @@ py::str to_str(std::string_view bytes) {
 py::list to_list(const std::vector<std::uint32_t>& tokens) {
   py::list list(tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    PyObject* const id = PyLong_FromUnsignedLong(tokens[i]);
+    PyObject* const id = PyLong_FromLong(static_cast<long>(tokens[i]));
     if (id == nullptr) throw py::error_already_set();
     PyList_SET_ITEM(list.ptr(), static_cast<py::ssize_t>(i), id);
   }

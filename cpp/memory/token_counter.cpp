@@ -129,7 +129,7 @@ bool BpeTokenCounter::splits_between(std::string_view left, std::string_view rig
 
 std::size_t BpeTokenCounter::count(std::string_view text) const {
   const std::optional<std::string> repaired = repaired_utf8(text);
-  PieceCounter counter(vocabulary_->ranks, text.size());
+  PieceEncoder counter(vocabulary_->ranks, text.size(), PieceEncoder::Use::count);
   std::size_t tokens = 0;
   vocabulary_->split(repaired ? *repaired : text,
                      [&](std::string_view piece) { tokens += counter.count(piece); });
@@ -144,7 +144,7 @@ std::vector<int> BpeTokenCounter::count_parts(std::string_view text,
   const std::optional<std::string> repaired = repaired_utf8(text, moved);
   if (repaired) text = *repaired;
   moved.back() = text.size();
-  PieceCounter counter(vocabulary_->ranks, text.size());
+  PieceEncoder counter(vocabulary_->ranks, text.size(), PieceEncoder::Use::count);
   std::vector<std::uint32_t> tokens;
   std::size_t part = 0;
   vocabulary_->split(text, [&](std::string_view piece) {
@@ -168,10 +168,11 @@ std::vector<int> BpeTokenCounter::count_parts(std::string_view text,
 std::vector<std::uint32_t> BpeTokenCounter::encode(std::string_view text, bool special) const {
   const std::optional<std::string> repaired = repaired_utf8(text);
   if (repaired) text = *repaired;
+  PieceEncoder encoder(vocabulary_->ranks, text.size(), PieceEncoder::Use::encode);
   std::vector<std::uint32_t> tokens;
+  tokens.reserve(text.size() / 3);
   const auto append = [&](std::string_view part) {
-    vocabulary_->split(
-        part, [&](std::string_view piece) { encode_piece(vocabulary_->ranks, piece, &tokens); });
+    vocabulary_->split(part, [&](std::string_view piece) { encoder.encode(piece, &tokens); });
   };
   std::size_t begin = 0;
   while (special && begin < text.size()) {
@@ -216,7 +217,7 @@ std::size_t IncrementalCount::append(std::string_view text) {
   settle();
   if (!partial_.empty()) {
     tokens_ = settled_tokens_;
-    PieceCounter counter(vocabulary_->ranks, 0);
+    PieceEncoder counter(vocabulary_->ranks, 0, PieceEncoder::Use::count);
     vocabulary_->split(tail_ + "\xEF\xBF\xBD",
                        [&](std::string_view piece) { tokens_ += counter.count(piece); });
   }
@@ -234,7 +235,7 @@ void IncrementalCount::settle() {
   std::array<std::size_t, kOpen> before{};
   std::size_t pieces = 0;
   std::size_t tokens = settled_tokens_;
-  PieceCounter counter(vocabulary_->ranks, tail_.size());
+  PieceEncoder counter(vocabulary_->ranks, tail_.size(), PieceEncoder::Use::count);
   vocabulary_->split(tail_, [&](std::string_view piece) {
     starts[pieces % kOpen] = static_cast<std::size_t>(piece.data() - tail_.data());
     before[pieces % kOpen] = tokens;
