@@ -119,6 +119,7 @@ std::vector<int> count_parts(const BpeTokenCounter& counter, const py::iterable&
   const py::gil_scoped_release release;
   std::string text;
   std::vector<std::size_t> ends;
+  ends.reserve(held.views.size());
   for (const auto& part : held.views) ends.push_back(text.append(part).size());
   return counter.count_parts(text, ends);
 }
