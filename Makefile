@@ -23,9 +23,10 @@ test-all: build $(VENV)/.test
 	tools/sanitize.sh
 	$(MAKE) test-wheel
 
-bench: build
+bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_step.py
 	$(BIN)/python benchmarks/bench_import.py
+	$(BIN)/python benchmarks/bench_tokens.py
 
 # make perpetual-chat DATA=locomo10.json [OPTIONS="--context-window 8192"]; see benchmarks/README.md
 perpetual-chat: build
@@ -73,6 +74,6 @@ $(VENV)/.built: $(VENV)/.venv $(SOURCES)
 	$(BIN)/pip install -q --no-build-isolation .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.wheel: $(VENV)/.%: $(VENV)/.venv
+$(VENV)/.test $(VENV)/.lint $(VENV)/.wheel $(VENV)/.bench: $(VENV)/.%: $(VENV)/.venv
 	$(BIN)/pip install -q --group $*
 	@touch $@

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import tiktoken
-from memgpt import TokenCounter
+from memgpt import TokenCounter, errors
 
 # The names under which tiktoken looks for its rank files.
 CACHED = {
@@ -155,6 +155,18 @@ def test_long_words(pair: Pair) -> None:
         pair.check("x" + piece * 3000 + "y")
 
 
+def test_text_made_of_tokens(pair: Pair) -> None:
+    """Neighbours that some token joins and neighbours that none does, in every script."""
+    rng = random.Random(17)
+    known = pair.theirs.token_byte_values()
+    wide = [token for token in known if any(byte >= 0xE0 for byte in token)]
+    for tokens in (known, wide):
+        for _ in range(3000):
+            raw = b"".join(rng.choices(tokens, k=rng.randint(1, 40)))
+            pair.check(raw.decode("utf-8", "ignore"))
+            pair.check(raw.decode("utf-8", "replace"))
+
+
 def test_invalid_utf8_is_replaced_as_python_does(pair: Pair) -> None:
     rng = random.Random(3)
     tricky = b"\xe0\xed\xf0\xf4\xa0\x80\x9f\x90\x8f\xbf\xc2\xc1\xf5ab "
@@ -190,6 +202,76 @@ def test_decode(pair: Pair) -> None:
 def test_count_many(pair: Pair) -> None:
     texts = [ENGLISH, "", SOURCE, SCRIPTS, "a" * 1000]
     assert pair.ours.count_many(texts) == [pair.ours.count(text) for text in texts]
+
+
+def random_text(rng: random.Random, most: int = 60) -> str:
+    alphabets = rng.sample(ALPHABETS, rng.randint(1, 4))
+    return "".join(rng.choice(rng.choice(alphabets)) for _ in range(rng.randint(0, most)))
+
+
+def test_count_parts(pair: Pair) -> None:
+    """A part owns the tokens whose first byte lies in it."""
+    rng = random.Random(11)
+    for text in [
+        *(random_text(rng, 200) for _ in range(1500)),
+        ENGLISH,
+        SCRIPTS * 40,
+        "",
+        "a" * 999,
+    ]:
+        cuts = sorted(rng.randint(0, len(text)) for _ in range(rng.randint(0, 8)))
+        parts = [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])]
+        wanted = [0] * len(parts)
+        ends = list(itertools.accumulate(len(part.encode()) for part in parts))
+        at = part = 0
+        for token in pair.theirs.encode(text, disallowed_special=()):
+            while ends[part] <= at:
+                part += 1
+            wanted[part] += 1
+            at += len(pair.theirs.decode_single_token_bytes(token))
+        assert pair.ours.count_parts(parts) == wanted, parts
+    assert pair.ours.count_parts([]) == []
+
+
+def test_parts_of_invalid_utf8_add_up(pair: Pair) -> None:
+    rng = random.Random(12)
+    for _ in range(2000):
+        raw = [
+            bytes(rng.choices(b"\xe0\xf0\xa0\x80\xc2\xffab \n", k=rng.randint(0, 5)))
+            for _ in range(4)
+        ]
+        counts = pair.ours.count_parts(raw)  # type: ignore[arg-type]
+        assert sum(counts) == pair.ours.count(b"".join(raw)), raw  # type: ignore[arg-type]
+        assert all(count == 0 for count, part in zip(counts, raw, strict=True) if not part)
+
+
+def test_texts_that_can_be_counted_apart(pair: Pair) -> None:
+    """What the kernel relies on when it counts only the block that changed."""
+    rng = random.Random(13)
+    split = pair.ours._bpe.splits_between
+    spaces = ["", "\n", "\r", " ", "\t", "\u00a0", "\u2028", "!", "/", "a", "'", "\u0301", "\u3000"]
+    for _ in range(6000):
+        left = random_text(rng) + "".join(rng.choices(spaces, k=rng.randint(0, 6))) + "\n"
+        right = "<" + random_text(rng)
+        assert split(left, right)
+        apart = pair.ours.encode(left) + pair.ours.encode(right)
+        assert pair.ours.encode(left + right) == apart, (left, right)
+        assert pair.ours.count(left + right) == len(apart)
+    assert (
+        not split("a", "<") and not split("\n", "a") and not split("", "<") and not split("\n", "")
+    )
+
+
+def test_what_is_no_text(pair: Pair) -> None:
+    for wrong in (None, 3, ["a"], "\ud800"):
+        with pytest.raises(errors.InvalidInput):
+            pair.ours.count(wrong)  # type: ignore[arg-type]
+        with pytest.raises(errors.InvalidInput):
+            pair.ours.encode(wrong)  # type: ignore[arg-type]
+        with pytest.raises(errors.InvalidInput):
+            pair.ours.count_many(["a", wrong])  # type: ignore[list-item]
+        with pytest.raises(errors.InvalidInput):
+            pair.ours.count_parts(["a", wrong])  # type: ignore[list-item]
 
 
 def test_unknown_encoding() -> None:

@@ -157,9 +157,8 @@ void Agent::bind(const Binding& binding) {
   if (binding.provider) {
     parts.provider = binding.provider;
     config.model = binding.provider->model();
-    parts.counter = counter_for(binding.provider->tokenizer());
+    parts.counter = counter_for(binding.provider.get());
   }
-  if (binding.counter) parts.counter = binding.counter;
   config.tokenizer = parts.counter->name();
   if (binding.embedder) {
     const auto& embedder = *binding.embedder;

@@ -30,6 +30,13 @@ class EstimatingCounter final : public TokenCounter {
   [[nodiscard]] std::size_t count(std::string_view text) const override {
     return counter_.count(text);
   }
+  [[nodiscard]] std::vector<int> count_parts(std::string_view text,
+                                             std::span<const std::size_t> ends) const override {
+    return counter_.count_parts(text, ends);
+  }
+  [[nodiscard]] bool splits_between(std::string_view left, std::string_view right) const override {
+    return counter_.splits_between(left, right);
+  }
 
  private:
   BpeTokenCounter counter_{"o200k_base"};
@@ -116,7 +123,11 @@ std::shared_ptr<const TokenCounter> counter_named(const std::string& name) {
   return nullptr;
 }
 
-std::shared_ptr<const TokenCounter> counter_for(const std::string& tokenizer) {
+std::shared_ptr<const TokenCounter> counter_for(const LLMProvider* provider) {
+  if (provider != nullptr) {
+    if (auto own = provider->counter()) return own;
+  }
+  const std::string tokenizer = provider == nullptr ? "" : provider->tokenizer();
   if (tokenizer.empty()) return std::make_shared<const EstimatingCounter>();
   return std::make_shared<const BpeTokenCounter>(tokenizer);
 }
@@ -208,7 +219,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   parts.provider = options.provider;
   parts.embedder = options.embedder;
   parts.policy = options.policy;
-  parts.counter = options.counter ? options.counter : counter_for(options.provider->tokenizer());
+  parts.counter = counter_for(options.provider.get());
   parts.config.tokenizer = parts.counter->name();
   if (options.base_tools)
     for (const auto& tool : builtin_tools()) parts.put_tool(tool);
@@ -247,9 +258,8 @@ std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
         parts.tools[wanted.schema.name] = tool;
   // A handle binds itself; a model that a program gave by an object does not.
   parts.provider = provider_for(parts.config.model, environment_.outside);
-  parts.counter = parts.provider ? counter_for(parts.provider->tokenizer())
-                                 : counter_named(parts.config.tokenizer);
-  if (!parts.counter) parts.counter = counter_for("");
+  if (!parts.provider) parts.counter = counter_named(parts.config.tokenizer);
+  if (!parts.counter) parts.counter = counter_for(parts.provider.get());
   const auto embedder = std::make_shared<OfflineEmbedder>();
   if (parts.config.embedding == embedder->name()) parts.embedder = embedder;
   parts.policy = builtin_policy(parts.config);

@@ -36,7 +36,6 @@ struct AgentOptions {
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;  // null: archival memory without vectors
   std::shared_ptr<const MemoryPolicy> policy;
-  std::shared_ptr<const TokenCounter> counter;  // null = by the provider's tokenizer
   std::string memory_class;
   std::vector<Block> blocks;
   std::vector<std::shared_ptr<Tool>> tools;  // memory's and the user's; same name = overridden
@@ -48,7 +47,6 @@ struct Binding {
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;
   std::shared_ptr<const MemoryPolicy> policy;
-  std::shared_ptr<const TokenCounter> counter;
   std::string memory_class;
   std::vector<std::shared_ptr<Tool>> tools;
   int context_window = 0;
@@ -98,7 +96,8 @@ class Home : public std::enable_shared_from_this<Home> {
 
 // The counter of this name, as a journal has it; null for one that a program brought.
 [[nodiscard]] std::shared_ptr<const TokenCounter> counter_named(const std::string& name);
-// The counter for a tokenizer's name; "" gives o200k_base as a labelled estimate.
-[[nodiscard]] std::shared_ptr<const TokenCounter> counter_for(const std::string& tokenizer);
+// The provider's own counter, or the one of its tokenizer's name; where that is not known, or no
+// provider is, o200k_base as a labelled estimate.
+[[nodiscard]] std::shared_ptr<const TokenCounter> counter_for(const LLMProvider* provider);
 
 }  // namespace memgpt

@@ -19,6 +19,7 @@ namespace py = pybind11;
 struct Outside;
 
 void bind_memory(py::module_& module);
+void bind_tokens(py::module_& module);
 void bind_llm(py::module_& module);
 void bind_agent(py::module_& module);
 

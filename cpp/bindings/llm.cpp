@@ -31,17 +31,19 @@ ReplyParts reply_parts(Reply reply) {
 // Calls a Python object's methods; its exceptions come out of send() as they are.
 class PythonProvider final : public LLMProvider {
  public:
-  PythonProvider(std::string model, int context_window, std::string tokenizer, py::object complete,
+  PythonProvider(std::string model, int context_window,
+                 std::optional<std::shared_ptr<TokenCounter>> counter, py::object complete,
                  py::object summarize)
       : model_(std::move(model)),
         context_window_(context_window),
-        tokenizer_(std::move(tokenizer)),
+        counter_(std::move(counter).value_or(nullptr)),
         complete_(hold(std::move(complete))),
         summarize_(summarize.is_none() ? nullptr : hold(std::move(summarize))) {}
 
   [[nodiscard]] std::string model() const override { return model_; }
   [[nodiscard]] int context_window() const override { return context_window_; }
-  [[nodiscard]] std::string tokenizer() const override { return tokenizer_; }
+  [[nodiscard]] std::string tokenizer() const override { return counter_ ? counter_->name() : ""; }
+  [[nodiscard]] std::shared_ptr<const TokenCounter> counter() const override { return counter_; }
 
   [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context) override {
     const py::gil_scoped_acquire gil;
@@ -66,7 +68,7 @@ class PythonProvider final : public LLMProvider {
  private:
   std::string model_;
   int context_window_;
-  std::string tokenizer_;
+  std::shared_ptr<const TokenCounter> counter_;
   std::shared_ptr<py::object> complete_;
   std::shared_ptr<py::object> summarize_;
 };
@@ -116,17 +118,20 @@ void bind_llm(py::module_& module) {
   py::class_<OpenAIProvider, LLMProvider, std::shared_ptr<OpenAIProvider>>(module, "OpenAIProvider")
       .def(py::init([](std::string model, std::optional<std::string> base_url,
                        std::optional<std::string> api_key, int context_window,
-                       std::optional<std::string> tokenizer, double timeout_s) {
+                       std::optional<std::string> tokenizer,
+                       std::optional<std::shared_ptr<TokenCounter>> counter, double timeout_s) {
              return std::make_shared<OpenAIProvider>(
                  OpenAIOptions{std::move(model), std::move(base_url), std::move(api_key),
-                               context_window, std::move(tokenizer), timeout_s},
+                               context_window, std::move(tokenizer),
+                               std::move(counter).value_or(nullptr), timeout_s},
                  process_outside());
            }),
            py::arg("model"), py::arg("base_url"), py::arg("api_key"), py::arg("context_window"),
-           py::arg("tokenizer"), py::arg("timeout_s"));
+           py::arg("tokenizer"), py::arg("counter"), py::arg("timeout_s"));
   py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module, "PythonProvider")
-      .def(py::init<std::string, int, std::string, py::object, py::object>(), py::arg("model"),
-           py::arg("context_window"), py::arg("tokenizer"), py::arg("complete"),
+      .def(py::init<std::string, int, std::optional<std::shared_ptr<TokenCounter>>, py::object,
+                    py::object>(),
+           py::arg("model"), py::arg("context_window"), py::arg("counter"), py::arg("complete"),
            py::arg("summarize"));
   py::class_<Embedder, std::shared_ptr<Embedder>>(module, "CoreEmbedder")
       .def_property_readonly("name", &Embedder::name)

@@ -1,9 +1,8 @@
-// Messages, blocks, contexts, token counters, policies.
+// Messages, blocks, contexts, policies.
 #include "bindings/bindings.h"
 #include "memory/block.h"
 #include "memory/context.h"
 #include "memory/policy.h"
-#include "memory/token_counter.h"
 
 namespace memgpt {
 
@@ -107,44 +106,11 @@ void bind_context(py::module_& module) {
       });
 }
 
-void bind_counter(py::module_& module) {
-  py::class_<BpeTokenCounter, std::shared_ptr<BpeTokenCounter>>(
-      module, "TokenCounter",
-      "Exact token counts, identical to tiktoken's.\n\nArgs:\n    encoding: \"o200k_base\" or "
-      "\"cl100k_base\".\n\nRaises:\n    ConfigError: for another encoding.")
-      .def(py::init<std::string_view>(), py::arg("encoding"))
-      .def_property_readonly("name", &BpeTokenCounter::name)
-      .def("count", &BpeTokenCounter::count, py::arg("text"),
-           py::call_guard<py::gil_scoped_release>(), "Number of tokens of the text.")
-      .def(
-          "count_many",
-          [](const BpeTokenCounter& counter, const std::vector<std::string>& texts) {
-            std::vector<std::size_t> counts;
-            counts.reserve(texts.size());
-            for (const auto& text : texts) counts.push_back(counter.count(text));
-            return counts;
-          },
-          py::arg("texts"), py::call_guard<py::gil_scoped_release>(),
-          "Number of tokens of each text.")
-      .def("encode", &BpeTokenCounter::encode, py::arg("text"), py::arg("special") = false,
-           py::call_guard<py::gil_scoped_release>(),
-           "Token ids. special=True maps the text of special tokens to their ids.")
-      .def(
-          "decode",
-          [](const BpeTokenCounter& counter, const std::vector<std::uint32_t>& tokens) {
-            const std::string bytes = counter.decode(tokens);
-            return py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
-                bytes.data(), static_cast<py::ssize_t>(bytes.size()), "replace"));
-          },
-          py::arg("tokens"), "The text of token ids; half characters become U+FFFD.");
-}
-
 }  // namespace
 
 void bind_memory(py::module_& module) {
   bind_message(module);
   bind_context(module);
-  bind_counter(module);
   py::class_<Block>(module, "Block", "A version of a memory block.")
       .def(py::init([](std::string label, std::string value, int limit, std::string description,
                        bool read_only) {

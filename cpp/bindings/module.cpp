@@ -115,6 +115,7 @@ PYBIND11_MODULE(_core, module) {
   pybind11::register_exception_translator(&memgpt::translate);
   module.def("_begin_exit", &memgpt::begin_exit);
   memgpt::bind_memory(module);
+  memgpt::bind_tokens(module);
   memgpt::bind_llm(module);
   memgpt::bind_agent(module);
 }

@@ -265,10 +265,13 @@ int OpenAIProvider::context_window() const {
 }
 
 std::string OpenAIProvider::tokenizer() const {
+  if (options_.counter) return options_.counter->name();
   if (options_.tokenizer) return *options_.tokenizer;
   const auto* known = known_model(options_.model);
   return std::string(known == nullptr ? "" : known->tokenizer);
 }
+
+std::shared_ptr<const TokenCounter> OpenAIProvider::counter() const { return options_.counter; }
 
 std::string OpenAIProvider::key() const {
   if (options_.api_key) return trimmed(*options_.api_key);

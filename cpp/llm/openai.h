@@ -24,6 +24,7 @@ struct OpenAIOptions {
   std::optional<std::string> api_key;   // none = OPENAI_API_KEY
   int context_window = 0;               // 0 = what is known of the model
   std::optional<std::string> tokenizer;
+  std::shared_ptr<const TokenCounter> counter;  // in place of a tokenizer's name
   double timeout_s = 120;
 };
 
@@ -36,6 +37,7 @@ class OpenAIProvider final : public LLMProvider {
   [[nodiscard]] std::string model() const override;
   [[nodiscard]] int context_window() const override;
   [[nodiscard]] std::string tokenizer() const override;
+  [[nodiscard]] std::shared_ptr<const TokenCounter> counter() const override;
   [[nodiscard]] std::string missing_key() const override;
   [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context) override;
 

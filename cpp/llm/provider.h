@@ -10,6 +10,7 @@
 
 #include "memory/context.h"
 #include "memory/message.h"
+#include "memory/token_counter.h"
 
 namespace memgpt {
 
@@ -43,6 +44,8 @@ class LLMProvider {
   [[nodiscard]] virtual int context_window() const { return 0; }
   // "o200k_base", "cl100k_base", or "" where the model's tokenizer is not to be had.
   [[nodiscard]] virtual std::string tokenizer() const { return ""; }
+  // What counts for the model where it brings its own counter; null = by the tokenizer's name.
+  [[nodiscard]] virtual std::shared_ptr<const TokenCounter> counter() const { return nullptr; }
 
   // The environment variable whose key a call would miss; "" where none is missing.
   [[nodiscard]] virtual std::string missing_key() const { return ""; }

@@ -30,6 +30,7 @@ class WindowMerger {
       const std::size_t left = static_cast<std::size_t>(key) & (kCapacity - 1);
       const std::size_t right = next_[left];
       const std::size_t end = next_[right];
+      merged_[left] = static_cast<std::uint32_t>(key) >> kPartBits;
       next_[left] = static_cast<std::uint16_t>(end);
       previous_[end] = static_cast<std::uint16_t>(left);
       keys_[right] = kDead;
@@ -50,6 +51,20 @@ class WindowMerger {
     for (std::size_t part = 0; part < parts_ && starts_[part] < limit; part = next_[part]) {
       use(starts_[part], starts_[next_[part]]);
     }
+  }
+
+  // Counts and, unless `tokens` is null, appends the tokens before the byte `limit`.
+  std::size_t take(std::size_t limit, std::vector<std::uint32_t>* tokens) const {
+    std::size_t count = 0;
+    for (std::size_t part = 0; part < parts_ && starts_[part] < limit; part = next_[part]) {
+      ++count;
+      if (tokens == nullptr) continue;
+      const std::size_t begin = starts_[part];
+      const bool merged = next_[part] != part + 1;
+      const std::size_t size = starts_[part + 1] - begin;
+      tokens->push_back(merged ? merged_[part] : ranks_.find(text_ + begin, size));
+    }
+    return count;
   }
 
   [[nodiscard]] std::size_t first_size() const { return starts_[next_[0]]; }
@@ -119,6 +134,7 @@ class WindowMerger {
   // Left as they are until start() fills the part that a text needs.
   std::array<std::int32_t, kCapacity> keys_;
   std::array<std::int32_t, kCapacity / kBlock> minima_;
+  std::array<std::uint32_t, kCapacity> merged_;  // the token of a part that others were merged into
   std::array<std::uint16_t, kCapacity + 1> starts_;
   std::array<std::uint16_t, kCapacity + 1> next_;
   std::array<std::uint16_t, kCapacity + 1> previous_;
@@ -128,18 +144,8 @@ class WindowMerger {
 // change the tokens there.
 constexpr std::size_t kOverlap = 64;
 
-constexpr std::size_t kMostKnown = 4096;
-
-// Counts and, unless `tokens` is null, appends the tokens of a merged text before the byte `limit`.
-std::size_t take(const RankTable& ranks, std::string_view text, const WindowMerger& merger,
-                 std::size_t limit, std::vector<std::uint32_t>* tokens) {
-  std::size_t count = 0;
-  merger.each(limit, [&](std::size_t begin, std::size_t end) {
-    ++count;
-    if (tokens != nullptr) tokens->push_back(ranks.find(text.data() + begin, end - begin));
-  });
-  return count;
-}
+constexpr std::size_t kMostCounts = 8192;
+constexpr std::size_t kMostIds = 4096;
 
 // How far a long text is encoded.
 struct Progress {
@@ -172,7 +178,7 @@ std::optional<std::size_t> encode_in_windows(const RankTable& ranks, std::string
       continue;
     }
     if (now.begin + window.size() == piece.size()) {
-      return now.count + take(ranks, window, merger, window.size(), tokens);
+      return now.count + merger.take(window.size(), tokens);
     }
     if (now.begin > before.begin) overlap = kOverlap;
     before = now;
@@ -183,24 +189,41 @@ std::optional<std::size_t> encode_in_windows(const RankTable& ranks, std::string
       now.shared = end - start;
     });
     if (last == 0) return std::nullopt;
-    now.count += take(ranks, window, merger, last, tokens);
+    now.count += merger.take(last, tokens);
     now.begin += last;
   }
 }
 
-}  // namespace
-
-std::size_t encode_piece(const RankTable& ranks, std::string_view piece,
+// Three bytes that are no token: most often a character that is not among the tokens.
+std::size_t encode_three(const RankTable& ranks, const char* text,
                          std::vector<std::uint32_t>* tokens) {
+  const std::uint32_t left = ranks.find(text, 2);
+  const std::uint32_t right = ranks.find(text + 1, 2);
+  const std::size_t count = left == RankTable::kNone && right == RankTable::kNone ? 3 : 2;
+  if (tokens == nullptr) return count;
+  const auto single = [&](std::size_t at) { return ranks.find(text + at, 1); };
+  if (count == 3) {
+    tokens->insert(tokens->end(), {single(0), single(1), single(2)});
+  } else if (left <= right) {
+    tokens->insert(tokens->end(), {left, single(2)});
+  } else {
+    tokens->insert(tokens->end(), {single(0), right});
+  }
+  return count;
+}
+
+std::size_t encode_part(const RankTable& ranks, std::string_view piece,
+                        std::vector<std::uint32_t>* tokens) {
   const std::uint32_t whole = ranks.find(piece.data(), piece.size());
   if (whole != RankTable::kNone) {
     if (tokens != nullptr) tokens->push_back(whole);
     return 1;
   }
+  if (piece.size() == 3) return encode_three(ranks, piece.data(), tokens);
   if (piece.size() <= WindowMerger::kCapacity) {
     WindowMerger merger(ranks);
     const std::size_t count = merger.merge(piece);
-    if (tokens != nullptr) take(ranks, piece, merger, piece.size(), tokens);
+    if (tokens != nullptr) merger.take(piece.size(), tokens);
     return count;
   }
   const std::size_t before = tokens != nullptr ? tokens->size() : 0;
@@ -209,25 +232,71 @@ std::size_t encode_piece(const RankTable& ranks, std::string_view piece,
   return encode_with_heap(ranks, piece, tokens);
 }
 
-PieceCounter::PieceCounter(const RankTable& ranks, std::size_t text_size) : ranks_(ranks) {
-  // Below this, making the table costs as much as it saves.
-  if (text_size < 1024) return;
-  known_.resize(std::min(kMostKnown, std::bit_ceil(text_size / 32)));
+}  // namespace
+
+std::size_t encode_piece(const RankTable& ranks, std::string_view piece,
+                         std::vector<std::uint32_t>* tokens) {
+  // Chinese, Japanese and Korean have long pre-tokens, of many parts that no token joins.
+  const bool wide = piece.size() > 3 && character_size(piece[piece.size() - 3]) == 3;
+  if (!wide) return encode_part(ranks, piece, tokens);
+  std::size_t count = 0;
+  std::size_t begin = 0;
+  std::size_t before = 0;  // the size of the character before
+  std::uint32_t left = 0;
+  for (std::size_t at = 0; at < piece.size(); at += before) {
+    const std::size_t size = character_size(piece[at]);
+    const std::uint32_t right = character_bytes(piece.data() + at, size);
+    const bool knows = at > 0 && std::max(before, size) >= 3;
+    if (knows && !ranks.may_join(piece.data() + at, left, right)) {
+      count += encode_part(ranks, piece.substr(begin, at - begin), tokens);
+      begin = at;
+    }
+    before = size;
+    left = right;
+  }
+  return count + encode_part(ranks, piece.substr(begin), tokens);
 }
 
-std::size_t PieceCounter::recall(std::string_view piece) {
-  const char* const text = piece.data();
-  const std::size_t size = piece.size();
-  const bool is_short = size <= 8;
-  const std::uint64_t first = is_short ? short_key(text, size) : load_bytes<std::uint64_t>(text);
-  const std::uint64_t last = is_short ? 0 : load_bytes<std::uint64_t>(text + size - 8);
-  const std::uint64_t hash = mix_hash(mix_hash(size, first), last);
-  Known& known = known_[hash & (known_.size() - 1)];
-  if (known.first != first || known.last != last || known.size != size) {
-    const std::size_t tokens = encode_piece(ranks_, piece, nullptr);
-    known = {first, last, static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(tokens)};
+PieceEncoder::PieceEncoder(const RankTable& ranks, std::size_t text_size, Use use) : ranks_(ranks) {
+  // Below this, making the table costs as much as it saves.
+  if (text_size < 1024) return;
+  const std::size_t most = std::bit_ceil(text_size / 32);
+  if (use == Use::count) {
+    counts_.resize(std::min(kMostCounts, most));
+  } else {
+    ids_.resize(std::min(kMostIds, most));
   }
-  return known.tokens;
+}
+
+PieceEncoder::Known::Known(std::string_view piece)
+    : size(static_cast<std::uint32_t>(piece.size())) {
+  const char* const text = piece.data();
+  first = size <= 8 ? short_key(text, size) : load_bytes<std::uint64_t>(text);
+  last = size <= 8 ? 0 : load_bytes<std::uint64_t>(text + size - 8);
+}
+
+std::size_t PieceEncoder::recall_count(std::string_view piece) {
+  Known wanted(piece);
+  Known& known = counts_[wanted.hash() & (counts_.size() - 1)];
+  if (!known.is(wanted)) {
+    wanted.count = static_cast<std::uint32_t>(encode_piece(ranks_, piece, nullptr));
+    known = wanted;
+  }
+  return known.count;
+}
+
+void PieceEncoder::recall_ids(std::string_view piece, std::vector<std::uint32_t>* tokens) {
+  const Known wanted(piece);
+  KnownIds& known = ids_[wanted.hash() & (ids_.size() - 1)];
+  if (known.is(wanted)) {
+    tokens->insert(tokens->end(), known.ids.begin(), known.ids.begin() + known.count);
+    return;
+  }
+  const std::size_t count = encode_piece(ranks_, piece, tokens);
+  if (count > known.ids.size()) return;
+  static_cast<Known&>(known) = wanted;
+  known.count = static_cast<std::uint32_t>(count);
+  std::copy_n(tokens->data() + tokens->size() - count, count, known.ids.begin());
 }
 
 std::size_t encode_with_heap(const RankTable& ranks, std::string_view piece,

@@ -64,18 +64,42 @@ constexpr unsigned kPrefixes = mask(kOther, kSpace, kMark);
 
 inline bool is_in(unsigned set, CharClass kind) { return (mask(kind) & set) != 0; }
 
+// The set that each ASCII character is, and 0 for the other bytes.
+constexpr std::array<std::uint8_t, 256> kAsciiSets = [] {
+  std::array<std::uint8_t, 256> sets{};
+  for (std::size_t code = 0; code < kAscii.size(); ++code) {
+    sets[code] = static_cast<std::uint8_t>(mask(kAscii[code]));
+  }
+  return sets;
+}();
+
+inline const char* skip_ascii(unsigned set, const char* at, const char* end) {
+  while (at < end && (kAsciiSets[byte_at(at)] & set) != 0) ++at;
+  return at;
+}
+
+// Most of most texts: ASCII letters of these kinds, with a space before them or without, and ASCII
+// that is neither such a letter nor an apostrophe behind them. nullptr where it is something else.
+template <unsigned kKinds>
+const char* plain_word(const char* at, const char* end) {
+  const char* const begin = *at == ' ' ? at + 1 : at;
+  const char* const stop = skip_ascii(kKinds, begin, end);
+  return stop > begin && stop < end && byte_at(stop) < 0x80 && *stop != '\'' ? stop : nullptr;
+}
+
 // Walks over the characters of one pre-token.
 struct Cursor {
   const CharClasses& classes;
   const char* end;
 
   [[nodiscard]] const char* skip(unsigned set, const char* at) const {
-    while (at < end) {
-      const Char next = char_at(classes, at);
-      if (!is_in(set, next.kind)) break;
+    while (true) {
+      at = skip_ascii(set, at, end);
+      if (at == end || byte_at(at) < 0x80) return at;
+      const Char next = decode(classes, at);
+      if (!is_in(set, next.kind)) return at;
       at += next.size;
     }
-    return at;
   }
 
   // (?i:'s|'t|'re|'ve|'m|'ll|'d): `at` where there is none. U+017F folds to s.
@@ -178,6 +202,7 @@ const CharClasses& CharClasses::shared() {
 // '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+
 // |\s++$|\s*[\r\n]|\s+(?!\S)|\s
 const char* next_cl100k(const CharClasses& classes, const char* at, const char* end) {
+  if (const char* stop = plain_word<mask(kUpper, kLower)>(at, end)) return stop;
   const Cursor cursor{classes, end};
   const Char first = char_at(classes, at);
   const char* const second = at + first.size;
@@ -200,6 +225,7 @@ const char* next_cl100k(const CharClasses& classes, const char* at, const char* 
 // |[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|...)?
 // |\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
 const char* next_o200k(const CharClasses& classes, const char* at, const char* end) {
+  if (const char* stop = plain_word<mask(kLower)>(at, end)) return stop;
   const Cursor cursor{classes, end};
   const Char first = char_at(classes, at);
   const char* const second = at + first.size;
@@ -230,11 +256,17 @@ struct Sequence {
   bool valid;
 };
 
+// Of the character that such a byte begins; 1 where none does.
+std::size_t wanted_size(std::uint32_t lead) {
+  if (lead < 0xC2 || lead > 0xF4) return 1;
+  return lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+}
+
 // One character that is not ASCII, or the longest beginning of one (Unicode, table 3-7).
 Sequence read_sequence(std::string_view text) {
   const std::uint32_t lead = byte_at(text.data());
-  if (lead < 0xC2 || lead > 0xF4) return {1, false};
-  const std::size_t wanted = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  const std::size_t wanted = wanted_size(lead);
+  if (wanted == 1) return {1, false};
   std::uint32_t low = 0x80;
   std::uint32_t high = 0xBF;
   if (lead == 0xE0) low = 0xA0;
@@ -275,18 +307,35 @@ std::size_t find_invalid(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-std::optional<std::string> repaired_utf8(std::string_view text) {
+std::size_t unfinished_character(std::string_view text) {
+  for (std::size_t size = 1; size <= 3 && size <= text.size(); ++size) {
+    const std::string_view end = text.substr(text.size() - size);
+    if (byte_at(end.data()) < 0x80) return 0;
+    if (byte_at(end.data()) < 0xC0) continue;
+    const Sequence last = read_sequence(end);
+    return !last.valid && last.size == size && wanted_size(byte_at(end.data())) > size ? size : 0;
+  }
+  return 0;
+}
+
+std::optional<std::string> repaired_utf8(std::string_view text, std::span<std::size_t> offsets) {
   if (is_valid_utf8(text)) return std::nullopt;
-  std::size_t bad = find_invalid(text, 0);
   std::string repaired;
   repaired.reserve(text.size() + 16);
   std::size_t at = 0;
-  while (bad < text.size()) {
-    repaired.append(text, at, bad - at).append("\xEF\xBF\xBD");
+  while (at < text.size()) {
+    const std::size_t bad = find_invalid(text, at);
+    for (; !offsets.empty() && offsets[0] <= bad; offsets = offsets.subspan(1)) {
+      offsets[0] = repaired.size() + offsets[0] - at;
+    }
+    repaired.append(text, at, bad - at);
+    if (bad == text.size()) break;
+    repaired.append("\xEF\xBF\xBD");
     at = bad + read_sequence(text.substr(bad)).size;
-    bad = find_invalid(text, at);
+    for (; !offsets.empty() && offsets[0] <= at; offsets = offsets.subspan(1)) {
+      offsets[0] = repaired.size();
+    }
   }
-  repaired.append(text, at);
   return repaired;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,8 +44,14 @@ class CharClasses {
 [[nodiscard]] const char* next_cl100k(const CharClasses& classes, const char* at, const char* end);
 [[nodiscard]] const char* next_o200k(const CharClasses& classes, const char* at, const char* end);
 
+// How many bytes at the end are the beginning of a character that further bytes could complete.
+[[nodiscard]] std::size_t unfinished_character(std::string_view text);
+
 // The text with every maximal ill-formed sequence replaced by U+FFFD, as Python's
-// bytes.decode("utf-8", "replace") does; nothing where the text is valid as it is.
-[[nodiscard]] std::optional<std::string> repaired_utf8(std::string_view text);
+// bytes.decode("utf-8", "replace") does; nothing where the text is valid as it is. Ascending
+// offsets into the text become those into the repaired one, moved behind a sequence that they are
+// inside of.
+[[nodiscard]] std::optional<std::string> repaired_utf8(std::string_view text,
+                                                       std::span<std::size_t> offsets = {});
 
 }  // namespace memgpt

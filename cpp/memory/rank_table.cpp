@@ -129,12 +129,14 @@ Character character_at(std::string_view text, std::size_t at) {
 // its bytes merge with each other only, and (2) every token that has the character in it comes
 // after it, and it after its parts, so that no other merge there could have come first.
 void RankTable::find_whole_characters() {
+  joined_.assign((std::size_t{1} << kJoinBits) / 64, 0);
   for (std::uint32_t rank = 0; rank < size(); ++rank) {
     const std::string_view token = bytes(rank);
     if (is_ascii(token)) continue;
     if (is_valid_utf8(token)) {
       const Character character = character_at(token, 0);
       if (character.size == token.size() && is_early(token, rank)) whole_.set(character.code);
+      add_joined_characters(token);
       continue;
     }
     for (std::size_t at = 1; at < token.size(); ++at) {
@@ -142,6 +144,21 @@ void RankTable::find_whole_characters() {
     }
   }
   for (std::uint32_t rank = 0; rank < size(); ++rank) drop_late_characters(rank);
+}
+
+void RankTable::add_joined_characters(std::string_view token) {
+  std::size_t before = 0;
+  std::uint32_t left = 0;
+  for (std::size_t at = 0, size = 0; at < token.size(); at += size) {
+    size = character_size(token[at]);
+    const std::uint32_t right = character_bytes(token.data() + at, size);
+    if (at > 0 && std::max(before, size) >= 3) {
+      const std::size_t bit = join_bit(left, right);
+      joined_[bit / 64] |= std::uint64_t{1} << bit % 64;
+    }
+    before = size;
+    left = right;
+  }
 }
 
 bool RankTable::is_early(std::string_view character, std::uint32_t rank) const {

@@ -28,6 +28,20 @@ inline std::uint64_t short_key(const char* text, std::size_t size) {
                                                << 16U;
 }
 
+// Of the character that begins with this byte, in valid UTF-8.
+inline std::size_t character_size(char lead) {
+  constexpr std::uint8_t kSizes[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4};
+  return kSizes[static_cast<unsigned char>(lead) >> 4U];
+}
+
+// The bytes of a character of this size.
+inline std::uint32_t character_bytes(const char* at, std::size_t size) {
+  if (size == 1) return static_cast<unsigned char>(*at);
+  if (size == 2) return load_bytes<std::uint16_t>(at);
+  if (size == 4) return load_bytes<std::uint32_t>(at);
+  return load_bytes<std::uint16_t>(at) | std::uint32_t{static_cast<unsigned char>(at[2])} << 16U;
+}
+
 inline std::uint64_t mix_hash(std::uint64_t hash, std::uint64_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15U;
   return hash ^ hash >> 32U;
@@ -59,6 +73,15 @@ class RankTable {
   // How many bytes merging may take as one part from the start: a character's where that cannot
   // change the result, otherwise 1.
   [[nodiscard]] std::size_t first_part(std::string_view text, std::size_t at) const noexcept;
+  // False where no token goes across the border between two characters, one of which has 3 bytes or
+  // more: what is on one side of it is encoded without regard to the other. `border` is where the
+  // second one begins; both are given as their bytes.
+  [[nodiscard]] bool may_join(const char* border, std::uint32_t left,
+                              std::uint32_t right) const noexcept {
+    if (crossed_[pair_index(border - 1)]) return true;
+    const std::size_t bit = join_bit(left, right);
+    return (joined_[bit / 64] >> bit % 64 & 1U) != 0;
+  }
   // Number of ranks, with any that have no token.
   [[nodiscard]] std::size_t size() const noexcept { return starts_.size(); }
   // Empty for a rank that has no token.
@@ -66,6 +89,7 @@ class RankTable {
 
  private:
   static constexpr unsigned kFilterBits = 21;  // of the high ones: the tables take the low ones
+  static constexpr unsigned kJoinBits = 19;
 
   struct ShortEntry {
     std::uint64_t key = 0;  // the bytes of a token of 3 to 8
@@ -102,7 +126,11 @@ class RankTable {
     const std::size_t bit = filter_bit(hash);
     return (filter_[bit / 64] >> bit % 64 & 1U) != 0;
   }
+  static std::size_t join_bit(std::uint32_t left, std::uint32_t right) {
+    return mix_hash(left, std::uint64_t{right} << 32U) >> (64U - kJoinBits);
+  }
   void find_whole_characters();
+  void add_joined_characters(std::string_view token);
   [[nodiscard]] bool is_early(std::string_view character, std::uint32_t rank) const;
   void drop_late_characters(std::uint32_t rank);
 
@@ -119,6 +147,8 @@ class RankTable {
   // between characters that some token with a part of a character goes across.
   std::bitset<0x10000> whole_;
   std::bitset<0x10000> crossed_;
+  std::vector<std::uint64_t>
+      joined_;  // one bit, by hash, for neighbours in a token, as in may_join
 };
 
 }  // namespace memgpt

@@ -129,20 +129,50 @@ bool BpeTokenCounter::splits_between(std::string_view left, std::string_view rig
 
 std::size_t BpeTokenCounter::count(std::string_view text) const {
   const std::optional<std::string> repaired = repaired_utf8(text);
-  PieceCounter counter(vocabulary_->ranks, text.size());
+  PieceEncoder counter(vocabulary_->ranks, text.size(), PieceEncoder::Use::count);
   std::size_t tokens = 0;
   vocabulary_->split(repaired ? *repaired : text,
                      [&](std::string_view piece) { tokens += counter.count(piece); });
   return tokens;
 }
 
+std::vector<int> BpeTokenCounter::count_parts(std::string_view text,
+                                              std::span<const std::size_t> ends) const {
+  std::vector<int> parts(ends.size(), 0);
+  if (ends.empty()) return parts;
+  std::vector<std::size_t> moved(ends.begin(), ends.end());
+  const std::optional<std::string> repaired = repaired_utf8(text, moved);
+  if (repaired) text = *repaired;
+  moved.back() = text.size();
+  PieceEncoder counter(vocabulary_->ranks, text.size(), PieceEncoder::Use::count);
+  std::vector<std::uint32_t> tokens;
+  std::size_t part = 0;
+  vocabulary_->split(text, [&](std::string_view piece) {
+    auto at = static_cast<std::size_t>(piece.data() - text.data());
+    while (moved[part] <= at) ++part;
+    if (at + piece.size() <= moved[part]) {
+      parts[part] += static_cast<int>(counter.count(piece));
+      return;
+    }
+    tokens.clear();
+    encode_piece(vocabulary_->ranks, piece, &tokens);
+    for (const std::uint32_t token : tokens) {
+      while (moved[part] <= at) ++part;
+      ++parts[part];
+      at += vocabulary_->ranks.bytes(token).size();
+    }
+  });
+  return parts;
+}
+
 std::vector<std::uint32_t> BpeTokenCounter::encode(std::string_view text, bool special) const {
   const std::optional<std::string> repaired = repaired_utf8(text);
   if (repaired) text = *repaired;
+  PieceEncoder encoder(vocabulary_->ranks, text.size(), PieceEncoder::Use::encode);
   std::vector<std::uint32_t> tokens;
+  tokens.reserve(text.size() / 3);
   const auto append = [&](std::string_view part) {
-    vocabulary_->split(
-        part, [&](std::string_view piece) { encode_piece(vocabulary_->ranks, piece, &tokens); });
+    vocabulary_->split(part, [&](std::string_view piece) { encoder.encode(piece, &tokens); });
   };
   std::size_t begin = 0;
   while (special && begin < text.size()) {
@@ -172,6 +202,50 @@ std::string BpeTokenCounter::decode(const std::vector<std::uint32_t>& tokens) co
     text += bytes;
   }
   return text;
+}
+
+IncrementalCount::IncrementalCount(const BpeTokenCounter& counter)
+    : vocabulary_(counter.vocabulary_) {}
+
+std::size_t IncrementalCount::append(std::string_view text) {
+  partial_ += text;
+  const std::size_t whole = partial_.size() - unfinished_character(partial_);
+  const std::string_view characters = std::string_view(partial_).substr(0, whole);
+  const std::optional<std::string> repaired = repaired_utf8(characters);
+  tail_ += repaired ? *repaired : characters;
+  partial_.erase(0, whole);
+  settle();
+  if (!partial_.empty()) {
+    tokens_ = settled_tokens_;
+    PieceEncoder counter(vocabulary_->ranks, 0, PieceEncoder::Use::count);
+    vocabulary_->split(tail_ + "\xEF\xBF\xBD",
+                       [&](std::string_view piece) { tokens_ += counter.count(piece); });
+  }
+  return tokens_;
+}
+
+// Where a pre-token ends can depend on the text behind it: as far as white space goes on (the last
+// of it belongs to the next word), or, in o200k_base, capitals (a word that ends in letters without
+// case goes on over them if a small letter follows), and on one character more, or on the three
+// bytes of a contraction. Such a run makes two further pre-tokens at most, so that a pre-token
+// stays as it is once three have followed it.
+void IncrementalCount::settle() {
+  constexpr std::size_t kOpen = 3;
+  std::array<std::size_t, kOpen> starts{};  // of the last pre-tokens, and the tokens before each
+  std::array<std::size_t, kOpen> before{};
+  std::size_t pieces = 0;
+  std::size_t tokens = settled_tokens_;
+  PieceEncoder counter(vocabulary_->ranks, tail_.size(), PieceEncoder::Use::count);
+  vocabulary_->split(tail_, [&](std::string_view piece) {
+    starts[pieces % kOpen] = static_cast<std::size_t>(piece.data() - tail_.data());
+    before[pieces % kOpen] = tokens;
+    tokens += counter.count(piece);
+    ++pieces;
+  });
+  tokens_ = tokens;
+  if (pieces <= kOpen) return;
+  settled_tokens_ = before[pieces % kOpen];
+  tail_.erase(0, starts[pieces % kOpen]);
 }
 
 }  // namespace memgpt

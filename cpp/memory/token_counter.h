@@ -43,6 +43,10 @@ class BpeTokenCounter final : public TokenCounter {
 
   [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::size_t count(std::string_view text) const override;
+  // In one pass. Where the text is no valid UTF-8, a part that ends inside of what is replaced owns
+  // what replaces it.
+  [[nodiscard]] std::vector<int> count_parts(std::string_view text,
+                                             std::span<const std::size_t> ends) const override;
   // After a newline, where markup ("<") follows.
   [[nodiscard]] bool splits_between(std::string_view left, std::string_view right) const override;
 
@@ -54,8 +58,30 @@ class BpeTokenCounter final : public TokenCounter {
   [[nodiscard]] std::string decode(const std::vector<std::uint32_t>& tokens) const;
 
  private:
+  friend class IncrementalCount;
   struct Vocabulary;
   std::shared_ptr<const Vocabulary> vocabulary_;
+};
+
+// Counts a text that grows at its end: only what further text can still split in another way is
+// counted again, a few words for ordinary text.
+class IncrementalCount {
+ public:
+  explicit IncrementalCount(const BpeTokenCounter& counter);
+
+  // Returns the tokens of all that was appended: what count() gives for the whole. The bytes may
+  // end, and go on, inside a character.
+  std::size_t append(std::string_view text);
+  [[nodiscard]] std::size_t tokens() const { return tokens_; }
+
+ private:
+  void settle();
+
+  std::shared_ptr<const BpeTokenCounter::Vocabulary> vocabulary_;
+  std::string tail_;     // what is not settled, repaired
+  std::string partial_;  // after it: the beginning of a character
+  std::size_t settled_tokens_ = 0;
+  std::size_t tokens_ = 0;
 };
 
 }  // namespace memgpt

@@ -19,7 +19,6 @@ from memgpt._core import (
     Replay,
     Span,
     Step,
-    TokenCounter,
     ToolCall,
 )
 from memgpt.agent import Agent, Response
@@ -27,6 +26,7 @@ from memgpt.errors import *  # noqa: F403
 from memgpt.home import Home, open
 from memgpt.llm import Embedder, LLMProvider, OpenAICompatible, Reply
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule
+from memgpt.tokens import TokenCounter
 from memgpt.tools import Tool, tool
 
 __version__ = "0.1.0"

@@ -4,7 +4,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'Divergence', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Replay', 'Span', 'Step', 'TokenCounter', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'Divergence', 'IncrementalCount', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Replay', 'Span', 'Step', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -179,37 +179,6 @@ class Context:
         """
         Tokens of the text, exact, plus the wire format's estimate.
         """
-class TokenCounter:
-    """
-    Exact token counts, identical to tiktoken's.
-    
-    Args:
-        encoding: "o200k_base" or "cl100k_base".
-    
-    Raises:
-        ConfigError: for another encoding.
-    """
-    def __init__(self, encoding: str) -> None:
-        ...
-    def count(self, text: str) -> int:
-        """
-        Number of tokens of the text.
-        """
-    def count_many(self, texts: collections.abc.Sequence[str]) -> list[int]:
-        """
-        Number of tokens of each text.
-        """
-    def decode(self, tokens: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> str:
-        """
-        The text of token ids; half characters become U+FFFD.
-        """
-    def encode(self, text: str, special: bool = False) -> list[int]:
-        """
-        Token ids. special=True maps the text of special tokens to their ids.
-        """
-    @property
-    def name(self) -> str:
-        ...
 class Block:
     """
     A version of a memory block.
@@ -261,6 +230,39 @@ class RecursiveSummary(MemoryPolicy):
     """
     def __init__(self, warn_at: typing.SupportsFloat | typing.SupportsIndex = 0.75, evict_at: typing.SupportsFloat | typing.SupportsIndex = 0.9, evict_to: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> None:
         ...
+class CoreCounter:
+    @property
+    def exact(self) -> bool:
+        ...
+    @property
+    def name(self) -> str:
+        ...
+class BpeCounter(CoreCounter):
+    def __init__(self, encoding: str) -> None:
+        ...
+    def count(self, text: typing.Any) -> int:
+        ...
+    def count_many(self, texts: collections.abc.Iterable) -> list[int]:
+        ...
+    def count_parts(self, parts: collections.abc.Iterable) -> list[int]:
+        ...
+    def decode(self, tokens: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> str:
+        ...
+    def encode(self, text: typing.Any, special: bool = False) -> list:
+        ...
+    def splits_between(self, left: str, right: str) -> bool:
+        ...
+class IncrementalCount:
+    def __init__(self, counter: BpeCounter) -> None:
+        ...
+    def append(self, text: typing.Any) -> int:
+        ...
+    @property
+    def tokens(self) -> int:
+        ...
+class PythonCounter(CoreCounter):
+    def __init__(self, name: str, exact: bool, count: typing.Any) -> None:
+        ...
 class Provider:
     def complete(self, context: Context) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
         ...
@@ -279,10 +281,10 @@ class Provider:
     def tokenizer(self) -> str:
         ...
 class OpenAIProvider(Provider):
-    def __init__(self, model: str, base_url: str | None, api_key: str | None, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str | None, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    def __init__(self, model: str, base_url: str | None, api_key: str | None, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str | None, counter: CoreCounter | None, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
 class PythonProvider(Provider):
-    def __init__(self, model: str, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str, complete: typing.Any, summarize: typing.Any) -> None:
+    def __init__(self, model: str, context_window: typing.SupportsInt | typing.SupportsIndex, counter: CoreCounter | None, complete: typing.Any, summarize: typing.Any) -> None:
         ...
 class CoreEmbedder:
     def embed(self, texts: collections.abc.Sequence[str]) -> list[float]:

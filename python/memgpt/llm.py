@@ -12,6 +12,7 @@ from memgpt._calls import settled
 from memgpt._core import Context, ToolCall
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
+from memgpt.tokens import TokenCounter, to_core_counter
 
 __all__ = ["Embedder", "LLMProvider", "OpenAICompatible", "Reply", "provider"]
 
@@ -41,13 +42,14 @@ class LLMProvider:
     Attributes:
         model: the model's handle; by default the class's name.
         context_window: tokens that the model can take; 0 where you do not know.
-        tokenizer: ``"o200k_base"``, ``"cl100k_base"`` or ``""`` where the model's own is not to be
-            had; counts are then labelled as estimates.
+        tokenizer: ``"o200k_base"``, ``"cl100k_base"``, a :class:`TokenCounter` (or its class) that
+            counts as the model does, or ``""`` where its tokenizer is not to be had; counts are
+            then labelled as estimates.
     """
 
     model: str = ""
     context_window: int = 0
-    tokenizer: str = ""
+    tokenizer: str | TokenCounter | type[TokenCounter] = ""
 
     def complete(self, context: Context) -> Any:
         """One model call. May be an ``async def``.
@@ -191,8 +193,8 @@ class OpenAICompatible(CoreModel):
         base_url: e.g. ``"http://127.0.0.1:8080/v1"``; by default OPENAI_BASE_URL, or OpenAI's own.
         api_key: by default OPENAI_API_KEY, or none where ``base_url`` is given.
         context_window: tokens that the model can take; 0 for what is known of it.
-        tokenizer: ``"o200k_base"`` or ``"cl100k_base"``; by default by the model's name, and an
-            estimate where that says nothing.
+        tokenizer: ``"o200k_base"``, ``"cl100k_base"`` or a :class:`TokenCounter` (or its class); by
+            default by the model's name, and an estimate where that says nothing, or for ``""``.
         timeout_s: seconds from a request to the end of its answer.
 
     Raises:
@@ -206,7 +208,7 @@ class OpenAICompatible(CoreModel):
         base_url: str | None = None,
         api_key: str | None = None,
         context_window: int = 0,
-        tokenizer: str | None = None,
+        tokenizer: str | TokenCounter | type[TokenCounter] | None = None,
         timeout_s: float = 120.0,
     ) -> None:
         core = _core.OpenAIProvider(
@@ -214,10 +216,13 @@ class OpenAICompatible(CoreModel):
             None if base_url is None else checked_text(base_url, "base_url"),
             None if api_key is None else checked_text(api_key, "api_key"),
             checked_number(context_window, "context_window", ConfigError),
-            None if tokenizer is None else checked_text(tokenizer, "tokenizer"),
+            None if tokenizer is None else "",
+            to_core_counter(tokenizer, type(self).__name__),
             _seconds(timeout_s),
         )
         super().__init__(core)
+        if tokenizer is not None:
+            self.tokenizer = tokenizer
 
 
 def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:
@@ -262,7 +267,7 @@ def to_core_provider(model: Any) -> _core.Provider:
         return _core.PythonProvider(
             model=model.model or name,
             context_window=model.context_window,
-            tokenizer=model.tokenizer,
+            counter=to_core_counter(model.tokenizer, name),
             complete=lambda context: reply_parts(settled(complete(context)), name),
             summarize=_guarded_summary(model) if own_summary else None,
         )

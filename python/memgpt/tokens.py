@@ -1,0 +1,250 @@
+"""Counting tokens: exactly as tiktoken does, or in your own way."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from memgpt import _core
+from memgpt._text import checked_text
+from memgpt.errors import ConfigError
+
+__all__ = ["IncrementalCount", "TokenCounter"]
+
+_DEFAULT = "o200k_base"
+
+
+class IncrementalCount(Protocol):
+    """The tokens of a text that grows at its end."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of everything so far: what ``count`` gives for the whole text."""
+        ...
+
+    def append(self, text: str) -> int:
+        """Append text; returns ``tokens``.
+
+        The core's counters take bytes too, which may end, and go on, inside a character: what is
+        still missing counts as U+FFFD.
+
+        Raises:
+            InvalidInput: for what is no text, or has a lone surrogate.
+        """
+        ...
+
+
+class TokenCounter:
+    """Counts the tokens of text, exactly as tiktoken does, or in your own way.
+
+    Subclass it and define :meth:`count` for a model whose tokenizer is another one, and give it to
+    the model: ``tokenizer = MyCounter()`` in an :class:`LLMProvider`. Everything else works on top
+    of ``count``, but for ``encode`` and ``decode``. The kernel calls ``count`` on the thread of
+    ``send()``, and on several at once where agents share a counter.
+
+    Args:
+        encoding: ``"o200k_base"`` or ``"cl100k_base"``; its ranks are loaded on first use.
+
+    Attributes:
+        name: names the tokenizer: it is stored with the counts, which are made anew where an agent
+            is opened with a counter of another name. By default the encoding, or the name of the
+            class that defines ``count``.
+        exact: False where the counts are an estimate of the model's; they are shown as such.
+
+    Raises:
+        ConfigError: for another encoding; says which there are.
+    """
+
+    name: str = _DEFAULT
+    exact: bool = True
+
+    def __init__(self, encoding: str = _DEFAULT) -> None:
+        self._bpe = _core.BpeCounter(checked_text(encoding, "the encoding"))
+        if type(self).name == _DEFAULT:
+            self.name = encoding
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if cls.count is not TokenCounter.count and cls.name == _DEFAULT and "name" not in vars(cls):
+            cls.name = cls.__name__
+
+    @cached_property
+    def _bpe(self) -> _core.BpeCounter:
+        """Also there for a subclass that did not call ``super().__init__()``."""
+        return _core.BpeCounter(_DEFAULT)
+
+    @property
+    def _counts_itself(self) -> bool:
+        return getattr(self.count, "__func__", None) is not TokenCounter.count
+
+    def count(self, text: str) -> int:
+        """Number of tokens of the text.
+
+        Text that looks like a special token counts as text. Takes linear time on any input, and
+        other threads run meanwhile. The core's counters take UTF-8 bytes too; what is invalid in
+        them counts as U+FFFD.
+
+        Raises:
+            InvalidInput: for what is no text, or has a lone surrogate.
+        """
+        return self._bpe.count(text)
+
+    def count_many(self, texts: Iterable[str]) -> list[int]:
+        """Number of tokens of each text."""
+        if self._counts_itself:
+            return [_count_of(self, text) for text in texts]
+        return self._bpe.count_many(texts)
+
+    def count_parts(self, parts: Sequence[str]) -> list[int]:
+        """Number of tokens of each part of one text, which is the parts joined.
+
+        Tokens cross the borders of parts: each belongs to the part that its first byte lies in, so
+        that the numbers add up to ``count("".join(parts))``. A counter of your own is asked for the
+        beginnings of the text that end where a part does.
+        """
+        if not self._counts_itself:
+            return self._bpe.count_parts(parts)
+        text = "".join(parts)
+        total = _count_of(self, text)
+        counted = end = 0
+        owned: list[int] = []
+        for part in parts[:-1]:
+            end += len(part)
+            # A longer text can have fewer tokens than its beginning: no part owns less than none.
+            here = min(max(_count_of(self, text[:end]), counted), max(counted, total))
+            owned.append(here - counted)
+            counted = here
+        return [*owned, total - counted] if parts else []
+
+    def incremental(self, text: str = "") -> IncrementalCount:
+        """Count a text that grows.
+
+        ::
+
+            count = counter.incremental()
+            for piece in stream:
+                if count.append(piece) > limit: ...
+
+        Only what further text can still change is counted again, so that n pieces of ordinary text
+        take linear time. A counter of your own counts the whole text at each piece.
+
+        Args:
+            text: how it begins.
+        """
+        if self._counts_itself:
+            growing: IncrementalCount = _Recount(self)
+        else:
+            growing = _core.IncrementalCount(self._bpe)
+        growing.append(text)
+        return growing
+
+    def encode(self, text: str, special: bool = False) -> list[int]:
+        """Token ids.
+
+        Args:
+            text: a str, or UTF-8 bytes.
+            special: map the text of special tokens, such as ``"<|endoftext|>"``, to their ids.
+
+        Raises:
+            InvalidInput: for what is no text, or has a lone surrogate.
+            ConfigError: for a counter that counts in its own way and defines no ``encode``.
+        """
+        return self._known("encode(self, text, special=False)").encode(text, special)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of token ids; half characters become U+FFFD.
+
+        Raises:
+            InvalidInput: for an id that the encoding does not have.
+            ConfigError: for a counter that counts in its own way and defines no ``decode``.
+        """
+        return self._known("decode(self, tokens)").decode(tokens)
+
+    def _known(self, wanted: str) -> _core.BpeCounter:
+        if self._counts_itself:
+            raise ConfigError(
+                f"{type(self).__name__} counts in its own way and defines no {wanted}"
+            )
+        return self._bpe
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+
+def _checked(tokens: Any, whose: str) -> int:
+    try:
+        number = operator.index(tokens)  # numpy's integers too
+    except TypeError:
+        number = -1
+    if isinstance(tokens, bool) or not 0 <= number < 2**31:
+        shown = repr(tokens)
+        raise ConfigError(
+            f"{whose}.count() must return a number of tokens, an int from 0 on, not "
+            f"{shown if len(shown) <= 100 else type(tokens).__name__}"
+        )
+    return number
+
+
+def _count_of(counter: TokenCounter, text: str) -> int:
+    return _checked(counter.count(text), type(counter).__name__)
+
+
+class _Recount:
+    """For a counter that can only count."""
+
+    def __init__(self, counter: TokenCounter) -> None:
+        self._counter = counter
+        self._text = ""
+        self.tokens = 0
+
+    def append(self, text: str) -> int:
+        self._text += text
+        self.tokens = _count_of(self._counter, self._text)
+        return self.tokens
+
+
+def _kernel_count(counter: TokenCounter) -> Callable[[str], int]:
+    return lambda text: _count_of(counter, text)
+
+
+def to_core_counter(tokenizer: Any, whose: str) -> _core.CoreCounter | None:
+    """The core's view of ``tokenizer``: a name, a TokenCounter or its class; None for ``""``.
+
+    Args:
+        tokenizer: what a model says of its tokenizer.
+        whose: the model's class, for the error.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if isinstance(tokenizer, type) and issubclass(tokenizer, TokenCounter):
+        tokenizer = tokenizer()
+    if isinstance(tokenizer, TokenCounter):
+        name = tokenizer.name
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigError(
+                f"{type(tokenizer).__name__}.name must name the tokenizer, not {name!r}"
+            )
+        native = not tokenizer._counts_itself and name == tokenizer._bpe.name and tokenizer.exact
+        if native:  # without a way back into Python
+            return tokenizer._bpe
+        return _core.PythonCounter(
+            name=checked_text(name, "the tokenizer's name"),
+            exact=bool(tokenizer.exact),
+            count=_kernel_count(tokenizer),
+        )
+    if tokenizer is None or tokenizer == "":
+        return None
+    if isinstance(tokenizer, str):
+        try:
+            return _core.BpeCounter(checked_text(tokenizer, "the tokenizer's name"))
+        except ConfigError as error:
+            problem = str(error)
+    else:
+        problem = f"a {type(tokenizer).__name__} is no tokenizer"
+    raise ConfigError(
+        f"{whose}.tokenizer: {problem}; give one of their names, a memgpt.TokenCounter, or "
+        '"" where the model\'s own is not to be had'
+    )
