@@ -102,10 +102,10 @@ LiveState Agent::load_state(const Parts& parts) {
   if (const auto& last = loaded.last_call;
       last && last->model == parts.config.model && last->tokenizer == parts.counter->name())
     state.correction = correction_after(*last);
-  // A count belongs to one tokenizer: under another the window is counted again.
-  const bool recount = loaded.tokenizer != parts.counter->name();
-  for (auto& message : loaded.messages) {
-    const int tokens = recount ? -1 : message.tokens;
+  // A count belongs to one tokenizer: under another the message is counted again.
+  for (std::size_t i = 0; i < loaded.messages.size(); ++i) {
+    auto& message = loaded.messages[i];
+    const int tokens = loaded.tokenizers[i] == parts.counter->name() ? message.tokens : -1;
     state.window.push_back(
         std::make_shared<const WindowMessage>(measure(std::move(message), *parts.counter, tokens)));
   }

@@ -117,11 +117,11 @@ struct AgentState {
   std::vector<BlockVersion> blocks;
   WindowRow window;
   std::optional<SummaryRow> summary;
-  std::vector<Message> messages;  // those in the window
+  std::vector<Message> messages;        // those in the window
+  std::vector<std::string> tokenizers;  // of their counts, one a message
   std::int64_t next_position = 0;
   std::int64_t session = 0;
   TimeUs last_time_us = 0;
-  std::string tokenizer;             // of the window's counts
   std::optional<StepRow> last_call;  // of a model
 };
 

@@ -59,24 +59,27 @@ void load_last_call(Database& db, Head head, AgentState& state) {
 void load_messages(Database& db, Head head, AgentState& state) {
   {
     auto& row = db.prepare(
-        "SELECT position, session, time_us, tokenizer FROM message WHERE branch = ?1 AND seq <= ?2 "
+        "SELECT position, session, time_us FROM message WHERE branch = ?1 AND seq <= ?2 "
         "ORDER BY position DESC LIMIT 1");
     const Reset reset(row);
     if (!row.bind(head.branch, head.seq).step()) return;
     state.next_position = row.integer(0) + 1;
     state.session = row.integer(1);
     state.last_time_us = row.integer(2);
-    state.tokenizer = row.text(3);
   }
   const std::string sql = std::string("SELECT ") + kMessageColumns +
-                          " FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
+                          ", m.tokenizer FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
                           "AND m.position >= ?3 AND m.position < ?4 ORDER BY m.position";
+  constexpr int kTokenizer = 18;
   Statement row(db.get(), sql);
   for (std::size_t i = 0; i < state.window.ranges.size(); ++i) {
     const auto range = state.window.ranges[i];
     const bool last = i + 1 == state.window.ranges.size();
     row.bind(head.branch, head.seq, range.begin, last ? state.next_position : range.end);
-    while (row.step()) state.messages.push_back(read_message(row));
+    while (row.step()) {
+      state.messages.push_back(read_message(row));
+      state.tokenizers.push_back(row.text(kTokenizer));
+    }
   }
 }
 
