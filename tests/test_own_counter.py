@@ -265,6 +265,33 @@ def test_results_that_are_no_counts(home: memgpt.Home, wrong: Any) -> None:
             call(["a", "b"])
 
 
+def test_a_count_that_is_a_coroutine(home: memgpt.Home) -> None:
+    class Later(TokenCounter):
+        async def count(self, text: str) -> int:  # type: ignore[override]
+            return 1
+
+    with pytest.raises(memgpt.ConfigError, match=r"Later\.count\(\) must return"):
+        home.create_agent("sam", model=Model(Later))
+
+
+def test_a_counter_that_sends_to_its_agent(home: memgpt.Home) -> None:
+    class Talks(Words):
+        agent: memgpt.Agent | None = None
+
+        def count(self, text: str) -> int:
+            if self.agent is not None:
+                self.agent.send("And this?")
+            return super().count(text)
+
+    counter = Talks()
+    agent = home.create_agent("sam", model=Model(counter))
+    counter.agent = agent
+    with pytest.raises(memgpt.Reentrant):
+        agent.send("Hello")
+    counter.agent = None
+    assert agent.send("Hello").text == "I see"
+
+
 def test_numbers_of_another_type_that_are_whole(home: memgpt.Home) -> None:
     import numpy as np
 

@@ -274,6 +274,12 @@ def test_what_is_no_text(pair: Pair) -> None:
             pair.ours.count_parts(["a", wrong])  # type: ignore[list-item]
 
 
+def test_one_text_in_place_of_several(pair: Pair) -> None:
+    for call in (pair.ours.count_many, pair.ours.count_parts):
+        with pytest.raises(errors.InvalidInput, match="list of texts"):
+            call("abc")
+
+
 def test_unknown_encoding() -> None:
     with pytest.raises(Exception, match="cl100k_base"):
         TokenCounter("no such encoding")

@@ -51,6 +51,8 @@ struct Texts {
   std::vector<std::string_view> views;
 
   explicit Texts(const py::iterable& texts) {
+    if (PyUnicode_Check(texts.ptr()))
+      throw InvalidInput("this takes a list of texts, not one text");
     for (const auto& text : texts) {
       owners.push_back(py::reinterpret_borrow<py::object>(text));
       views.push_back(utf8_of(text));

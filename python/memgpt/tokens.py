@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -178,6 +179,8 @@ def _checked(tokens: Any, whose: str) -> int:
         number = operator.index(tokens)  # numpy's integers too
     except TypeError:
         number = -1
+        if inspect.iscoroutine(tokens):
+            tokens.close()
     if isinstance(tokens, bool) or not 0 <= number < 2**31:
         shown = repr(tokens)
         raise ConfigError(
