@@ -161,7 +161,7 @@ void Agent::edit(const std::string& author, Edit&& change) {
   const auto before = writes.state.prefix;
   change(writes, author, Trust::user);
   refresh_prefix(writes);
-  if (writes.state.prefix->tokens() > before->tokens())
+  if (parts()->provider && writes.state.prefix->tokens() > before->tokens())
     check_room(writes.state, parts()->config.context_window, 0);
   commit(writes);
 }

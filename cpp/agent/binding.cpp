@@ -97,7 +97,8 @@ void Agent::adopt(Parts parts) {
   if (!(parts.config == this->parts()->config)) {
     writes.prefix_changed = true;
     refresh_prefix(writes, parts);
-    check_room(writes.state, parts.config.context_window, 0);
+    // Without its model its tokens are not known, and it is not sent to.
+    if (parts.provider) check_room(writes.state, parts.config.context_window, 0);
     writes.commit.tokenizer = parts.counter->name();
     writes.commit.config = to_json(parts.config);
     writes.state.config_version = ++writes.commit.step.config;
@@ -158,8 +159,8 @@ void Agent::bind(const Binding& binding) {
     parts.provider = binding.provider;
     config.model = binding.provider->model();
     parts.counter = counter_for(binding.provider.get());
+    config.tokenizer = parts.counter->name();
   }
-  config.tokenizer = parts.counter->name();
   if (binding.embedder) {
     const auto& embedder = *binding.embedder;
     const bool same =

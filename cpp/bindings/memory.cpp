@@ -64,8 +64,13 @@ void bind_context(py::module_& module) {
                     "In thousandths: how many of the provider's tokens one of ours has been; "
                     "1000 = nothing to correct.")
       .def("__repr__", [](const Budget& budget) {
-        return py::str("<Budget {:,} of {:,} tokens, {:,} kept for the reply>")
-            .format(budget.limit(), budget.context_window, budget.reply_reserve);
+        const auto corrected =
+            budget.correction == kNoCorrection
+                ? py::str("")
+                : py::str(", corrected by {:.3f} as the provider counts")
+                      .format(static_cast<double>(budget.correction) / kNoCorrection);
+        return py::str("<Budget {:,} of {:,} tokens, {:,} kept for the reply{}>")
+            .format(budget.limit(), budget.context_window, budget.reply_reserve, corrected);
       });
   py::class_<Span, std::shared_ptr<Span>>(module, "Span",
                                           "A piece of the context and where it came from.")
