@@ -6,6 +6,7 @@ from typing import Any
 
 import memgpt
 import pytest
+
 from tests.conftest import say
 
 

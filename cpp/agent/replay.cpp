@@ -112,8 +112,7 @@ Replayer::Finding Replayer::replay_commit(const Commit& commit) {
     tools_.reset();
     dirty_ = true;
   }
-  if (!counter_ || (!commit.tokenizer.empty() && commit.tokenizer != tokenizer_))
-    use_counter(!commit.tokenizer.empty() ? commit.tokenizer : config_.tokenizer);
+  if (!commit.messages.empty()) use_counter(commit.tokenizer);
   // What was appended before the reply is in the context that the model saw.
   std::size_t next = 0;
   if (!step.digest.empty()) {
