@@ -27,6 +27,8 @@ bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_step.py
 	$(BIN)/python benchmarks/bench_import.py
 	$(BIN)/python benchmarks/bench_tokens.py
+	$(BIN)/python benchmarks/bench_compile.py
+	$(BIN)/python benchmarks/bench_replay.py
 
 # make perpetual-chat DATA=locomo10.json [OPTIONS="--context-window 8192"]; see benchmarks/README.md
 perpetual-chat: build
@@ -39,7 +41,7 @@ lint: build $(VENV)/.lint $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/clang-format --dry-run -Werror $$(find cpp -name '*.cpp' -o -name '*.h')
+	$(BIN)/clang-format --dry-run -Werror $$(find cpp benchmarks -name '*.cpp' -o -name '*.h')
 	$(BIN)/clang-tidy --quiet -p $$(ls -d build/cp*/) $(TIDY_ARGS) $$(find cpp -name '*.cpp' ! -name json.cpp)
 
 wheel: $(VENV)/.venv $(VENV)/.wheel

@@ -136,8 +136,10 @@ Prefix compile_prefix(const PrefixInput& input, const TokenCounter& counter, con
     if (same == nullptr) count_run(spans, run, counter);
     for (std::size_t i = run.begin; i < run.end; ++i) {
       system += spans[i].text;
-      prefix.spans.push_back(same != nullptr ? spans_before[same->begin + (i - run.begin)]
-                                             : std::make_shared<const Span>(std::move(spans[i])));
+      if (same != nullptr)
+        prefix.spans.push_back(spans_before[same->begin + (i - run.begin)]);
+      else
+        prefix.spans.push_back(std::make_shared<const Span>(std::move(spans[i])));
       prefix.text_tokens += prefix.spans.back()->tokens;
     }
   }
