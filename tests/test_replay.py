@@ -190,7 +190,7 @@ def plants(column: str, value: Any) -> list[Any]:
         return [1 - value if value in (0, 1) else value + 1]
     if not value:
         return ["[1]" if column in ("tool_calls", "unbound_tools") else "7"]
-    others = [value + "PLANTED", value[:-1], value[: len(value) // 2], ""]
+    others = [value + "PLANTED", value[:-1], value[: len(value) // 2], "", b"\xff\xfe\x80"]
     if value == "[]":  # an empty column is an empty list, too
         others = ["[7]", "["]
     with contextlib.suppress(ValueError):
@@ -302,6 +302,7 @@ def test_what_a_person_needs_stands_in_the_diff(life, tmp_path):
     assert "PLANTED" in diff("UPDATE window SET outside = 'PLANTED' WHERE seq = 1")
     assert "PLANTED" in diff("UPDATE tool_run SET arguments = 'PLANTED' WHERE seq = 3")
     assert "commit" in diff("UPDATE agent SET head_seq = head_seq + 7")
+    assert "first commit" in diff("UPDATE agent SET head_seq = 0")
     shutil.copy(life, tmp_path / "many.db")
     with memgpt.open(tmp_path / "many.db", durability="process") as home:
         items = [{"speaker": "Bob", "text": WORDS * 9, "time": "2023-05-08"}] * 2000

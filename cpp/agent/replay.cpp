@@ -310,6 +310,8 @@ ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
   Replayer replayer(options);
   CommitCursor cursor;
   std::optional<Divergence> divergence;
+  if (head.seq < 1)
+    divergence = Divergence{1, "missing", "step", "the agent's head is before its first commit"};
   while (!divergence && cursor.seq < head.seq) {
     if (options.poll) options.poll();
     std::vector<Commit> commits;

@@ -183,7 +183,7 @@ class CommitReader {
       Commit* const commit = find(row.integer(kSeq));
       if (commit == nullptr) continue;
       commit->messages.push_back(read_message(row));
-      set_tokenizer(*commit, row.view(kSeq + 1), "messages", commit->messages.size() == 1);
+      set_tokenizer(*commit, row.text(kSeq + 1), "messages", commit->messages.size() == 1);
       position = commit->messages.back().position + 1;
     }
   }
@@ -216,7 +216,7 @@ class CommitReader {
          [](Commit& commit, Statement& row) {
            if (commit.summary) contradicts(commit, "summary", "there are two summaries");
            commit.summary = read_summary(row, 1);
-           set_tokenizer(commit, row.view(9), "summary", commit.messages.empty());
+           set_tokenizer(commit, row.text(9), "summary", commit.messages.empty());
          });
   }
 

@@ -9,7 +9,7 @@ json::array array_column(std::string_view text) {
   auto value = json::parse(text, error);
   if (error || !value.is_array())
     throw StoreError("a field of this file that should be a JSON array is not: " +
-                     std::string(utf8_prefix(text, 40)));
+                     valid_utf8(std::string(utf8_prefix(text, 40))));
   return std::move(value.get_array());
 }
 
@@ -53,8 +53,8 @@ Role role_column(std::string_view text) {
   try {
     return role_from_string(text);
   } catch (const InvalidInput&) {
-    throw StoreError("a message in this file has the role \"" + std::string(utf8_prefix(text, 40)) +
-                     "\", which there is not");
+    throw StoreError("a message in this file has the role \"" +
+                     valid_utf8(std::string(utf8_prefix(text, 40))) + "\", which there is not");
   }
 }
 
