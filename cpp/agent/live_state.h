@@ -28,6 +28,9 @@ struct LiveState {
   std::shared_ptr<const Prefix> prefix;
 
   [[nodiscard]] std::vector<Block> block_values() const;
+  [[nodiscard]] std::optional<std::int64_t> summary_id() const {
+    return summary ? std::optional(summary->id) : std::nullopt;
+  }
   // The line about what lies outside the context, as it would be now.
   [[nodiscard]] std::string outside_line() const;
   [[nodiscard]] const BlockVersion* find_block(std::string_view label) const;

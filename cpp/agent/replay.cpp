@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::int64_t kBatch = 128;
 
+std::string summary_name(std::optional<std::int64_t> id) {
+  return id ? "summary " + std::to_string(*id) : "no summary";
+}
+
 // Goes through the commits of one agent in order and holds what its state was after each.
 class Replayer {
  public:
@@ -57,6 +61,7 @@ class Replayer {
   DigestChain digests_;
   std::optional<Context> last_;  // that was as recorded
   std::int64_t last_seq_ = 0;
+  bool had_content_ = false;  // the last commit names what it wrote
 };
 
 void Replayer::note_unchecked(const std::string& line) {
@@ -93,15 +98,28 @@ std::optional<Divergence> Replayer::apply(const Commit& commit) {
                       "the history goes from commit " + std::to_string(report_.commits) + " to " +
                           std::to_string(step.seq) + "; what lies between is gone"};
   ++report_.commits;
-  if (step.content.empty())
+  if (commit.contradiction)
+    return diverges({commit.contradiction->what,
+                     commit.contradiction->text + "\nthe file holds now:\n" + drawn(commit)});
+  if (step.content.empty() && had_content_)
+    return diverges({"step",
+                     "the digests of what this commit wrote are gone, those of the commits "
+                     "before it are there; the file holds now:\n" +
+                         drawn(commit)});
+  had_content_ = !step.content.empty();
+  if (!had_content_)
     note_unchecked("whether the rows of commits are as they were written, before schema 3");
   const std::string changed =
       step.content.empty() ? "" : changed_parts(step.content, content_of(commit));
   auto found = replay_commit(commit);
-  if (!found && !changed.empty())
-    found = Found{changed.substr(0, changed.find(',')), "the file holds now:\n" + drawn(commit)};
+  if (!changed.empty()) {
+    const auto now = "the file holds now:\n" + drawn(commit);
+    if (found)
+      found->diff += "\nnot as they were written: " + changed + "; " + now;
+    else
+      found = Found{changed.substr(0, changed.find(',')), now};
+  }
   if (!found) return std::nullopt;
-  if (!changed.empty()) found->diff += "\nnot as they were written: " + changed;
   return diverges(*found);
 }
 
@@ -166,6 +184,10 @@ Replayer::Finding Replayer::replay_decision(const Commit& commit) {
     return Found{"window", "the policy's decision evicts " + drawn(covers) +
                                ", the summary covers " +
                                (commit.summary ? drawn(commit.summary->covers) : "nothing")};
+  const auto before = state_.summary_id();
+  if (commit.summary->replaces != before)
+    return Found{"summary", "the summary replaces " + summary_name(commit.summary->replaces) +
+                                ", before it there was " + summary_name(before)};
   state_.window = std::move(kept);
   state_.summary = commit.summary;
   state_.outside = state_.outside_line();
@@ -256,6 +278,9 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
   if (ranges != commit.window->ranges)
     return Found{"window", "recorded window " + drawn(commit.window->ranges) +
                                ", the history gives " + drawn(ranges)};
+  if (commit.window->summary != state_.summary_id())
+    return Found{"window", "the window names " + summary_name(commit.window->summary) +
+                               ", the history has " + summary_name(state_.summary_id())};
   if (commit.window->outside != state_.outside) dirty_ = true;
   state_.outside = commit.window->outside;
   state_.warned = commit.window->warned;
@@ -284,6 +309,8 @@ ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
   Replayer replayer(options);
   CommitCursor cursor;
   std::optional<Divergence> divergence;
+  if (head.seq < 1)
+    divergence = Divergence{1, "missing", "step", "the agent's head is before its first commit"};
   while (!divergence && cursor.seq < head.seq) {
     if (options.poll) options.poll();
     std::vector<Commit> commits;
@@ -291,7 +318,9 @@ ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
     if (!problem.empty()) {
       divergence = Divergence{cursor.seq + 1, "unknown", "unreadable", problem};
     } else if (commits.empty()) {
-      divergence = Divergence{cursor.seq + 1, "missing", "step", "this commit is gone"};
+      divergence = Divergence{
+          cursor.seq + 1, "missing", "step",
+          "this commit is gone; the history goes up to commit " + std::to_string(head.seq)};
     }
     for (const auto& commit : commits) {
       try {

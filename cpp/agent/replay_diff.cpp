@@ -1,5 +1,6 @@
 #include "agent/replay_diff.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -10,6 +11,7 @@ namespace memgpt {
 namespace {
 
 constexpr std::size_t kShown = 200;
+constexpr std::size_t kMostRows = 20;  // of a kind: an import is one commit
 
 std::string shortened(std::string_view text) {
   std::string out(utf8_prefix(text, kShown));
@@ -131,9 +133,13 @@ std::string drawn(const Commit& commit) {
   if (!step.reply.empty()) out += "\nreply: " + shortened(step.reply);
   if (!step.decision.empty()) out += "\ndecision: " + shortened(step.decision);
   if (commit.config) out += "\nconfig: " + shortened(*commit.config);
-  for (const auto& message : commit.messages)
+  for (std::size_t i = 0; i < std::min(kMostRows, commit.messages.size()); ++i) {
+    const Message& message = commit.messages[i];
     out += "\nmessage " + message.id + " (" + message.type +
            "): " + shortened(message.text.empty() ? message.content : message.text);
+  }
+  if (commit.messages.size() > kMostRows)
+    out += "\nand " + std::to_string(commit.messages.size() - kMostRows) + " messages more";
   for (const auto& version : commit.blocks)
     out += "\nblock " + version.block.label + (version.detached ? " (detached): " : ": ") +
            shortened(version.block.value);

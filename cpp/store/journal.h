@@ -107,6 +107,13 @@ struct Commit {
   std::optional<WindowRow> window;  // its summary id is set when `summary` is given
   std::vector<ToolRunRow> tool_runs;
   std::optional<std::string> config;  // a new version
+
+  // When read: a row that contradicts the others of the commit, by kind and in words.
+  struct Contradiction {
+    std::string what;
+    std::string text;
+  };
+  std::optional<Contradiction> contradiction;
 };
 
 // What the head of an agent's branch holds.

@@ -154,9 +154,20 @@ class CommitReader {
 
   void read_configs() {
     each(
-        "SELECT seq, json FROM config WHERE agent_id = ?4 AND branch = ?1 AND "
+        "SELECT seq, json, version, author FROM config WHERE agent_id = ?4 AND branch = ?1 AND "
         "seq BETWEEN ?2 AND ?3",
-        [](Commit& commit, Statement& row) { commit.config = row.text(1); });
+        [](Commit& commit, Statement& row) {
+          if (commit.config) contradicts(commit, "config", "there are two configurations");
+          commit.config = row.text(1);
+          if (row.integer(2) != commit.step.config)
+            contradicts(commit, "config",
+                        "the configuration's version is " + row.text(2) + ", the commit says " +
+                            std::to_string(commit.step.config));
+          if (row.view(3) != commit.step.author)
+            contradicts(commit, "config",
+                        "the configuration's author is \"" + row.text(3) + "\", the commit's \"" +
+                            commit.step.author + '"');
+        });
   }
 
   // Positions grow with the commits: read on from where the last ones ended.
@@ -172,7 +183,7 @@ class CommitReader {
       Commit* const commit = find(row.integer(kSeq));
       if (commit == nullptr) continue;
       commit->messages.push_back(read_message(row));
-      commit->tokenizer = row.text(kSeq + 1);
+      set_tokenizer(*commit, row.text(kSeq + 1), "messages", commit->messages.size() == 1);
       position = commit->messages.back().position + 1;
     }
   }
@@ -203,8 +214,9 @@ class CommitReader {
     each(std::string("SELECT s.seq, ") + kSummaryColumns +
              ", s.tokenizer FROM summary s WHERE s.branch = ?1 AND s.seq BETWEEN ?2 AND ?3",
          [](Commit& commit, Statement& row) {
+           if (commit.summary) contradicts(commit, "summary", "there are two summaries");
            commit.summary = read_summary(row, 1);
-           commit.tokenizer = row.text(9);
+           set_tokenizer(commit, row.text(9), "summary", commit.messages.empty());
          });
   }
 
@@ -226,6 +238,19 @@ class CommitReader {
   }
 
  private:
+  static void contradicts(Commit& commit, std::string what, std::string text) {
+    if (!commit.contradiction) commit.contradiction = {std::move(what), std::move(text)};
+  }
+
+  // All rows of a commit that name a tokenizer name the same.
+  static void set_tokenizer(Commit& commit, std::string_view name, const char* what, bool first) {
+    if (!first && name != commit.tokenizer)
+      contradicts(commit, what,
+                  "a row names the tokenizer \"" + std::string(utf8_prefix(name, 60)) +
+                      "\", another one of the same commit \"" + commit.tokenizer + '"');
+    commit.tokenizer = name;
+  }
+
   // Column 0 is the commit; ?1 is the branch, ?2 and ?3 are the commits, ?4 is the agent.
   template <typename Read>
   void each(const std::string& sql, const Read& read) {

@@ -9,15 +9,17 @@ json::array array_column(std::string_view text) {
   auto value = json::parse(text, error);
   if (error || !value.is_array())
     throw StoreError("a field of this file that should be a JSON array is not: " +
-                     std::string(utf8_prefix(text, 40)));
+                     valid_utf8(std::string(utf8_prefix(text, 40))));
   return std::move(value.get_array());
 }
 
 std::vector<std::string> strings_from_json(std::string_view text) {
   std::vector<std::string> strings;
   if (text.empty()) return strings;
-  for (const auto& item : array_column(text))
-    if (item.is_string()) strings.emplace_back(item.get_string());
+  for (const auto& item : array_column(text)) {
+    if (!item.is_string()) throw StoreError("a list of texts in this file holds something else");
+    strings.emplace_back(item.get_string());
+  }
   return strings;
 }
 
@@ -45,6 +47,15 @@ std::vector<ToolCall> calls_from_json(std::string_view text) {
     calls.push_back({string_or(call, "id"), string_or(call, "name"), string_or(call, "arguments")});
   }
   return calls;
+}
+
+Role role_column(std::string_view text) {
+  try {
+    return role_from_string(text);
+  } catch (const InvalidInput&) {
+    throw StoreError("a message in this file has the role \"" +
+                     valid_utf8(std::string(utf8_prefix(text, 40))) + "\", which there is not");
+  }
 }
 
 }  // namespace
@@ -77,7 +88,7 @@ Message read_message(const Statement& row, int first) {
   Message message;
   message.id = row.text(first);
   message.position = row.integer(first + 1);
-  message.role = role_from_string(row.view(first + 2));
+  message.role = role_column(row.view(first + 2));
   message.type = row.text(first + 3);
   message.name = row.text(first + 4);
   message.text = row.text(first + 5);

@@ -1,6 +1,7 @@
 #include "store/sqlite.h"
 
 #include "error.h"
+#include "memory/text.h"
 
 namespace memgpt {
 
@@ -73,7 +74,8 @@ std::string_view Statement::view(int column) const {
   return bytes == nullptr ? std::string_view() : std::string_view(bytes, size);
 }
 
-std::string Statement::text(int column) const { return std::string(view(column)); }
+// Only text that is UTF-8 is written; a damaged file may hold anything.
+std::string Statement::text(int column) const { return valid_utf8(std::string(view(column))); }
 
 double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
 
