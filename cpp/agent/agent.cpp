@@ -278,7 +278,8 @@ std::vector<Message> Agent::messages(std::int64_t from_position, std::int64_t li
 Context Agent::context() {
   WriteSet preview;
   preview.state = state();
-  if (!turn_.held()) close_open_calls(preview, home_->environment().now_us());
+  // What it would add happens when the last message did: the clock has no part in it.
+  if (!turn_.held()) close_open_calls(preview, preview.state.last_time_us);
   TurnRun run;
   run.preview = true;
   const auto parts = this->parts();

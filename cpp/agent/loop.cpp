@@ -93,8 +93,9 @@ bool Agent::step(TurnRun& run) {
   fit_window(writes, run);
   const auto context = std::make_shared<const Context>(
       compile(writes.state.prefix, writes.state.window, budget(writes.state), *parts()->counter));
-  const auto clean = clean_reply(parts()->provider->complete(context), writes.state.window,
-                                 writes.state.next_position);
+  Reply raw = parts()->provider->complete(context);
+  writes.commit.step.reply = reply_to_json(raw);
+  const auto clean = clean_reply(std::move(raw), writes.state.window, writes.state.next_position);
   const Reply& reply = clean.reply;
 
   StepRow& row = writes.commit.step;
@@ -109,7 +110,6 @@ bool Agent::step(TurnRun& run) {
   row.completion_tokens = reply.usage.completion_tokens;
   row.correction = writes.state.correction;
   writes.state.correction = correction_after(row);
-  row.reply = reply_to_json(reply);
 
   Response& response = run.response;
   ++response.steps;

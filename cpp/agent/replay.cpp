@@ -5,6 +5,7 @@
 #include "agent/agent_config.h"
 #include "agent/live_state.h"
 #include "agent/replay_diff.h"
+#include "agent/tool_call_decoder.h"
 #include "error.h"
 #include "memory/json.h"
 #include "store/rows.h"
@@ -230,9 +231,13 @@ Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before
   if (auto found = compare_context(step, context)) return found;
   last_ = std::move(context);
   last_seq_ = step.seq;
-  const Message* const message =
-      before_reply < commit.messages.size() ? &commit.messages[before_reply] : nullptr;
-  if (auto diff = reply_diff(step.reply, message); !diff.empty()) return Found{"reply", diff};
+  auto reply = reply_from_json(step.reply);
+  if (!reply) return Found{"reply", "the recorded reply is not readable: " + step.reply};
+  if (before_reply == commit.messages.size())
+    return Found{"reply", "the reply has no message in the log"};
+  const auto clean = clean_reply(*std::move(reply), state_.window, state_.next_position);
+  if (auto diff = reply_diff(clean.reply, commit.messages[before_reply]); !diff.empty())
+    return Found{"reply", diff};
   return std::nullopt;
 }
 

@@ -4,7 +4,6 @@
 #include <map>
 #include <set>
 
-#include "memory/json.h"
 
 namespace memgpt {
 
@@ -70,27 +69,17 @@ std::string changed_parts(std::string_view recorded, std::string_view now) {
   return list.empty() ? "step" : list;
 }
 
-std::string reply_diff(const std::string& reply, const Message* message) {
-  boost::system::error_code error;
-  const auto value = json::parse(reply, error);
-  if (error || !value.is_object()) return "the recorded reply is not readable: " + shortened(reply);
-  if (message == nullptr) return "the reply has no message in the log";
-  const auto& object = value.as_object();
+std::string reply_diff(const Reply& reply, const Message& message) {
   std::string diff;
-  compare(diff, "content", string_or(object, "content"), message->content);
-  compare(diff, "thinking", string_or(object, "thinking"), message->thinking);
-  std::vector<std::string> recorded;
-  if (const auto* calls = object.if_contains("tool_calls"); calls != nullptr && calls->is_array())
-    for (const auto& item : calls->as_array())
-      if (item.is_object()) {
-        const auto& call = item.as_object();
-        recorded.push_back(call_text(
-            {string_or(call, "id"), string_or(call, "name"), string_or(call, "arguments")}));
-      }
-  const std::size_t most = std::max(recorded.size(), message->tool_calls.size());
+  compare(diff, "content", reply.content, message.content);
+  compare(diff, "thinking", reply.thinking, message.thinking);
+  const auto text = [](const std::vector<ToolCall>& calls, std::size_t i) {
+    return i < calls.size() ? call_text(calls[i]) : "none";
+  };
+  const std::size_t most = std::max(reply.tool_calls.size(), message.tool_calls.size());
   for (std::size_t i = 0; i < most; ++i)
-    compare(diff, "call " + std::to_string(i + 1), i < recorded.size() ? recorded[i] : "none",
-            i < message->tool_calls.size() ? call_text(message->tool_calls[i]) : "none");
+    compare(diff, "call " + std::to_string(i + 1), text(reply.tool_calls, i),
+            text(message.tool_calls, i));
   return diff;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llm/provider.h"
 #include "memory/context.h"
 #include "store/journal.h"
 
@@ -16,7 +17,7 @@ namespace memgpt {
 [[nodiscard]] std::string changed_parts(std::string_view recorded, std::string_view now);
 
 // How the assistant's message differs from the reply that it was made from; empty = not at all.
-[[nodiscard]] std::string reply_diff(const std::string& reply, const Message* message);
+[[nodiscard]] std::string reply_diff(const Reply& reply, const Message& message);
 
 // What is new in a context since the last one that was as recorded.
 [[nodiscard]] std::string context_diff(const std::optional<Context>& before, std::int64_t seq,

@@ -26,11 +26,31 @@ bool is_true(const json::value& value) {
 std::string reply_to_json(const Reply& reply) {
   json::array calls;
   for (const auto& call : reply.tool_calls)
-    calls.push_back({{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
+    calls.push_back({{"id", valid_utf8(call.id)},
+                     {"name", valid_utf8(call.name)},
+                     {"arguments", valid_utf8(call.arguments)}});
   json::object object = {{"tool_calls", std::move(calls)}};
-  if (!reply.content.empty()) object["content"] = reply.content;
-  if (!reply.thinking.empty()) object["thinking"] = reply.thinking;
+  if (!reply.content.empty()) object["content"] = valid_utf8(reply.content);
+  if (!reply.thinking.empty()) object["thinking"] = valid_utf8(reply.thinking);
   return json::serialize(object);
+}
+
+std::optional<Reply> reply_from_json(std::string_view text) {
+  boost::system::error_code error;
+  const auto value = json::parse(text, error);
+  const auto* object = error ? nullptr : value.if_object();
+  const auto* calls = object == nullptr ? nullptr : object->if_contains("tool_calls");
+  if (calls == nullptr || !calls->is_array()) return std::nullopt;
+  Reply reply;
+  reply.content = string_or(*object, "content");
+  reply.thinking = string_or(*object, "thinking");
+  for (const auto& item : calls->get_array()) {
+    const auto* call = item.if_object();
+    if (call == nullptr) return std::nullopt;
+    reply.tool_calls.push_back(
+        {string_or(*call, "id"), string_or(*call, "name"), string_or(*call, "arguments")});
+  }
+  return reply;
 }
 
 CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position) {

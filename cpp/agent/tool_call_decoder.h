@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,9 @@ struct CleanReply {
 };
 [[nodiscard]] CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position);
 
-// The reply as the model gave it, for the journal.
+// The reply as the model gave it, for the journal; what is not UTF-8 is repaired.
 [[nodiscard]] std::string reply_to_json(const Reply& reply);
+// Nothing where the text is no such reply.
+[[nodiscard]] std::optional<Reply> reply_from_json(std::string_view text);
 
 }  // namespace memgpt

@@ -117,14 +117,13 @@ void Agent::fit_window(WriteSet& writes, TurnRun& run) {
 // Memory pressure, said once between two evictions; left out where even that has no room.
 void Agent::append_alert(WriteSet& writes, const TurnRun& run) {
   auto alert = new_message(writes.state, Role::system, "system_alert",
-                           run.preview ? home_->environment().now_us() : now_us());
+                           run.preview ? writes.state.last_time_us : now_us());
   alert.text = kMemoryPressure;
   alert.author = "kernel";
   alert.trust = Trust::kernel;
   auto measured = measure(std::move(alert), *parts()->counter);
   const int total = writes.state.prefix->tokens() + writes.state.window.tokens();
-  if (total + measured.cost() <= budget_for_window(parts()->config.context_window).limit())
-    writes.append(std::move(measured));
+  if (total + measured.cost() <= budget(writes.state).limit()) writes.append(std::move(measured));
   writes.state.warned = true;
   writes.commit.window.emplace();
 }
