@@ -128,8 +128,9 @@ class Agent(CoreHandle):
         )
 
         def send(call: Call) -> Response:
+            getter = agent_getter(self)
             for tool in self._core.bound_tools():
-                if new := renewed(tool, agent_getter(self)):
+                if new := renewed(tool, getter):
                     self._writer.add_tool(new)
             return Response(self._core.send(*arguments, call.cancellation))
 
