@@ -55,7 +55,7 @@ class Actor:
                 return call("core_memory_append", name="human", content=self.note)
             return call("core_memory_replace", name="human", old_content=old, new_content=self.note)
         if number % 9 == 0:
-            return call("conversation_search", query=f"walked {number % 97}")
+            return call("conversation_search", query=str(number // 2))
         return call("send_message", False, message=f"That is walk number {number}.")
 
 
