@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from typing import Any
 
 import memgpt
@@ -104,3 +105,27 @@ def test_hits_and_passages_show_control_characters(home: memgpt.Home) -> None:
     passage = agent.archival.insert("red \x1b[31m fox")
     for shown in (passage, agent.recall.search("fox")[0], agent.archival.search("fox")[0]):
         assert "\x1b" not in repr(shown) and "\\x1b[31m fox" in repr(shown)
+
+
+@pytest.mark.no_replay
+def test_a_replay_shows_what_it_found_and_nothing_of_it_acts(kit: Any) -> None:
+    agent = kit.agent(lambda context: kit.say("ho"))
+    agent.send("hi")
+    sound = agent.replay()
+    assert (
+        repr(sound) == "<Replay: 1 context of 3 commits made again from the journal, no divergence>"
+    )
+    assert "no divergence" in sound._repr_html_()
+    evil = "<script>alert(1)</script>\u202e\x1b[31m"
+    with sqlite3.connect(kit.home.path) as file:
+        file.execute("UPDATE message SET text = ? WHERE position = 0", (evil,))
+    file.close()
+    replay = agent.replay()
+    first = replay.first_divergence
+    assert first is not None and first.seq == 2
+    assert repr(first) == "<Divergence tokens in commit 2 (input)>"
+    for shown in (repr(replay), str(first)):
+        assert "alert(1)" in shown and "\u202e" not in shown and "\x1b" not in shown
+    page = replay._repr_html_()
+    assert "<script>" not in page and "alert(1)" in page and "\u202e" not in page
+    assert "diverges" in page
