@@ -225,3 +225,17 @@ def test_a_tool_finds_what_it_has_just_filed(kit):
         canoe,
         boat,
     ]
+
+
+def test_a_policy_that_leaves_no_room_is_refused_and_a_good_one_accepted(kit):
+    """The window is checked against the policy that comes, not the one that goes."""
+    agent = kit.agent(lambda context: kit.say("Yes."), context_window=3200)
+    tight = memgpt.RecursiveSummary(warn_at=0.1, evict_at=0.2, evict_to=0.1)
+    with pytest.raises(memgpt.WindowTooSmall, match="its policy evicts above 560"):
+        kit.home.agent("sam", policy=tight)
+    kit.still_answers(agent)
+    kit.home.agent("sam", policy=tight, context_window=32_768)
+    with pytest.raises(memgpt.WindowTooSmall):
+        kit.home.agent("sam", context_window=3200)
+    kit.home.agent("sam", policy=memgpt.RecursiveSummary(), context_window=3200)
+    kit.still_answers(agent)

@@ -128,9 +128,11 @@ def drawn(context: memgpt.Context, about: str | None) -> str:
         f"({context.tokenizer}), {context.overhead_tokens} for the wire format (estimate); "
         f"{budget.reply_reserve} of {budget.context_window} are kept for the reply",
     ]
+    said = iter(context.to_request()["messages"][1:])
     for span in context.spans:
+        who = f" ({next(said)['role']})" if span.kind in ("message", "tool_return") else ""
         cut = f"  [{span.cut}]" if span.cut else ""
-        lines += ["", f"=== {span.kind} {span.origin}, {span.tokens} tokens{cut}", span.text]
+        lines += ["", f"=== {span.kind} {span.origin}{who}, {span.tokens} tokens{cut}", span.text]
     text = "\n".join(line.removesuffix("\n") for line in lines) + "\n"
     ids: dict[str, str] = {}
     text = re.sub(

@@ -303,6 +303,7 @@ def test_what_a_person_needs_stands_in_the_diff(life, tmp_path):
     assert "PLANTED" in diff("UPDATE tool_run SET arguments = 'PLANTED' WHERE seq = 3")
     assert "commit" in diff("UPDATE agent SET head_seq = head_seq + 7")
     assert "first commit" in diff("UPDATE agent SET head_seq = 0")
+    assert "commits up to" in diff("UPDATE agent SET head_seq = head_seq - 2")
     shutil.copy(life, tmp_path / "many.db")
     with memgpt.open(tmp_path / "many.db", durability="process") as home:
         items = [{"speaker": "Bob", "text": WORDS * 9, "time": "2023-05-08"}] * 2000

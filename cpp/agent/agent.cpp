@@ -162,7 +162,7 @@ void Agent::edit(const std::string& author, Edit&& change) {
   change(writes, author, Trust::user);
   refresh_prefix(writes);
   if (parts()->provider && writes.state.prefix->tokens() > before->tokens())
-    check_room(writes.state, parts()->config.context_window, 0);
+    check_room(writes.state, *parts(), 0);
   commit(writes);
 }
 

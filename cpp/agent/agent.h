@@ -153,7 +153,7 @@ class Agent {
   void refresh_prefix(WriteSet& writes, const Parts& parts);
   [[nodiscard]] static std::shared_ptr<const Prefix> compile_state(const LiveState& state,
                                                                    const Parts& parts);
-  void check_room(const LiveState& state, int context_window, int message_cost) const;
+  void check_room(const LiveState& state, const Parts& parts, int message_cost) const;
   void limit_shown(Message& message, const WriteSet& writes) const;
 
   // binding.cpp

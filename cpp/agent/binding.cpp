@@ -98,7 +98,7 @@ void Agent::adopt(Parts parts) {
     writes.prefix_changed = true;
     refresh_prefix(writes, parts);
     // Without its model its tokens are not known, and it is not sent to.
-    if (parts.provider) check_room(writes.state, parts.config.context_window, 0);
+    if (parts.provider) check_room(writes.state, parts, 0);
     writes.commit.tokenizer = parts.counter->name();
     writes.commit.config = to_json(parts.config);
     writes.state.config_version = ++writes.commit.step.config;

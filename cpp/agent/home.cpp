@@ -240,7 +240,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   // Nothing is written for an agent that could not take a single message.
   first.prefix_changed = true;
   agent->refresh_prefix(first);
-  agent->check_room(first.state, config.context_window, 0);
+  agent->check_room(first.state, *agent->parts(), 0);
   static_cast<void>(journal()->create_agent(id, name, std::move(first.commit)));
   agent->refresh();
   const std::scoped_lock lock(mutex_);

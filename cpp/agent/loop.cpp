@@ -82,7 +82,7 @@ void Agent::append_input(const Input& input, TurnRun& run) {
     const FitInput now = fit_input(writes.state);
     if (now.newest_user >= 0) cost += now.tokens[static_cast<std::size_t>(now.newest_user)];
   }
-  check_room(writes.state, parts()->config.context_window, cost);
+  check_room(writes.state, *parts(), cost);
   writes.append(std::move(measured));
   commit(writes);
 }
@@ -218,7 +218,7 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
     result = tool.run(scope, arguments);
     refresh_prefix(writes);
     if (writes.state.prefix->tokens() > before.state.prefix->tokens())
-      check_room(writes.state, parts()->config.context_window, 0);
+      check_room(writes.state, *parts(), 0);
   } catch (const Error& error) {
     result = {true, error.what()};
   } catch (...) {

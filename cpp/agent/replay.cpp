@@ -155,7 +155,8 @@ Replayer::Finding Replayer::append(const Commit& commit, const Message& message,
   if (can_count_ && commit.tokenizer == tokenizer_ && counted != message.tokens)
     return Found{"tokens", "message " + message.id + ": " + std::to_string(message.tokens) +
                                " tokens recorded, " + tokenizer_ + " counts " +
-                               std::to_string(counted)};
+                               std::to_string(counted) +
+                               " (a counter of one's own must count as it did then)"};
   state_.window.push_back(std::move(measured));
   return std::nullopt;
 }
@@ -325,7 +326,7 @@ ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
     } else if (commits.empty()) {
       divergence = Divergence{
           cursor.seq + 1, "missing", "step",
-          "this commit is gone; the history goes up to commit " + std::to_string(head.seq)};
+          "this commit is gone, and the agent's head is at commit " + std::to_string(head.seq)};
     }
     for (const auto& commit : commits) {
       try {
@@ -336,6 +337,12 @@ ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
       if (divergence) break;
     }
   }
+  // In this order: others may commit meanwhile.
+  const auto last = journal.last_seq(head.branch);
+  if (const auto end = journal.head(agent_id); !divergence && end == head && last > head.seq)
+    divergence = Divergence{head.seq + 1, "unknown", "step",
+                            "the agent's head is at commit " + std::to_string(head.seq) +
+                                ", and the file has commits up to " + std::to_string(last)};
   ReplayReport report = replayer.take_report();
   report.first_divergence = std::move(divergence);
   return report;

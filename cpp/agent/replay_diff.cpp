@@ -4,7 +4,6 @@
 #include <map>
 #include <set>
 
-
 namespace memgpt {
 
 namespace {
@@ -30,6 +29,11 @@ std::map<std::string, std::string, std::less<>> parts_of(std::string_view conten
     content.remove_prefix(std::min(content.size(), part.size() + 1));
   }
   return parts;
+}
+
+// format_time() ends with the minute.
+std::string time_text(TimeUs time_us) {
+  return format_time(time_us) + " (" + std::to_string(time_us) + " us)";
 }
 
 std::string call_text(const ToolCall& call) {
@@ -116,15 +120,24 @@ std::string drawn(const std::vector<Range>& ranges) {
 
 std::string drawn(const Commit& commit) {
   const StepRow& step = commit.step;
-  std::string out =
-      "step: " + step.kind + " by " + step.author + " at " + format_time(step.time_us);
-  if (!step.model.empty()) out += ", model " + step.model + ", tokenizer " + step.tokenizer;
+  std::string out = "step: " + step.kind + " by " + step.author + " at " + time_text(step.time_us) +
+                    ", configuration " + std::to_string(step.config) + ", seed " +
+                    std::to_string(step.seed);
+  if (!step.model.empty())
+    out += "\ncall: model " + step.model + ", tokenizer " + step.tokenizer + ", compiler " +
+           std::to_string(step.compiler) + ", digest " +
+           (step.digest.empty() ? "none" : step.digest) + ", tokens " +
+           std::to_string(step.context_tokens) + " + " + std::to_string(step.overhead_tokens) +
+           ", correction " + std::to_string(step.correction) + ", reported " +
+           std::to_string(step.prompt_tokens) + " and " + std::to_string(step.completion_tokens);
   if (!step.reply.empty()) out += "\nreply: " + shortened(step.reply);
   if (!step.decision.empty()) out += "\ndecision: " + shortened(step.decision);
   if (commit.config) out += "\nconfig: " + shortened(*commit.config);
   for (std::size_t i = 0; i < std::min(kMostRows, commit.messages.size()); ++i) {
     const Message& message = commit.messages[i];
-    out += "\nmessage " + message.id + " (" + message.type +
+    out += "\nmessage " + message.id + " (" + message.type + " by " + message.author + ", trust " +
+           std::to_string(static_cast<int>(message.trust)) + ", session " +
+           std::to_string(message.session) + ", at " + time_text(message.time_us) +
            "): " + shortened(message.text.empty() ? message.content : message.text);
   }
   if (commit.messages.size() > kMostRows)

@@ -184,7 +184,8 @@ bool Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
 
 // Throws WindowTooSmall (message_cost 0: can the agent work at all?) or MessageTooLarge, with the
 // figures.
-void Agent::check_room(const LiveState& state, int context_window, int message_cost) const {
+void Agent::check_room(const LiveState& state, const Parts& parts, int message_cost) const {
+  const int context_window = parts.config.context_window;
   const int messages =
       message_cost > 0 ? message_cost + kMinToolRoom
                        : std::max(kMinMessageRoom, protected_cost(fit_input(state)) + kMinToolRoom);
@@ -194,22 +195,25 @@ void Agent::check_room(const LiveState& state, int context_window, int message_c
   };
   // Below the line at which the policy evicts: above it, a turn would lose what it has just found,
   // and search for it again and again.
-  const auto policy = parts()->policy;
+  const auto& policy = parts.policy;
+  const auto line_of = [&](const Budget& budget) {
+    return policy ? policy->evicts_above(budget.limit()) : budget.limit();
+  };
   const auto fits = [&](int window) {
     const Budget budget = budget_for_window(window);
-    const int line = policy ? policy->evicts_above(budget.limit()) : budget.limit();
-    return fixed_in(budget) + messages <= line;
+    return fixed_in(budget) + messages <= line_of(budget);
   };
   if (fits(context_window)) return;
   // The smallest window that would do: reserve and summary grow with it.
   int enough = context_window;
-  for (int step = 1 << 22; step > 0; step /= 2)
+  for (int step = 1 << 29; step > 0; step /= 2)
     if (!fits(enough + step)) enough += step;
   ++enough;
   const Budget budget = budget_for_window(context_window);
   const std::string figures = "the window holds " + std::to_string(context_window) + " tokens, " +
                               std::to_string(budget.reply_reserve) +
-                              " of them kept for the reply; system prompt, tools, " +
+                              " of them kept for the reply, and its policy evicts above " +
+                              std::to_string(line_of(budget)) + "; system prompt, tools, " +
                               "memory blocks and summary take " + std::to_string(fixed_in(budget)) +
                               ": " + std::to_string(enough - context_window) + " tokens too many";
   if (message_cost > 0)

@@ -58,8 +58,12 @@ void bind_context(py::module_& module) {
   py::class_<Budget>(module, "Budget", "The window in tokens, and what is kept for the reply.")
       .def_readonly("context_window", &Budget::context_window)
       .def_readonly("reply_reserve", &Budget::reply_reserve)
-      .def_property_readonly("limit", &Budget::limit,
-                             "What the context may take, in tokens as they are counted here.")
+      .def_property_readonly(
+          "limit", &Budget::limit,
+          "What the context may take, in tokens as they are counted here: the window less "
+          "the reply reserve, divided by the correction. Where only messages are "
+          "left that are never evicted, a correction is not insisted on; the "
+          "window is.")
       .def_readonly("correction", &Budget::correction,
                     "In thousandths: how many of the provider's tokens one of ours has been; "
                     "1000 = nothing to correct.")
@@ -88,8 +92,9 @@ void bind_context(py::module_& module) {
       module, "Context", "What the model sees at its next call: print it to look at it.")
       .def_property_readonly("spans", &Context::spans)
       .def_readonly("budget", &Context::budget)
-      .def_property_readonly("tokens", &Context::tokens,
-                             "Tokens of the text, exact, plus the wire format's estimate.")
+      .def_property_readonly(
+          "tokens", &Context::tokens,
+          "Tokens of the text, counted (see .exact), plus the wire format's estimate.")
       .def_readonly("text_tokens", &Context::text_tokens)
       .def_readonly("overhead_tokens", &Context::overhead_tokens)
       .def_readonly("tokenizer", &Context::tokenizer)

@@ -163,6 +163,8 @@ class Journal {
   [[nodiscard]] std::int64_t data_version();
 
   [[nodiscard]] std::vector<StepRow> steps(Head head);
+  // The newest commit on a branch, 0 where it has none.
+  [[nodiscard]] std::int64_t last_seq(std::int64_t branch);
   // The next commits of an agent up to `head`, at most `limit`, with all that they wrote but the
   // vectors of passages; moves the cursor.
   [[nodiscard]] std::vector<Commit> commits(const std::string& agent_id, Head head,

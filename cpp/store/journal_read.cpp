@@ -162,6 +162,13 @@ std::vector<StepRow> Journal::steps(Head head) {
   return steps;
 }
 
+std::int64_t Journal::last_seq(std::int64_t branch) {
+  const auto reader = this->reader();
+  auto& row = reader.db.prepare("SELECT ifnull(max(seq), 0) FROM step WHERE branch = ?1");
+  const Reset reset(row);
+  return row.bind(branch).step() ? row.integer(0) : 0;
+}
+
 std::vector<Message> Journal::messages(Head head, std::int64_t from_position, std::int64_t limit) {
   const auto reader = this->reader();
   const std::string sql = std::string("SELECT ") + kMessageColumns +

@@ -114,7 +114,7 @@ class Budget:
     @property
     def limit(self) -> int:
         """
-        What the context may take, in tokens as they are counted here.
+        What the context may take, in tokens as they are counted here: the window less the reply reserve, divided by the correction. Where only messages are left that are never evicted, a correction is not insisted on; the window is.
         """
     @property
     def reply_reserve(self) -> int:
@@ -177,7 +177,7 @@ class Context:
     @property
     def tokens(self) -> int:
         """
-        Tokens of the text, exact, plus the wire format's estimate.
+        Tokens of the text, counted (see .exact), plus the wire format's estimate.
         """
 class Block:
     """

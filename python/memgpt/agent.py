@@ -148,7 +148,8 @@ class Agent(CoreHandle):
         """Make every context of the history again, from the journal alone, and compare it with
         what was recorded when the model saw it: the digest of its spans, and its tokens.
 
-        No model, tool or policy runs: their replies, results and decisions are on record. Rows that
+        No model, tool or policy runs: their replies, results and decisions are on record. A
+        TokenCounter of your own does run, and has to count what it counted then. Rows that
         are not as they were written are found too. Costs what the history holds, some thousand
         steps a second.
 
