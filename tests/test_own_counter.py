@@ -336,3 +336,57 @@ def test_a_counter_is_called_from_send_async(home: memgpt.Home) -> None:
 
     asyncio.run(talk())
     check_spans(agent.context(), words)
+
+
+def test_the_name_is_of_the_class_that_defines_count() -> None:
+    class First(TokenCounter):
+        def count(self, text: str) -> int:
+            return 1
+
+    class Second(First):
+        def count(self, text: str) -> int:
+            return 2
+
+    class Third(Second):
+        name = "third"
+
+    class Fourth(Third):
+        pass
+
+    class Mixin:
+        def count(self, text: str) -> int:
+            return 3
+
+    class Mixed(Mixin, First):
+        pass
+
+    named = (First, Second, Third, Fourth, Mixed)
+    assert [kind().name for kind in named] == ["First", "Second", "third", "third", "Mixed"]
+
+
+@pytest.mark.parametrize("name", ["o200k_base", "cl100k_base", "estimate:o200k_base", "estimate:"])
+def test_ones_own_counter_has_no_name_of_the_kernels(home: memgpt.Home, name: str) -> None:
+    counter = Words()
+    counter.name = name
+    with pytest.raises(memgpt.ConfigError, match="give it a `name` of its own"):
+        home.create_agent("sam", model=Model(counter))
+    patched = TokenCounter()
+    patched.count = words  # type: ignore[method-assign]
+    with pytest.raises(memgpt.ConfigError, match="give it a `name` of its own"):
+        home.create_agent("sam", model=Model(patched))
+    patched.name = "patched"
+    context = home.create_agent("sam", model=Model(patched)).context()
+    assert context.tokenizer == "patched"
+    check_spans(context, words)
+
+
+def test_ids_of_another_tokenizer_than_the_counts(home: memgpt.Home) -> None:
+    class Encodes(TokenCounter):
+        def encode(self, text: str, special: bool = False) -> list[int]:
+            return [1]
+
+    decodes = TokenCounter()
+    decodes.decode = lambda tokens: ""  # type: ignore[method-assign]
+    for counter, method in ((Encodes(), "encode"), (decodes, "decode")):
+        with pytest.raises(memgpt.ConfigError, match=rf"{method}\(\) but no count\(\)"):
+            home.create_agent("sam", model=Model(counter))

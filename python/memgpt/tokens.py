@@ -15,6 +15,7 @@ from memgpt.errors import ConfigError
 __all__ = ["IncrementalCount", "TokenCounter"]
 
 _DEFAULT = "o200k_base"
+_KERNELS = (_DEFAULT, "cl100k_base")
 
 
 class IncrementalCount(Protocol):
@@ -51,7 +52,8 @@ class TokenCounter:
     Attributes:
         name: names the tokenizer: it is stored with the counts, which are made anew where an agent
             is opened with a counter of another name. By default the encoding, or the name of the
-            class that defines ``count``.
+            class that defines ``count``. Counters that count differently need different names, for
+            counts are kept under them: a counter with a parameter puts it into its ``name``.
         exact: False where the counts are an estimate of the model's; they are shown as such.
 
     Raises:
@@ -68,8 +70,12 @@ class TokenCounter:
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        if cls.count is not TokenCounter.count and cls.name == _DEFAULT and "name" not in vars(cls):
-            cls.name = cls.__name__
+        for base in cls.__mro__:
+            if "name" in vars(base):  # TokenCounter's, at the latest
+                return
+            if "count" in vars(base):
+                cls.name = cls.__name__
+                return
 
     @cached_property
     def _bpe(self) -> _core.BpeCounter:
@@ -78,7 +84,12 @@ class TokenCounter:
 
     @property
     def _counts_itself(self) -> bool:
-        return getattr(self.count, "__func__", None) is not TokenCounter.count
+        return self._defines("count")
+
+    def _defines(self, method: str) -> bool:
+        """Whether the method is another one than TokenCounter's, be it the instance's only."""
+        own = getattr(getattr(self, method), "__func__", None)
+        return own is not getattr(TokenCounter, method)
 
     def count(self, text: str) -> int:
         """Number of tokens of the text.
@@ -194,6 +205,35 @@ def _count_of(counter: TokenCounter, text: str) -> int:
     return _checked(counter.count(text), type(counter).__name__)
 
 
+def _check_name(counter: TokenCounter) -> str:
+    """The counter's name, which other counts than the kernel's must not share with them.
+
+    Raises:
+        ConfigError: for no name, or one that is the kernel's.
+    """
+    name = counter.name
+    whose = type(counter).__name__
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigError(f"{whose}.name must name the tokenizer, not {name!r}")
+    kernels = name.strip() in _KERNELS or name.strip().startswith("estimate:")
+    if kernels and (counter._counts_itself or name != counter._bpe.name):
+        raise ConfigError(
+            f"{whose} counts in its own way under the name {name!r}, which is the kernel's: "
+            "give it a `name` of its own"
+        )
+    return checked_text(name, "the tokenizer's name")
+
+
+def _check_methods(counter: TokenCounter) -> None:
+    """Ids and counts must not be of two tokenizers."""
+    for method in ("encode", "decode"):
+        if counter._defines(method) and not counter._counts_itself:
+            raise ConfigError(
+                f"{type(counter).__name__} defines {method}() but no count(): define count(), too, "
+                "so that both are of one tokenizer"
+            )
+
+
 class _Recount:
     """For a counter that can only count."""
 
@@ -225,16 +265,13 @@ def to_core_counter(tokenizer: Any, whose: str) -> _core.CoreCounter | None:
     if isinstance(tokenizer, type) and issubclass(tokenizer, TokenCounter):
         tokenizer = tokenizer()
     if isinstance(tokenizer, TokenCounter):
-        name = tokenizer.name
-        if not isinstance(name, str) or not name.strip():
-            raise ConfigError(
-                f"{type(tokenizer).__name__}.name must name the tokenizer, not {name!r}"
-            )
+        _check_methods(tokenizer)
+        name = _check_name(tokenizer)
         native = not tokenizer._counts_itself and name == tokenizer._bpe.name and tokenizer.exact
         if native:  # without a way back into Python
             return tokenizer._bpe
         return _core.PythonCounter(
-            name=checked_text(name, "the tokenizer's name"),
+            name=name,
             exact=bool(tokenizer.exact),
             count=_kernel_count(tokenizer),
         )
