@@ -390,3 +390,17 @@ def test_ids_of_another_tokenizer_than_the_counts(home: memgpt.Home) -> None:
     for counter, method in ((Encodes(), "encode"), (decodes, "decode")):
         with pytest.raises(memgpt.ConfigError, match=rf"{method}\(\) but no count\(\)"):
             home.create_agent("sam", model=Model(counter))
+
+
+@pytest.mark.parametrize("wrong", [2**31 - 1, 2**30, 1 << 20000, 1_000_006], ids=range(4))
+def test_counts_that_are_absurd(home: memgpt.Home, wrong: int) -> None:
+    class Huge(TokenCounter):
+        def count(self, text: str) -> int:
+            return wrong
+
+    with pytest.raises(memgpt.ConfigError, match=r"Huge\.count\(\) must .* 1,000,000 \+ .* 5 b"):
+        Huge().count_many(["abcé"])
+    if wrong > 1_100_000:
+        with pytest.raises(memgpt.ConfigError, match=r"Huge\.count\(\) must"):
+            home.create_agent("sam", model=Model(Huge))
+    assert home.agents() == []

@@ -16,6 +16,7 @@ __all__ = ["IncrementalCount", "TokenCounter"]
 
 _DEFAULT = "o200k_base"
 _KERNELS = (_DEFAULT, "cl100k_base")
+_MOST_TOKENS = 1_000_000  # beyond one for each byte: what no tokenizer adds
 
 
 class IncrementalCount(Protocol):
@@ -185,24 +186,38 @@ class TokenCounter:
         return f"{type(self).__name__}({self.name!r})"
 
 
-def _checked(tokens: Any, whose: str) -> int:
+def _shown(value: Any) -> str:
+    """The value for an error, but for what is long; Python refuses to print ints of many digits."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"an int of {value.bit_length()} bits"
+    shown = repr(value)
+    return shown if len(shown) <= 100 else type(value).__name__
+
+
+def _checked(tokens: Any, text: str, whose: str) -> int:
     try:
         number = operator.index(tokens)  # numpy's integers too
     except TypeError:
         number = -1
         if inspect.iscoroutine(tokens):
             tokens.close()
-    if isinstance(tokens, bool) or not 0 <= number < 2**31:
-        shown = repr(tokens)
+    if isinstance(tokens, bool) or number < 0:
         raise ConfigError(
             f"{whose}.count() must return a number of tokens, an int from 0 on, not "
-            f"{shown if len(shown) <= 100 else type(tokens).__name__}"
+            f"{_shown(tokens)}"
         )
+    if number > _MOST_TOKENS:
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if number > _MOST_TOKENS + size:
+            raise ConfigError(
+                f"{whose}.count() must return a number of tokens, at most {_MOST_TOKENS:,} + the "
+                f"text's {size:,} bytes, not {_shown(number)}"
+            )
     return number
 
 
 def _count_of(counter: TokenCounter, text: str) -> int:
-    return _checked(counter.count(text), type(counter).__name__)
+    return _checked(counter.count(text), text, type(counter).__name__)
 
 
 def _check_name(counter: TokenCounter) -> str:
