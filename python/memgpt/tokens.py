@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from memgpt import _core
 from memgpt._text import checked_text
-from memgpt.errors import ConfigError
+from memgpt.errors import ConfigError, InvalidInput
 
 __all__ = ["IncrementalCount", "TokenCounter"]
 
@@ -105,31 +105,41 @@ class TokenCounter:
         return self._bpe.count(text)
 
     def count_many(self, texts: Iterable[str]) -> list[int]:
-        """Number of tokens of each text."""
+        """Number of tokens of each text.
+
+        Raises:
+            InvalidInput: for what is no text, or has a lone surrogate, and for one text.
+        """
         if self._counts_itself:
-            return [_count_of(self, text) for text in texts]
+            return [_count_of(self, _text(raw)) for raw in _each_raw(texts)]
         return self._bpe.count_many(texts)
 
-    def count_parts(self, parts: Sequence[str]) -> list[int]:
+    def count_parts(self, parts: Iterable[str]) -> list[int]:
         """Number of tokens of each part of one text, which is the parts joined.
 
         Tokens cross the borders of parts: each belongs to the part that its first byte lies in, so
         that the numbers add up to ``count("".join(parts))``. A counter of your own is asked for the
         beginnings of the text that end where a part does.
+
+        Raises:
+            InvalidInput: for what is no text, or has a lone surrogate, and for one text.
         """
         if not self._counts_itself:
             return self._bpe.count_parts(parts)
-        text = "".join(parts)
-        total = _count_of(self, text)
+        raws = _each_raw(parts)
+        if not raws:
+            return []
+        whole = b"".join(raws)
+        total = _count_of(self, _text(whole))
         counted = end = 0
         owned: list[int] = []
-        for part in parts[:-1]:
-            end += len(part)
+        for raw in raws[:-1]:
+            end += len(raw)
             # A longer text can have fewer tokens than its beginning: no part owns less than none.
-            here = min(max(_count_of(self, text[:end]), counted), max(counted, total))
+            here = min(max(_count_of(self, _text(whole[:end])), counted), max(counted, total))
             owned.append(here - counted)
             counted = here
-        return [*owned, total - counted] if parts else []
+        return [*owned, total - counted]
 
     def incremental(self, text: str = "") -> IncrementalCount:
         """Count a text that grows.
@@ -249,17 +259,33 @@ def _check_methods(counter: TokenCounter) -> None:
             )
 
 
+def _raw(text: Any) -> bytes:
+    """The text's UTF-8; bytes as they are, as the core's counters take them."""
+    return text if isinstance(text, bytes) else checked_text(text, "text").encode()
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _each_raw(texts: Any) -> list[bytes]:
+    if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+        what = "one text" if isinstance(texts, (str, bytes)) else type(texts).__name__
+        raise InvalidInput(f"this takes a list of texts, not {what}")
+    return [_raw(text) for text in texts]
+
+
 class _Recount:
     """For a counter that can only count."""
 
     def __init__(self, counter: TokenCounter) -> None:
         self._counter = counter
-        self._text = ""
+        self._raw = b""
         self.tokens = 0
 
     def append(self, text: str) -> int:
-        self._text += text
-        self.tokens = _count_of(self._counter, self._text)
+        self._raw += _raw(text)
+        self.tokens = _count_of(self._counter, _text(self._raw))
         return self.tokens
 
 
