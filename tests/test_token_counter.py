@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import itertools
 import json
+import pickle
 import random
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiktoken
@@ -295,3 +298,40 @@ def test_a_megabyte_of_the_same_takes_linear_time(pair: Pair, text: str) -> None
     pair.ours.count(text)
     # Takes a few milliseconds; a quadratic algorithm takes minutes.
     assert time.perf_counter() - began < 2
+
+
+class Named(TokenCounter):
+    def __init__(self, label: str) -> None:
+        super().__init__("cl100k_base")
+        self.label = label
+
+
+class Forgetful(TokenCounter):
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "counter", [TokenCounter(), TokenCounter("cl100k_base"), Named("mine"), Forgetful()]
+)
+def test_a_counter_can_be_copied(counter: TokenCounter) -> None:
+    for _ in range(2):
+        for copied in (pickle.loads(pickle.dumps(counter)), copy.deepcopy(counter)):
+            assert type(copied) is type(counter)
+            assert copied.encode(ENGLISH) == counter.encode(ENGLISH)
+            assert copied.name == counter.name
+            assert getattr(copied, "label", None) == getattr(counter, "label", None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[-1], [10**30], [-(10**30)], [2**32], ["a"], [1.0], [None], [True], None, 5.5, "12", b"12"],
+)
+def test_what_is_no_list_of_ids(wrong: Any) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        TokenCounter().decode(wrong)
+    assert len(str(caught.value)) < 80
+    with pytest.raises(errors.InvalidInput) as caught:
+        TokenCounter().decode([1] * 9999 + [wrong])
+    assert len(str(caught.value)) < 80
+    assert TokenCounter().decode(iter([13225, 2375])) == "Hello world"  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
 // Token counters: the core's, and those written in Python as the kernel sees them.
+#include <limits>
 #include <mutex>
 
 #include "bindings/bindings.h"
@@ -50,9 +51,11 @@ struct Texts {
   std::vector<py::object> owners;
   std::vector<std::string_view> views;
 
-  explicit Texts(const py::iterable& texts) {
-    if (PyUnicode_Check(texts.ptr()))
-      throw InvalidInput("this takes a list of texts, not one text");
+  explicit Texts(const py::object& texts) {
+    const bool one = PyUnicode_Check(texts.ptr()) || PyBytes_Check(texts.ptr());
+    if (one || !py::isinstance<py::iterable>(texts))
+      throw InvalidInput(std::string("this takes a list of texts, not ") +
+                         (one ? "one text" : Py_TYPE(texts.ptr())->tp_name));
     for (const auto& text : texts) {
       owners.push_back(py::reinterpret_borrow<py::object>(text));
       views.push_back(utf8_of(text));
@@ -107,7 +110,7 @@ std::size_t count(const BpeTokenCounter& counter, const py::object& text) {
   return counter.count(view);
 }
 
-std::vector<std::size_t> count_many(const BpeTokenCounter& counter, const py::iterable& texts) {
+std::vector<std::size_t> count_many(const BpeTokenCounter& counter, const py::object& texts) {
   const Texts held(texts);
   const py::gil_scoped_release release;
   std::vector<std::size_t> counts;
@@ -116,7 +119,7 @@ std::vector<std::size_t> count_many(const BpeTokenCounter& counter, const py::it
   return counts;
 }
 
-std::vector<int> count_parts(const BpeTokenCounter& counter, const py::iterable& parts) {
+std::vector<int> count_parts(const BpeTokenCounter& counter, const py::object& parts) {
   const Texts held(parts);
   const py::gil_scoped_release release;
   std::string text;
@@ -136,8 +139,34 @@ py::list encode(const BpeTokenCounter& counter, const py::object& text, bool spe
   return to_list(tokens);
 }
 
-py::str decode(const BpeTokenCounter& counter, const std::vector<std::uint32_t>& tokens) {
-  return to_str(counter.decode(tokens));
+std::uint32_t to_id(const py::handle& token) {
+  const bool whole = !PyBool_Check(token.ptr()) && PyIndex_Check(token.ptr());  // numpy's too
+  if (!whole)
+    throw InvalidInput(std::string("a token id must be an int, not ") +
+                       Py_TYPE(token.ptr())->tp_name);
+  const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(token.ptr()));
+  if (!number) throw py::error_already_set();
+  int overflow = 0;
+  const long long id = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+  if (overflow != 0) throw InvalidInput("a token id is beyond those of any encoding");
+  if (id < 0 || id > std::numeric_limits<std::uint32_t>::max())
+    throw InvalidInput("no encoding has a token " + std::to_string(id));
+  return static_cast<std::uint32_t>(id);
+}
+
+py::str decode(const BpeTokenCounter& counter, const py::object& tokens) {
+  const bool text = PyUnicode_Check(tokens.ptr()) || PyBytes_Check(tokens.ptr());
+  if (text || !py::isinstance<py::iterable>(tokens))
+    throw InvalidInput(std::string("tokens must be a list of ids, not ") +
+                       Py_TYPE(tokens.ptr())->tp_name);
+  std::vector<std::uint32_t> ids;
+  for (const auto& token : tokens) ids.push_back(to_id(token));
+  return to_str(counter.decode(ids));
+}
+
+// Pickled by its name, and with it the TokenCounter that holds it.
+py::tuple reduce(const py::object& counter) {
+  return py::make_tuple(py::type::of(counter), py::make_tuple(counter.attr("name")));
 }
 
 }  // namespace
@@ -154,6 +183,7 @@ void bind_tokens(py::module_& module) {
       .def("count_parts", &count_parts, py::arg("parts"))
       .def("encode", &encode, py::arg("text"), py::arg("special") = false)
       .def("decode", &decode, py::arg("tokens"))
+      .def("__reduce__", &reduce)
       .def("splits_between", &BpeTokenCounter::splits_between, py::arg("left"), py::arg("right"));
   py::class_<SharedCount>(module, "IncrementalCount")
       .def(py::init<const BpeTokenCounter&>(), py::arg("counter"))

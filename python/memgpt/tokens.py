@@ -10,11 +10,13 @@ from typing import Any, Protocol
 
 from memgpt import _core
 from memgpt._text import checked_text
-from memgpt.errors import ConfigError
+from memgpt.errors import ConfigError, InvalidInput
 
 __all__ = ["IncrementalCount", "TokenCounter"]
 
 _DEFAULT = "o200k_base"
+_KERNELS = (_DEFAULT, "cl100k_base")
+_MOST_TOKENS = 1_000_000  # beyond one for each byte: what no tokenizer adds
 
 
 class IncrementalCount(Protocol):
@@ -51,7 +53,8 @@ class TokenCounter:
     Attributes:
         name: names the tokenizer: it is stored with the counts, which are made anew where an agent
             is opened with a counter of another name. By default the encoding, or the name of the
-            class that defines ``count``.
+            class that defines ``count``. Counters that count differently need different names, for
+            counts are kept under them: a counter with a parameter puts it into its ``name``.
         exact: False where the counts are an estimate of the model's; they are shown as such.
 
     Raises:
@@ -68,8 +71,12 @@ class TokenCounter:
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        if cls.count is not TokenCounter.count and cls.name == _DEFAULT and "name" not in vars(cls):
-            cls.name = cls.__name__
+        for base in cls.__mro__:
+            if "name" in vars(base):  # TokenCounter's, at the latest
+                return
+            if "count" in vars(base):
+                cls.name = cls.__name__
+                return
 
     @cached_property
     def _bpe(self) -> _core.BpeCounter:
@@ -78,7 +85,12 @@ class TokenCounter:
 
     @property
     def _counts_itself(self) -> bool:
-        return getattr(self.count, "__func__", None) is not TokenCounter.count
+        return self._defines("count")
+
+    def _defines(self, method: str) -> bool:
+        """Whether the method is another one than TokenCounter's, be it the instance's only."""
+        own = getattr(getattr(self, method), "__func__", None)
+        return own is not getattr(TokenCounter, method)
 
     def count(self, text: str) -> int:
         """Number of tokens of the text.
@@ -93,31 +105,41 @@ class TokenCounter:
         return self._bpe.count(text)
 
     def count_many(self, texts: Iterable[str]) -> list[int]:
-        """Number of tokens of each text."""
+        """Number of tokens of each text.
+
+        Raises:
+            InvalidInput: for what is no text, or has a lone surrogate, and for one text.
+        """
         if self._counts_itself:
-            return [_count_of(self, text) for text in texts]
+            return [_count_of(self, _text(raw)) for raw in _each_raw(texts)]
         return self._bpe.count_many(texts)
 
-    def count_parts(self, parts: Sequence[str]) -> list[int]:
+    def count_parts(self, parts: Iterable[str]) -> list[int]:
         """Number of tokens of each part of one text, which is the parts joined.
 
         Tokens cross the borders of parts: each belongs to the part that its first byte lies in, so
         that the numbers add up to ``count("".join(parts))``. A counter of your own is asked for the
         beginnings of the text that end where a part does.
+
+        Raises:
+            InvalidInput: for what is no text, or has a lone surrogate, and for one text.
         """
         if not self._counts_itself:
             return self._bpe.count_parts(parts)
-        text = "".join(parts)
-        total = _count_of(self, text)
+        raws = _each_raw(parts)
+        if not raws:
+            return []
+        whole = b"".join(raws)
+        total = _count_of(self, _text(whole))
         counted = end = 0
         owned: list[int] = []
-        for part in parts[:-1]:
-            end += len(part)
+        for raw in raws[:-1]:
+            end += len(raw)
             # A longer text can have fewer tokens than its beginning: no part owns less than none.
-            here = min(max(_count_of(self, text[:end]), counted), max(counted, total))
+            here = min(max(_count_of(self, _text(whole[:end])), counted), max(counted, total))
             owned.append(here - counted)
             counted = here
-        return [*owned, total - counted] if parts else []
+        return [*owned, total - counted]
 
     def incremental(self, text: str = "") -> IncrementalCount:
         """Count a text that grows.
@@ -174,24 +196,83 @@ class TokenCounter:
         return f"{type(self).__name__}({self.name!r})"
 
 
-def _checked(tokens: Any, whose: str) -> int:
+def _shown(value: Any) -> str:
+    """The value for an error, but for what is long; Python refuses to print ints of many digits."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"an int of {value.bit_length()} bits"
+    shown = repr(value)
+    return shown if len(shown) <= 100 else type(value).__name__
+
+
+def _checked(tokens: Any, text: str, whose: str) -> int:
     try:
         number = operator.index(tokens)  # numpy's integers too
     except TypeError:
         number = -1
         if inspect.iscoroutine(tokens):
             tokens.close()
-    if isinstance(tokens, bool) or not 0 <= number < 2**31:
-        shown = repr(tokens)
+    if isinstance(tokens, bool) or number < 0:
         raise ConfigError(
             f"{whose}.count() must return a number of tokens, an int from 0 on, not "
-            f"{shown if len(shown) <= 100 else type(tokens).__name__}"
+            f"{_shown(tokens)}"
         )
+    if number > _MOST_TOKENS:
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if number > _MOST_TOKENS + size:
+            raise ConfigError(
+                f"{whose}.count() must return a number of tokens, at most {_MOST_TOKENS:,} + the "
+                f"text's {size:,} bytes, not {_shown(number)}"
+            )
     return number
 
 
 def _count_of(counter: TokenCounter, text: str) -> int:
-    return _checked(counter.count(text), type(counter).__name__)
+    return _checked(counter.count(text), text, type(counter).__name__)
+
+
+def _check_name(counter: TokenCounter) -> str:
+    """The counter's name, which other counts than the kernel's must not share with them.
+
+    Raises:
+        ConfigError: for no name, or one that is the kernel's.
+    """
+    name = counter.name
+    whose = type(counter).__name__
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigError(f"{whose}.name must name the tokenizer, not {name!r}")
+    kernels = name.strip() in _KERNELS or name.strip().startswith("estimate:")
+    if kernels and (counter._counts_itself or name != counter._bpe.name):
+        raise ConfigError(
+            f"{whose} counts in its own way under the name {name!r}, which is the kernel's: "
+            "give it a `name` of its own"
+        )
+    return checked_text(name, "the tokenizer's name")
+
+
+def _check_methods(counter: TokenCounter) -> None:
+    """Ids and counts must not be of two tokenizers."""
+    for method in ("encode", "decode"):
+        if counter._defines(method) and not counter._counts_itself:
+            raise ConfigError(
+                f"{type(counter).__name__} defines {method}() but no count(): define count(), too, "
+                "so that both are of one tokenizer"
+            )
+
+
+def _raw(text: Any) -> bytes:
+    """The text's UTF-8; bytes as they are, as the core's counters take them."""
+    return text if isinstance(text, bytes) else checked_text(text, "text").encode()
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _each_raw(texts: Any) -> list[bytes]:
+    if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+        what = "one text" if isinstance(texts, (str, bytes)) else type(texts).__name__
+        raise InvalidInput(f"this takes a list of texts, not {what}")
+    return [_raw(text) for text in texts]
 
 
 class _Recount:
@@ -199,12 +280,12 @@ class _Recount:
 
     def __init__(self, counter: TokenCounter) -> None:
         self._counter = counter
-        self._text = ""
+        self._raw = b""
         self.tokens = 0
 
     def append(self, text: str) -> int:
-        self._text += text
-        self.tokens = _count_of(self._counter, self._text)
+        self._raw += _raw(text)
+        self.tokens = _count_of(self._counter, _text(self._raw))
         return self.tokens
 
 
@@ -225,16 +306,13 @@ def to_core_counter(tokenizer: Any, whose: str) -> _core.CoreCounter | None:
     if isinstance(tokenizer, type) and issubclass(tokenizer, TokenCounter):
         tokenizer = tokenizer()
     if isinstance(tokenizer, TokenCounter):
-        name = tokenizer.name
-        if not isinstance(name, str) or not name.strip():
-            raise ConfigError(
-                f"{type(tokenizer).__name__}.name must name the tokenizer, not {name!r}"
-            )
+        _check_methods(tokenizer)
+        name = _check_name(tokenizer)
         native = not tokenizer._counts_itself and name == tokenizer._bpe.name and tokenizer.exact
         if native:  # without a way back into Python
             return tokenizer._bpe
         return _core.PythonCounter(
-            name=checked_text(name, "the tokenizer's name"),
+            name=name,
             exact=bool(tokenizer.exact),
             count=_kernel_count(tokenizer),
         )
