@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -117,3 +118,53 @@ def test_a_counter_of_ones_own() -> None:
     growing = Words().incremental("a b")
     assert growing.tokens == 2
     assert growing.append("c d") == growing.tokens == 3
+
+
+RUNS = [
+    *(
+        "a",
+        "A",
+        "=",
+        " ",
+        "\n",
+        "7",
+        "中",
+        "\u0301",
+        "/",
+        "แมวน้ำ",
+        "ねこ",
+        "고양이",
+        "👨\u200d👩\u200d👧",
+    ),
+    *("abcdefghijklmnopqrstuvwxyz", "aBcDeFgHXYZ", "=\u0301", " \n", "дом", "\u3000 "),
+]
+BREAKS = ["", "'s", "'", "A", "b", "\u0301", "/", "\n", "=", " ", "中", "7", "x y", "'ll a"]
+
+
+def test_long_runs_grow_by_characters(counter: TokenCounter) -> None:
+    rng = random.Random(5)
+    for run in RUNS:
+        check(counter, [rng.choice(BREAKS), *rng.choices(run, k=1000)])
+
+
+def test_long_runs_with_breaks(counter: TokenCounter) -> None:
+    rng = random.Random(6)
+    for _ in range(60):
+        pieces = []
+        for run in rng.choices(RUNS, k=3):
+            pieces += ["".join(rng.choices(run, k=500)), *rng.choices(run, k=6)]
+            pieces += rng.choices(BREAKS, k=rng.randint(0, 3))
+            pieces += rng.choices(rng.choice(RUNS), k=8)
+        check(counter, pieces)
+        check(counter, pieces_of(rng, "".join(pieces).encode())[:80])
+
+
+@pytest.mark.parametrize("run", ["abcdefghijklmnopqrstuvwxyz", "a", "中", "\u0301", "="])
+def test_a_long_run_takes_linear_time(counter: TokenCounter, run: str) -> None:
+    text = "".join(random.Random(7).choices(run, k=80_000))
+    growing = counter.incremental()
+    begin = time.perf_counter()
+    for character in text:
+        growing.append(character)
+    assert time.perf_counter() - begin < 20  # quadratic: minutes
+    assert growing.tokens == counter.count(text)

@@ -251,6 +251,58 @@ const char* next_o200k(const CharClasses& classes, const char* at, const char* e
 
 namespace {
 
+// The classes of the first two characters and of the last one.
+struct Ends {
+  CharClass first;
+  CharClass second;
+  CharClass last;
+
+  Ends(const CharClasses& classes, std::string_view piece) {
+    const Char begin = char_at(classes, piece.data());
+    first = begin.kind;
+    second = char_at(classes, piece.data() + begin.size).kind;
+    std::size_t at = piece.size() - 1;
+    while ((byte_at(piece.data() + at) & 0xC0U) == 0x80) --at;
+    last = char_at(classes, piece.data() + at).kind;
+  }
+};
+
+// Newlines end a run of symbols, and go on themselves; slashes may follow them.
+unsigned continuing_symbols(std::string_view piece) {
+  return piece.find_first_of("\r\n") == piece.npos ? kSymbols : 0;
+}
+
+}  // namespace
+
+unsigned continuing_cl100k(const CharClasses& classes, std::string_view last) {
+  const Ends ends(classes, last);
+  if (is_in(kLetters, ends.last)) return kLetters;
+  if (is_in(kSpaces, ends.first) && is_in(kSpaces, ends.second)) return kSpaces;
+  return is_in(kSymbols, ends.last) ? continuing_symbols(last) : 0;
+}
+
+// What follows capitals can still change the word before them, unless it is a capital too.
+unsigned continuing_o200k(const CharClasses& classes, std::string_view last) {
+  constexpr unsigned kSmall = mask(kLower, kLetter, kMark);
+  const Ends ends(classes, last);
+  if (is_in(kLetters, ends.first) || is_in(kLetters | mask(kMark), ends.second)) {
+    if (last.substr(last.size() - 4).find('\'') != last.npos) return 0;  // a contraction
+    return ends.last == kUpper ? mask(kUpper) : is_in(kSmall, ends.last) ? kSmall : 0;
+  }
+  if (is_in(kSpaces, ends.first) && is_in(kSpaces, ends.second)) {
+    if (ends.last == kNewline) return mask(kNewline);
+    return last.find_first_of("\r\n") == last.npos ? mask(kSpace) : 0;
+  }
+  return is_in(kSymbols, ends.last) ? continuing_symbols(last) : 0;
+}
+
+bool is_all_of(const CharClasses& classes, unsigned set, std::string_view text) {
+  const char* const end = text.data() + text.size();
+  return Cursor{classes, end}.skip(set, text.data()) == end;
+}
+
+namespace {
+
 struct Sequence {
   std::size_t size;  // bytes of the character, or of the ill-formed sequence
   bool valid;

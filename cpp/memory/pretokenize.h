@@ -44,6 +44,13 @@ class CharClasses {
 [[nodiscard]] const char* next_cl100k(const CharClasses& classes, const char* at, const char* end);
 [[nodiscard]] const char* next_o200k(const CharClasses& classes, const char* at, const char* end);
 
+// Of which classes (one bit each) characters behind the text go on with its last pre-token, which
+// is longer than a few characters, and change nothing before it; 0 where that is not certain.
+[[nodiscard]] unsigned continuing_cl100k(const CharClasses& classes, std::string_view last);
+[[nodiscard]] unsigned continuing_o200k(const CharClasses& classes, std::string_view last);
+// True where each character of the text, which is valid UTF-8, is of one of the classes.
+[[nodiscard]] bool is_all_of(const CharClasses& classes, unsigned set, std::string_view text);
+
 // How many bytes at the end are the beginning of a character that further bytes could complete.
 [[nodiscard]] std::size_t unfinished_character(std::string_view text);
 

@@ -33,12 +33,20 @@ constexpr Special kCl100kSpecial[] = {
 constexpr Special kO200kSpecial[] = {{"<|endoftext|>", 199999}, {"<|endofprompt|>", 200018}};
 
 using NextPiece = const char* (*)(const CharClasses&, const char*, const char*);
+using Continuing = unsigned (*)(const CharClasses&, std::string_view);
+
+// Pre-tokens from this size on are counted as runs, from a token on that begins some way before
+// the end: so far back that what is appended seldom changes it.
+constexpr std::size_t kLongRun = 512;
+constexpr std::size_t kNear = 128;
+constexpr std::size_t kFar = 384;
 
 }  // namespace
 
 struct BpeTokenCounter::Vocabulary {
   std::string_view name;
   NextPiece next_piece;
+  Continuing continuing;
   std::span<const Special> special;
   RankTable ranks;
   const CharClasses& classes = CharClasses::shared();
@@ -76,13 +84,13 @@ std::shared_ptr<const BpeTokenCounter::Vocabulary> BpeTokenCounter::Vocabulary::
   };
   if (name == "cl100k_base") {
     static const auto shared = std::make_shared<const Vocabulary>(
-        Vocabulary{"cl100k_base", next_cl100k, kCl100kSpecial,
+        Vocabulary{"cl100k_base", next_cl100k, continuing_cl100k, kCl100kSpecial,
                    table(memgpt_ranks_cl100k_base, memgpt_ranks_cl100k_base_end)});
     return shared;
   }
   if (name == "o200k_base") {
     static const auto shared = std::make_shared<const Vocabulary>(
-        Vocabulary{"o200k_base", next_o200k, kO200kSpecial,
+        Vocabulary{"o200k_base", next_o200k, continuing_o200k, kO200kSpecial,
                    table(memgpt_ranks_o200k_base, memgpt_ranks_o200k_base_end)});
     return shared;
   }
@@ -212,9 +220,15 @@ std::size_t IncrementalCount::append(std::string_view text) {
   const std::size_t whole = partial_.size() - unfinished_character(partial_);
   const std::string_view characters = std::string_view(partial_).substr(0, whole);
   const std::optional<std::string> repaired = repaired_utf8(characters);
-  tail_ += repaired ? *repaired : characters;
+  const std::string_view added = repaired ? *repaired : characters;
+  const bool goes_on = run_.set != 0 && is_all_of(vocabulary_->classes, run_.set, added);
+  tail_ += added;
   partial_.erase(0, whole);
-  settle();
+  if (goes_on) {
+    tokens_ = run_.before + count_run();
+  } else {
+    settle();
+  }
   if (!partial_.empty()) {
     tokens_ = settled_tokens_;
     PieceEncoder counter(vocabulary_->ranks, 0, PieceEncoder::Use::count);
@@ -235,6 +249,7 @@ void IncrementalCount::settle() {
   std::array<std::size_t, kOpen> before{};
   std::size_t pieces = 0;
   std::size_t tokens = settled_tokens_;
+  run_ = Run();
   PieceEncoder counter(vocabulary_->ranks, tail_.size(), PieceEncoder::Use::count);
   vocabulary_->split(tail_, [&](std::string_view piece) {
     starts[pieces % kOpen] = static_cast<std::size_t>(piece.data() - tail_.data());
@@ -243,9 +258,46 @@ void IncrementalCount::settle() {
     ++pieces;
   });
   tokens_ = tokens;
-  if (pieces <= kOpen) return;
-  settled_tokens_ = before[pieces % kOpen];
-  tail_.erase(0, starts[pieces % kOpen]);
+  if (pieces == 0) return;
+  const std::size_t last = (pieces - 1) % kOpen;
+  const std::size_t size = tail_.size() - starts[last];
+  if (pieces > kOpen) {
+    settled_tokens_ = before[pieces % kOpen];
+    tail_.erase(0, starts[pieces % kOpen]);
+  }
+  if (size < kLongRun) return;
+  run_.begin = run_.token = tail_.size() - size;
+  run_.before = before[last];
+  run_.set =
+      vocabulary_->continuing(vocabulary_->classes, std::string_view(tail_).substr(run_.begin));
+}
+
+// The run's tokens before one that the run still has, and those from it on: why these are the
+// run's encoding is said at encode_in_windows.
+std::size_t IncrementalCount::count_run() {
+  const RankTable& ranks = vocabulary_->ranks;
+  std::vector<std::uint32_t> tokens;
+  encode_piece(ranks, std::string_view(tail_).substr(run_.token), &tokens);
+  if (run_.token_size != 0 && ranks.bytes(tokens.front()).size() != run_.token_size) {
+    run_.token = run_.begin;
+    run_.count = 0;
+    tokens.clear();
+    encode_piece(ranks, std::string_view(tail_).substr(run_.begin), &tokens);
+  }
+  const std::size_t total = run_.count + tokens.size();
+  if (tail_.size() - run_.token <= kFar) return total;
+  std::size_t at = run_.token;
+  const std::size_t first = run_.count;
+  for (std::size_t i = 0; at + kNear <= tail_.size(); ++i) {
+    const std::size_t size = ranks.bytes(tokens[i]).size();
+    if ((static_cast<unsigned char>(tail_[at]) & 0xC0U) != 0x80) {  // a character begins with it
+      run_.token = at;
+      run_.token_size = size;
+      run_.count = first + i;
+    }
+    at += size;
+  }
+  return total;
 }
 
 }  // namespace memgpt

@@ -64,7 +64,7 @@ class BpeTokenCounter final : public TokenCounter {
 };
 
 // Counts a text that grows at its end: only what further text can still split in another way is
-// counted again, a few words for ordinary text.
+// counted again, a few words for ordinary text, or the end of a long one.
 class IncrementalCount {
  public:
   explicit IncrementalCount(const BpeTokenCounter& counter);
@@ -75,7 +75,22 @@ class IncrementalCount {
   [[nodiscard]] std::size_t tokens() const { return tokens_; }
 
  private:
+  // The last pre-token, while it is long and what is appended goes on with it for certain: neither
+  // its end is searched for nor all of it encoded again.
+  struct Run {
+    unsigned set = 0;        // of classes that go on with it; 0: there is no such run
+    std::size_t begin = 0;   // in tail_
+    std::size_t before = 0;  // the tokens before it
+    // A token in it: where it begins, its size (0: any), and the run's tokens before it.
+    std::size_t token = 0;
+    std::size_t token_size = 0;
+    std::size_t count = 0;
+  };
+
   void settle();
+  [[nodiscard]] std::size_t count_run();
+
+  Run run_;
 
   std::shared_ptr<const BpeTokenCounter::Vocabulary> vocabulary_;
   std::string tail_;     // what is not settled, repaired
