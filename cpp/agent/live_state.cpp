@@ -35,6 +35,22 @@ std::vector<Block> LiveState::block_values() const {
   return values;
 }
 
+std::vector<Range> LiveState::window_ranges() const {
+  auto ranges = positions_of(window);
+  if (ranges.empty() || ranges.back().end != next_position)
+    ranges.push_back({next_position, next_position});
+  return ranges;
+}
+
+std::shared_ptr<const Prefix> LiveState::compile_prefix(std::string_view system_prompt,
+                                                        std::shared_ptr<const CompiledTools> tools,
+                                                        const TokenCounter& counter) const {
+  const auto values = block_values();
+  const PrefixInput input{system_prompt, std::move(tools), values, outside,
+                          summary ? std::string_view(summary->text) : ""};
+  return std::make_shared<const Prefix>(memgpt::compile_prefix(input, counter, prefix.get()));
+}
+
 std::string LiveState::outside_line() const {
   return std::to_string(next_position) + " messages are in recall memory, " +
          std::to_string(passages) + " passages in archival memory.";

@@ -31,6 +31,13 @@ struct LiveState {
   [[nodiscard]] std::optional<std::int64_t> summary_id() const {
     return summary ? std::optional(summary->id) : std::nullopt;
   }
+  // The ranges of a window row: the last one ends at the head, so that what lies between (imported
+  // messages) is in no range.
+  [[nodiscard]] std::vector<Range> window_ranges() const;
+  // The prefix of this state; what the last one has is not made again.
+  [[nodiscard]] std::shared_ptr<const Prefix> compile_prefix(
+      std::string_view system_prompt, std::shared_ptr<const CompiledTools> tools,
+      const TokenCounter& counter) const;
   // The line about what lies outside the context, as it would be now.
   [[nodiscard]] std::string outside_line() const;
   [[nodiscard]] const BlockVersion* find_block(std::string_view label) const;

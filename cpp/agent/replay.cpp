@@ -217,11 +217,7 @@ Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before
     dirty_ = true;
   }
   if (dirty_) {
-    const auto blocks = state_.block_values();
-    const PrefixInput input{config_.system_prompt, tools_, blocks, state_.outside,
-                            state_.summary ? std::string_view(state_.summary->text) : ""};
-    state_.prefix =
-        std::make_shared<const Prefix>(compile_prefix(input, *counter_, state_.prefix.get()));
+    state_.prefix = state_.compile_prefix(config_.system_prompt, tools_, *counter_);
     dirty_ = false;
   }
   Context context =
@@ -278,9 +274,7 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
   }
   state_.passages += static_cast<std::int64_t>(commit.passages.size());
   if (!commit.window) return std::nullopt;
-  auto ranges = positions_of(state_.window);
-  if (ranges.empty() || ranges.back().end != state_.next_position)
-    ranges.push_back({state_.next_position, state_.next_position});
+  const auto ranges = state_.window_ranges();
   if (ranges != commit.window->ranges)
     return Found{"window", "recorded window " + drawn(commit.window->ranges) +
                                ", the history gives " + drawn(ranges)};

@@ -43,10 +43,7 @@ std::string decision_to_json(const Window& kept, bool warn) {
 }  // namespace
 
 std::shared_ptr<const Prefix> Agent::compile_state(const LiveState& state, const Parts& parts) {
-  const auto blocks = state.block_values();
-  const PrefixInput input{parts.config.system_prompt, parts.compiled_tools, blocks, state.outside,
-                          state.summary ? std::string_view(state.summary->text) : ""};
-  return std::make_shared<const Prefix>(compile_prefix(input, *parts.counter, state.prefix.get()));
+  return state.compile_prefix(parts.config.system_prompt, parts.compiled_tools, *parts.counter);
 }
 
 // After a change of what stands before the messages: count outside afresh, compile, record.
@@ -61,10 +58,7 @@ void Agent::refresh_prefix(WriteSet& writes, const Parts& parts) {
   }
   if (!writes.commit.window) return;
   WindowRow& row = *writes.commit.window;
-  row.ranges = positions_of(writes.state.window);
-  // The last range ends at the head: what lies between (imported messages) is in no range.
-  if (row.ranges.empty() || row.ranges.back().end != writes.state.next_position)
-    row.ranges.push_back({writes.state.next_position, writes.state.next_position});
+  row.ranges = writes.state.window_ranges();
   row.warned = writes.state.warned;
   row.outside = writes.state.outside;
   if (writes.state.summary && !writes.commit.summary) row.summary = writes.state.summary->id;
