@@ -106,15 +106,16 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
   db.prepare(
         "INSERT INTO step(branch, seq, kind, author, time_us, config, seed, model, "
         "tokenizer, compiler, digest, context_tokens, overhead_tokens, prompt_tokens, "
-        "completion_tokens, decision, reply, correction, unbound_tools, content) "
-        "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+        "completion_tokens, decision, reply, correction, unbound_tools, content, prefix_tokens, "
+        "prefix_broken) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
       .bind(head.branch, head.seq, step.kind, step.author, step.time_us, step.config, step.seed,
             optional_text(step.model), optional_text(step.tokenizer), step.compiler,
             optional_text(step.digest), step.context_tokens, step.overhead_tokens,
             optional_count(step.prompt_tokens), optional_count(step.completion_tokens),
             optional_text(step.decision), optional_text(step.reply),
             step.correction > 0 ? std::optional(step.correction) : std::nullopt,
-            optional_names(step.unbound_tools), content_of(commit))
+            optional_names(step.unbound_tools), content_of(commit),
+            optional_count(step.prefix_tokens), optional_text(step.prefix_broken))
       .run();
   for (const auto& message : commit.messages) write_message(db, message, head, commit.tokenizer);
   for (const auto& version : commit.blocks) {
@@ -135,15 +136,19 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
         .bind(head.branch, head.seq, run.call_id, run.phase, run.tool, run.arguments, run.effects,
               run.idempotency_key, run.status, run.result, run.time_us)
         .run();
+  for (const auto& pin : commit.pins)
+    db.prepare("INSERT INTO pin(branch, seq, position, pinned) VALUES(?,?,?,?)")
+        .bind(head.branch, head.seq, pin.position, pin.pinned)
+        .run();
   auto summary_id = commit.window ? commit.window->summary : std::nullopt;
   if (commit.summary) {
     const SummaryRow& summary = *commit.summary;
     db.prepare(
           "INSERT INTO summary(branch, seq, text, covers, covered, replaces, author, trust, "
-          "tokens, tokenizer) VALUES(?,?,?,?,?,?,?,?,?,?)")
+          "tokens, tokenizer, failure) VALUES(?,?,?,?,?,?,?,?,?,?,?)")
         .bind(head.branch, head.seq, summary.text, ranges_to_json(summary.covers), summary.covered,
               summary.replaces, summary.author, static_cast<int>(summary.trust), summary.tokens,
-              commit.tokenizer)
+              commit.tokenizer, summary.failure)
         .run();
     summary_id = db.last_row_id();
   }

@@ -51,6 +51,9 @@ struct StepRow {
   int completion_tokens = -1;
   int correction = 0;                      // of our counts, in thousandths; 0 = not recorded
   std::vector<std::string> unbound_tools;  // of the configuration, and not offered
+  // The leading spans that the last request had, byte for byte, in tokens; -1 = not recorded.
+  int prefix_tokens = -1;
+  std::string prefix_broken;  // the origin of the last request's first span that is not among them
   std::string decision;
   std::string reply;
   std::int64_t seq = 0;  // set when read, as is what follows
@@ -66,6 +69,13 @@ struct SummaryRow {
   std::string author;
   Trust trust = Trust::user;
   int tokens = 0;
+  std::string failure;  // why it is a digest, where a model should have written it
+};
+
+// A message that a policy shall keep, or no longer.
+struct PinRow {
+  std::int64_t position = 0;
+  bool pinned = true;
 };
 
 // The last range ends at the head, whatever its `end` says.
@@ -106,6 +116,7 @@ struct Commit {
   std::optional<SummaryRow> summary;
   std::optional<WindowRow> window;  // its summary id is set when `summary` is given
   std::vector<ToolRunRow> tool_runs;
+  std::vector<PinRow> pins;
   std::optional<std::string> config;  // a new version
 
   // When read: a row that contradicts the others of the commit, by kind and in words.
@@ -126,6 +137,7 @@ struct AgentState {
   std::optional<SummaryRow> summary;
   std::vector<Message> messages;        // those in the window
   std::vector<std::string> tokenizers;  // of their counts, one a message
+  std::vector<std::int64_t> pins;       // positions, in order
   std::int64_t next_position = 0;
   std::int64_t session = 0;
   TimeUs last_time_us = 0;

@@ -54,6 +54,8 @@ void add_step(Fields& out, const StepRow& step) {
   out.add(step.context_tokens).add(step.overhead_tokens).add(step.prompt_tokens);
   out.add(step.completion_tokens).add(step.correction).add(step.unbound_tools);
   out.add(step.decision).add(step.reply);
+  // Since schema 4: what was written before keeps its digest.
+  if (step.prefix_tokens >= 0) out.add(step.prefix_tokens).add(step.prefix_broken);
 }
 
 void add_message(Fields& out, const Message& message) {
@@ -81,6 +83,7 @@ void add_summary(Fields& out, const SummaryRow& summary) {
   out.add(summary.text).add(summary.covers).add(summary.covered);
   out.add(summary.replaces.has_value()).add(summary.author);
   out.add(static_cast<int>(summary.trust)).add(summary.tokens);
+  if (!summary.failure.empty()) out.add(summary.failure);  // since schema 4
 }
 
 void add_tool_run(Fields& out, const ToolRunRow& run) {
@@ -136,6 +139,10 @@ std::string content_of(const Commit& commit) {
       commit.tool_runs,
       [](const ToolRunRow& row) { return std::make_pair(row.call_id, row.phase); }, add_tool_run)
       .append_to(content, "tool_runs");
+  sorted_fields(
+      commit.pins, [](const PinRow& row) { return row.position; },
+      [](Fields& out, const PinRow& row) { out.add(row.position).add(row.pinned); })
+      .append_to(content, "pins");
   return content;
 }
 
@@ -216,7 +223,7 @@ class CommitReader {
          [](Commit& commit, Statement& row) {
            if (commit.summary) contradicts(commit, "summary", "there are two summaries");
            commit.summary = read_summary(row, 1);
-           set_tokenizer(commit, row.text(9), "summary", commit.messages.empty());
+           set_tokenizer(commit, row.text(10), "summary", commit.messages.empty());
          });
   }
 
@@ -235,6 +242,13 @@ class CommitReader {
                                       row.text(5), row.text(6), row.text(7), row.text(8),
                                       row.integer(9)});
         });
+  }
+
+  void read_pins() {
+    each("SELECT seq, position, pinned FROM pin WHERE branch = ?1 AND seq BETWEEN ?2 AND ?3",
+         [](Commit& commit, Statement& row) {
+           commit.pins.push_back({row.integer(1), row.integer(2) != 0});
+         });
   }
 
  private:
@@ -306,6 +320,7 @@ std::vector<Commit> Journal::commits(const std::string& agent_id, Head head, Com
   rows.read_summaries();
   rows.read_windows();
   rows.read_tool_runs();
+  rows.read_pins();
   next.seq = commits.back().step.seq;
   cursor = next;
   return commits;

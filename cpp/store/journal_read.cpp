@@ -47,6 +47,17 @@ void load_window(Database& db, Head head, AgentState& state) {
   if (row.bind(*state.window.summary).step()) state.summary = read_summary(row);
 }
 
+void load_pins(Database& db, Head head, AgentState& state) {
+  auto& row = db.prepare(
+      "SELECT p.position FROM pin p JOIN (SELECT position, max(seq) AS seq FROM pin "
+      "WHERE branch = ?1 AND seq <= ?2 GROUP BY position) AS newest "
+      "ON p.branch = ?1 AND p.position = newest.position AND p.seq = newest.seq "
+      "WHERE p.pinned ORDER BY p.position");
+  const Reset reset(row);
+  row.bind(head.branch, head.seq);
+  while (row.step()) state.pins.push_back(row.integer(0));
+}
+
 void load_last_call(Database& db, Head head, AgentState& state) {
   static const std::string sql =
       std::string("SELECT ") + kStepColumns +
@@ -147,6 +158,7 @@ AgentState Journal::load(const std::string& agent_id) {
   load_window(db, head, state);
   load_messages(db, head, state);
   load_last_call(db, head, state);
+  load_pins(db, head, state);
   return state;
 }
 

@@ -81,6 +81,8 @@ StepRow read_step(const Statement& row) {
   step.correction = static_cast<int>(row.integer(16));
   step.unbound_tools = strings_from_json(row.view(17));
   step.content = row.text(18);
+  step.prefix_tokens = static_cast<int>(row.integer(19));
+  step.prefix_broken = row.text(20);
   return step;
 }
 
@@ -145,6 +147,7 @@ SummaryRow read_summary(const Statement& row, int first) {
   summary.author = row.text(first + 5);
   summary.trust = static_cast<Trust>(row.integer(first + 6));
   summary.tokens = static_cast<int>(row.integer(first + 7));
+  summary.failure = row.text(first + 8);
   return summary;
 }
 

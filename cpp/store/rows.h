@@ -22,7 +22,8 @@ inline constexpr const char* kStepColumns =
     "seq, kind, author, time_us, config, seed, ifnull(model, ''), ifnull(tokenizer, ''), "
     "compiler, ifnull(digest, ''), context_tokens, overhead_tokens, ifnull(prompt_tokens, -1), "
     "ifnull(completion_tokens, -1), ifnull(decision, ''), ifnull(reply, ''), "
-    "ifnull(correction, 0), ifnull(unbound_tools, ''), ifnull(content, '')";
+    "ifnull(correction, 0), ifnull(unbound_tools, ''), ifnull(content, ''), "
+    "ifnull(prefix_tokens, -1), ifnull(prefix_broken, '')";
 [[nodiscard]] StepRow read_step(const Statement& row);
 
 // The columns of the other tables.
@@ -34,7 +35,8 @@ inline constexpr const char* kBlockColumns =
     "b.place, b.detached";
 [[nodiscard]] BlockVersion read_block(const Statement& row, int first_column = 0);
 inline constexpr const char* kSummaryColumns =
-    "s.id, s.text, s.covers, s.covered, s.replaces, s.author, s.trust, s.tokens";
+    "s.id, s.text, s.covers, s.covered, s.replaces, s.author, s.trust, s.tokens, "
+    "s.failure";
 [[nodiscard]] SummaryRow read_summary(const Statement& row, int first_column = 0);
 inline constexpr const char* kWindowColumns = "w.ranges, w.summary, w.warned, w.outside";
 [[nodiscard]] WindowRow read_window(const Statement& row, int first_column = 0);

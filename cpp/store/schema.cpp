@@ -202,7 +202,23 @@ ALTER TABLE step ADD COLUMN content TEXT;          -- a digest of each kind of r
 CREATE INDEX block_commit ON block(branch, seq);
 )sql";
 
-constexpr std::array kMigrations = {k001_initial, k002_source_id, k003_replay};
+// Messages that the user pinned; how much of a request the one before it had; why a summary is a
+// digest.
+constexpr const char* k004_policy = R"sql(
+CREATE TABLE pin(
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  position INTEGER NOT NULL,     -- of the message
+  pinned INTEGER NOT NULL,       -- 0: no longer
+  PRIMARY KEY(branch, position, seq)
+) WITHOUT ROWID;
+CREATE INDEX pin_commit ON pin(branch, seq);
+ALTER TABLE step ADD COLUMN prefix_tokens INTEGER;  -- of the leading spans that the last request had
+ALTER TABLE step ADD COLUMN prefix_broken TEXT;     -- the origin of the first span that differs
+ALTER TABLE summary ADD COLUMN failure TEXT NOT NULL DEFAULT '';  -- why it is a digest
+)sql";
+
+constexpr std::array kMigrations = {k001_initial, k002_source_id, k003_replay, k004_policy};
 
 bool has_tables(Database& db) {
   Statement statement(db.get(), "SELECT count(*) FROM sqlite_schema");
