@@ -166,6 +166,11 @@ class Context:
     def overhead_tokens(self) -> int:
         ...
     @property
+    def previous_spans(self) -> int:
+        """
+        How many of the leading spans the request before it had, byte for byte; -1 where that is not known. For the next context that is the last request; for one of step=..., the request before that step.
+        """
+    @property
     def spans(self) -> list[Span]:
         ...
     @property
@@ -426,6 +431,21 @@ class Step:
     def overhead_tokens(self) -> int:
         ...
     @property
+    def prefix_broken(self) -> str:
+        """
+        The origin of the last request's first span that this one does not have in its place; "model" or "tokenizer" where another one is asked; empty where all of the last request is there.
+        """
+    @property
+    def prefix_share(self) -> float | None:
+        """
+        prefix_tokens of context_tokens, 0 to 1; None where it is not recorded.
+        """
+    @property
+    def prefix_tokens(self) -> int:
+        """
+        Text tokens of the leading spans that the agent's last request had, byte for byte: what a provider may have in its cache. -1: not recorded, as at the first call.
+        """
+    @property
     def prompt_tokens(self) -> int:
         ...
     @property
@@ -469,7 +489,7 @@ class Divergence:
     @property
     def what(self) -> str:
         """
-        What differs: context, tokens, correction, window, reply, messages, step, config, blocks, passages, summary, tool_runs or unreadable.
+        What differs: context, tokens, correction, prefix, window, reply, messages, step, config, blocks, passages, summary, tool_runs or unreadable.
         """
 class Replay:
     """
@@ -625,6 +645,8 @@ class CoreAgent:
     def insert_passage(self, text: str, tags: collections.abc.Sequence[str], metadata: str) -> Passage:
         ...
     def messages(self, from_position: typing.SupportsInt | typing.SupportsIndex, limit: typing.SupportsInt | typing.SupportsIndex) -> list[Message]:
+        ...
+    def past_context(self, seq: typing.SupportsInt | typing.SupportsIndex) -> Context:
         ...
     def remove_tool(self, name: str) -> None:
         ...
