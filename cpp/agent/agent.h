@@ -73,6 +73,9 @@ class Agent {
   [[nodiscard]] AgentConfig config();
   [[nodiscard]] std::shared_ptr<const MemoryPolicy> policy();  // null = unbound
   [[nodiscard]] Context context();
+  // As the model saw it in the commit `seq`. Throws NotFound where there is no such commit,
+  // InvalidInput where it called no model, StoreError where the journal does not give it.
+  [[nodiscard]] Context past_context(std::int64_t seq);
   [[nodiscard]] std::vector<std::string> unbound();
   // The tools that are bound, of those that the model sees.
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
@@ -163,6 +166,12 @@ class Agent {
                                                                    const Parts& parts);
   void check_room(const LiveState& state, const Parts& parts, int message_cost) const;
   void limit_shown(Message& message, const WriteSet& writes) const;
+
+  // past.cpp
+  [[nodiscard]] ReplayOptions replay_options() const;
+  [[nodiscard]] LastCall remade(LastCall call, Head head);
+  [[nodiscard]] std::shared_ptr<const LastCall> last_call(const LiveState& state);
+  void record_prefix(WriteSet& writes, const Context& context);
 
   // binding.cpp
   void check_bound();

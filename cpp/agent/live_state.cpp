@@ -28,6 +28,38 @@ void check_label(std::string_view label) {
                       "or \"-\"");
 }
 
+SharedPrefix prefix_after(const LastCall* before, const std::string& model,
+                          const std::string& tokenizer, const Context& now) {
+  if (before == nullptr) return {};
+  if (before->model != model) return {0, 0, "model"};
+  if (before->tokenizer != tokenizer) return {0, 0, "tokenizer"};
+  if (!before->context) return {};
+  return shared_prefix(*before->context, now);
+}
+
+LiveState live_state(AgentState loaded, const TokenCounter& counter) {
+  LiveState state;
+  state.agent = std::move(loaded.agent);
+  state.config_version = loaded.config_version;
+  state.blocks = std::move(loaded.blocks);
+  state.summary = std::move(loaded.summary);
+  state.warned = loaded.window.warned;
+  state.outside = std::move(loaded.window.outside);
+  state.next_position = loaded.next_position;
+  state.session = loaded.session;
+  state.last_time_us = loaded.last_time_us;
+  if (loaded.last_call)
+    state.last_call = std::make_shared<const LastCall>(LastCall::of(*loaded.last_call));
+  // A count belongs to one tokenizer: under another the message is counted again.
+  for (std::size_t i = 0; i < loaded.messages.size(); ++i) {
+    auto& message = loaded.messages[i];
+    const int tokens = loaded.tokenizers[i] == counter.name() ? message.tokens : -1;
+    state.window.push_back(
+        std::make_shared<const WindowMessage>(measure(std::move(message), counter, tokens)));
+  }
+  return state;
+}
+
 std::vector<Block> LiveState::block_values() const {
   std::vector<Block> values;
   values.reserve(blocks.size());

@@ -113,6 +113,23 @@ void bind_results(py::module_& module) {
       .def_readonly("completion_tokens", &StepRow::completion_tokens)
       .def_readonly("correction", &StepRow::correction,
                     "Of our counts, in thousandths, by what the provider had reported before.")
+      .def_readonly("prefix_tokens", &StepRow::prefix_tokens,
+                    "Text tokens of the leading spans that the agent's last request had, byte for "
+                    "byte: what a provider may have in its cache. -1: not recorded, as at the "
+                    "first call.")
+      .def_property_readonly(
+          "prefix_share",
+          [](const StepRow& step) {
+            return step.prefix_tokens < 0 || step.context_tokens <= 0
+                       ? std::nullopt
+                       : std::optional(static_cast<double>(step.prefix_tokens) /
+                                       step.context_tokens);
+          },
+          "prefix_tokens of context_tokens, 0 to 1; None where it is not recorded.")
+      .def_readonly("prefix_broken", &StepRow::prefix_broken,
+                    "The origin of the last request's first span that this one does not have in "
+                    "its place; \"model\" or \"tokenizer\" where another one is asked; empty where "
+                    "all of the last request is there.")
       .def_readonly("unbound_tools", &StepRow::unbound_tools)
       .def_readonly("decision", &StepRow::decision)
       .def_readonly("reply", &StepRow::reply)
@@ -125,9 +142,10 @@ void bind_replay(py::module_& module) {
   py::class_<Divergence>(module, "Divergence", "Where the journal does not give what it recorded.")
       .def_readonly("seq", &Divergence::seq, "Number of the commit.")
       .def_readonly("kind", &Divergence::kind, "Of the commit: step, input, edit, ...")
-      .def_readonly("what", &Divergence::what,
-                    "What differs: context, tokens, correction, window, reply, messages, step, "
-                    "config, blocks, passages, summary, tool_runs or unreadable.")
+      .def_readonly(
+          "what", &Divergence::what,
+          "What differs: context, tokens, correction, prefix, window, reply, messages, step, "
+          "config, blocks, passages, summary, tool_runs or unreadable.")
       .def_readonly("diff", &Divergence::diff, "What was recorded and what there is, as text.")
       .def("__repr__",
            [](const Divergence& divergence) {
@@ -251,6 +269,12 @@ void bind_agent_class(py::module_& module) {
       .def(
           "context", [](Agent& agent) { return std::make_shared<Context>(agent.context()); },
           Release())
+      .def(
+          "past_context",
+          [](Agent& agent, std::int64_t seq) {
+            return std::make_shared<Context>(agent.past_context(seq));
+          },
+          py::arg("seq"), Release())
       .def(
           "blocks", [](Agent& agent) { return agent.state().block_values(); }, Release())
       .def(

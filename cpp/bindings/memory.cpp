@@ -98,6 +98,10 @@ void bind_context(py::module_& module) {
       .def_readonly("overhead_tokens", &Context::overhead_tokens)
       .def_readonly("tokenizer", &Context::tokenizer)
       .def_readonly("exact", &Context::exact)
+      .def_readonly("previous_spans", &Context::previous_spans,
+                    "How many of the leading spans the request before it had, byte for byte; -1 "
+                    "where that is not known. For the next context that is the last request; for "
+                    "one of step=..., the request before that step.")
       .def(
           "to_request",
           [](const Context& context, const std::string& model) {

@@ -137,9 +137,21 @@ class Agent(CoreHandle):
 
         return send
 
-    def context(self) -> Context:
-        """What the model would see now: ``print`` it, or use ``.tokens`` and ``.to_request()``."""
-        return self._core.context()
+    def context(self, step: int | None = None) -> Context:
+        """What the model would see now, or saw then: ``print`` it, or use ``.tokens`` and
+        ``.to_request()``.
+
+        Args:
+            step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent, made
+                again from the journal. It costs what the window held then, not what the history
+                holds.
+
+        Raises:
+            NotFound: the history has no such commit.
+            InvalidInput: that commit called no model.
+            StoreError: the file does not hold what was recorded; ``agent.replay()`` says more.
+        """
+        return self._core.context() if step is None else self._core.past_context(step)
 
     def steps(self) -> list[Step]:
         """The commits of the agent's history, oldest first."""
