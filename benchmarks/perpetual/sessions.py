@@ -10,7 +10,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import memgpt
 import memgpt.llm
 
 from perpetual.evidence import PlainSearch, request_texts, share_in
+from perpetual.prefix import Sent, sent_by
 from perpetual.transcript import Conversation, Question, Turn, shown
 
 AGENT = "listener"
@@ -45,6 +46,7 @@ class Played:
         prompt_tokens: of all steps of all turns.
         evictions: turns in which messages left the window.
         step_ms: a turn's wall time divided by its steps, once for each of its steps.
+        sent: tokens of all requests, and of their prefixes.
     """
 
     accepted: list[int]
@@ -58,6 +60,7 @@ class Played:
     contexts_over_limit: int
     recall_messages: int
     step_ms: list[float]
+    sent: Sent = field(default_factory=Sent)
 
 
 @dataclass
@@ -120,6 +123,7 @@ def play(conversation: Conversation, db: Path, setting: Setting, progress: Progr
         played.max_context_tokens = max(contexts, default=0)
         played.contexts_over_limit = sum(tokens > limit for tokens in contexts)
         played.recall_messages = len(agent.recall)
+        played.sent = sent_by(agent)
     return played
 
 

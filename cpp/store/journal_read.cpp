@@ -45,12 +45,12 @@ std::int64_t last_position(Database& db, Head head) {
   return last_key(row, head.seq, [&](std::int64_t key) { row.bind(head.branch, key); });
 }
 
-void load_config(Database& db, Head head, AgentState& state) {
+void load_config(Database& db, std::int64_t up_to, AgentState& state) {
   auto& row = db.prepare(
-      "SELECT version, json FROM config WHERE agent_id = ?1 AND branch = ?2 AND seq <= ?3 "
+      "SELECT version, json FROM config WHERE agent_id = ?1 AND seq <= ?2 "
       "ORDER BY version DESC LIMIT 1");
   const Reset reset(row);
-  if (!row.bind(state.agent.id, head.branch, head.seq).step())
+  if (!row.bind(state.agent.id, up_to).step())
     throw StoreError("agent \"" + state.agent.name + "\" has no configuration in this file");
   state.config_version = row.integer(0);
   state.config = row.text(1);
@@ -193,7 +193,8 @@ AgentState Journal::load(const std::string& agent_id, std::optional<Head> at) {
   }
   if (at) state.agent.head = *at;
   const Head head = state.agent.head;
-  load_config(db, head, state);
+  // An agent whose head was changed by hand can still be opened, and replay says what is wrong.
+  load_config(db, at ? at->seq : std::numeric_limits<std::int64_t>::max(), state);
   load_blocks(db, head, state);
   load_window(db, head, state);
   load_messages(db, head, state);
