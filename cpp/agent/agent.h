@@ -82,6 +82,13 @@ class Agent {
   [[nodiscard]] ReplayReport replay();
   [[nodiscard]] std::vector<Message> messages(std::int64_t from_position, std::int64_t limit);
 
+  // What a user message with this text would take of the window.
+  [[nodiscard]] int message_cost(const std::string& text);
+  // Whether such a message would be taken now without anything having to leave the window.
+  [[nodiscard]] bool fits(const std::string& text);
+  // The tokens above which the policy evicts; without one, the budget's limit.
+  [[nodiscard]] int eviction_line();
+
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
   void set_block(const std::string& label, const std::string& value, const std::string& author);
   void create_block(const Block& block);
@@ -155,6 +162,7 @@ class Agent {
                                                                    const Parts& parts);
   void check_room(const LiveState& state, const Parts& parts, int message_cost) const;
   void limit_shown(Message& message, const WriteSet& writes) const;
+  [[nodiscard]] WindowMessage measure_input(const LiveState& state, const std::string& text);
 
   // binding.cpp
   void check_bound();

@@ -15,6 +15,7 @@ void Agent::Parts::compile_tools() {
     const auto found = tools.find(tool.schema.name);
     if (found == tools.end()) continue;
     schemas.push_back(inject_arguments(tool.schema));
+    schemas.back().author = tool.origin == "builtin" ? "kernel" : "user";
     if (tool.origin == "builtin" && tool_config(*found->second) != tool) renewable = true;
   }
   compiled_tools = memgpt::compile_tools(std::move(schemas), *counter);

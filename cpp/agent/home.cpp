@@ -227,11 +227,11 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
 
   const std::string id = "agent-" + environment_.new_uuid();
   WriteSet first;
+  first.commit.step.time_us = environment_.now_us();
   for (const auto& block : options.blocks)
     first.create_block(block, "block-" + environment_.new_uuid());
   first.commit.step.kind = "create";
   first.commit.step.author = "user";
-  first.commit.step.time_us = environment_.now_us();
   first.commit.step.config = 1;
   first.commit.config = to_json(parts.config);
   first.commit.tokenizer = parts.counter->name();

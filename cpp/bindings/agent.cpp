@@ -311,6 +311,9 @@ void bind_agent_class(py::module_& module) {
           },
           py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"), py::arg("start"),
           py::arg("end"), Release())
+      .def("message_cost", &Agent::message_cost, py::arg("text"), Release())
+      .def("fits", &Agent::fits, py::arg("text"), Release())
+      .def("eviction_line", &Agent::eviction_line, Release())
       .def("steps", &Agent::steps, Release())
       .def("replay", &Agent::replay, Release())
       .def("messages", &Agent::messages, py::arg("from_position"), py::arg("limit"), Release())
