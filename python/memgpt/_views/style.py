@@ -141,6 +141,7 @@ _RULES = """
 .memgpt-view table.memgpt-table tr .memgpt-nowrap{white-space:nowrap}
 .memgpt-view table.memgpt-table tr .memgpt-tiny{width:3em}
 .memgpt-view table.memgpt-table tr .memgpt-slim{width:5em}
+.memgpt-view table.memgpt-table tr .memgpt-mid{width:8em}
 .memgpt-view table.memgpt-table tr .memgpt-kind{width:12em}
 .memgpt-view table.memgpt-table tr .memgpt-origin{width:14em}
 .memgpt-view table.memgpt-table tr .memgpt-out{margin-inline-start:-39em}
