@@ -53,7 +53,8 @@ class BudgetReport(CoreHandle, Report):
         used: what it takes.
         head_room: tokens until the limit.
         eviction_line: the tokens above which the agent's policy evicts.
-        until_eviction: tokens until that line.
+        until_eviction: tokens until that line. A warning that the agent would be given first is in
+            ``used`` already, so that ``fits`` may be true for a little more.
         reply_reserve: tokens that are kept for the reply.
         window: the model's window.
         correction: how many of the provider's tokens one of ours has been.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HEADS = ("", "kind", "origin", "author", "version", "tokens", "share", "age", "previous", "text")
 _CLASSES = ("tiny", "kind", "origin", "mid", "slim number", "slim number", "slim number",
-            "slim number", "slim", None)  # fmt: skip
+            "slim number", "mid", None)  # fmt: skip
 _NUMBERS = (4, 5, 6, 7)
 _DIFF_LINES = (60, 20)
 _ONE_LINE = 400
@@ -132,7 +132,8 @@ def explanation_html(explanation: Explanation) -> str:
     context = explanation.context
     head = div("head", span("title", "Context explained"), span("mute", window_head(context)))
     rows = list(enumerate(explanation.rows))
-    return view("context explained", head, window_bar(context), _html_table(rows, "the rows"))
+    shown = _html_table(rows, "the rows")
+    return view("context explained", head, window_bar(context), shown, cls="broad")
 
 
 def _diff_head(diff: ContextDiff) -> str:
@@ -197,4 +198,4 @@ def difference_html(diff: ContextDiff) -> str:
     """A row for each difference, and the lines that changed."""
     head = div("head", span("title", "Difference"), span("mute", _diff_head(diff)))
     rows = _html_table(_signed(diff), "what is otherwise") if diff else ""
-    return view("difference", head, rows, *map(_change_html, diff.changed))
+    return view("difference", head, rows, *map(_change_html, diff.changed), cls="broad")
