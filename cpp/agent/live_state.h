@@ -81,6 +81,7 @@ struct WriteSet {
   void log(const Message& message);  // into the log, not into the window
 
  private:
+  void sign(Block& block) const;  // with the commit that will write it
   void record(const BlockVersion& version);
 };
 

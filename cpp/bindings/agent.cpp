@@ -98,6 +98,29 @@ void bind_results(py::module_& module) {
         return shown("visible", py::str("<ArchivalHit " +
                                         std::string(utf8_prefix(hit.passage.text, 60)) + ">"));
       });
+  py::class_<SummaryRow>(module, "Summary", "What stands for messages that left the window.")
+      .def_readonly("text", &SummaryRow::text, "Empty where the policy wants none.")
+      .def_property_readonly(
+          "covers",
+          [](const SummaryRow& summary) {
+            std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
+            for (const auto& range : summary.covers) ranges.emplace_back(range.begin, range.end);
+            return ranges;
+          },
+          "Ranges (begin, end) of positions that it is the first to cover; it also stands for what "
+          "the summary before it covered.")
+      .def_readonly("covered", &SummaryRow::covered, "Messages that it stands for, all told.")
+      .def_readonly("author", &SummaryRow::author,
+                    "The model; \"digest\", made without one; or \"none\".")
+      .def_readonly("tokens", &SummaryRow::tokens)
+      .def_readonly("failure", &SummaryRow::failure,
+                    "Why a digest took the place of the model's; empty where nothing failed.")
+      .def("__repr__", [](const SummaryRow& summary) {
+        return shown("visible", py::str("<Summary of " + std::to_string(summary.covered) +
+                                        " messages by " + summary.author +
+                                        (summary.failure.empty() ? "" : ": " + summary.failure) +
+                                        ">"));
+      });
   py::class_<StepRow>(module, "Step", "One commit of an agent's history.")
       .def_readonly("seq", &StepRow::seq)
       .def_readonly("kind", &StepRow::kind)
@@ -184,6 +207,7 @@ void bind_options(py::module_& module) {
       .def_readwrite("context_window", &AgentOptions::context_window)
       .def_readwrite("max_steps", &AgentOptions::max_steps)
       .def_readwrite("provider", &AgentOptions::provider)
+      .def_readwrite("summarizer", &AgentOptions::summarizer)
       .def_property(
           "embedder", [](const AgentOptions& options) { return options.embedder; },
           [](AgentOptions& options, std::optional<std::shared_ptr<Embedder>> embedder) {
@@ -201,6 +225,7 @@ void bind_options(py::module_& module) {
   py::class_<Binding>(module, "Binding")
       .def(py::init<>())
       .def_readwrite("provider", &Binding::provider)
+      .def_readwrite("summarizer", &Binding::summarizer)
       .def_property(
           "embedder", [](const Binding& binding) { return binding.embedder; },
           [](Binding& binding, std::optional<std::shared_ptr<Embedder>> embedder) {
@@ -339,10 +364,15 @@ void bind_agent_class(py::module_& module) {
           "policy",
           [](Agent& agent) { return std::const_pointer_cast<MemoryPolicy>(agent.policy()); },
           Release())
+      .def("summaries", &Agent::summaries, Release())
+      .def("resummarize", &Agent::resummarize, Release())
       .def("pin", &Agent::pin, py::arg("position"), py::arg("pinned"), Release())
       .def(
           "pins", [](Agent& agent) { return agent.state().pins; }, Release())
       .def("would_evict", &Agent::would_evict, py::arg("tokens"), Release())
+      .def("message_cost", &Agent::message_cost, py::arg("text"), Release())
+      .def("fits", &Agent::fits, py::arg("text"), Release())
+      .def("eviction_line", &Agent::eviction_line, Release())
       .def("steps", &Agent::steps, Release())
       .def("replay", &Agent::replay, Release())
       .def("messages", &Agent::messages, py::arg("from_position"), py::arg("limit"), Release())

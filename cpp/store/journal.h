@@ -176,6 +176,7 @@ class Journal {
   [[nodiscard]] std::int64_t data_version();
 
   [[nodiscard]] std::vector<StepRow> steps(Head head);
+  [[nodiscard]] std::vector<SummaryRow> summaries(Head head);
   // The newest commit on a branch, 0 where it has none.
   [[nodiscard]] std::int64_t last_seq(std::int64_t branch);
   // The next commits of an agent up to `head`, at most `limit`, with all that they wrote but the

@@ -225,6 +225,18 @@ std::vector<StepRow> Journal::steps(Head head) {
   return steps;
 }
 
+std::vector<SummaryRow> Journal::summaries(Head head) {
+  const auto reader = this->reader();
+  static const std::string sql = std::string("SELECT ") + kSummaryColumns +
+                                 " FROM summary s WHERE s.branch = ?1 AND s.seq <= ?2 ORDER BY s.seq";
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  row.bind(head.branch, head.seq);
+  std::vector<SummaryRow> summaries;
+  while (row.step()) summaries.push_back(read_summary(row));
+  return summaries;
+}
+
 std::int64_t Journal::last_seq(std::int64_t branch) {
   const auto reader = this->reader();
   auto& row = reader.db.prepare("SELECT ifnull(max(seq), 0) FROM step WHERE branch = ?1");
