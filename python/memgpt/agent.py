@@ -141,9 +141,9 @@ class Agent(CoreHandle):
         ``.to_request()``.
 
         Args:
-            step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent, made
-                again from the journal. It costs what the window held then, not what the history
-                holds.
+            step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent,
+                made again from the journal. It costs what the window held then, not what the
+                history holds.
 
         Raises:
             NotFound: the history has no such commit.
