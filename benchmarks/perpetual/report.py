@@ -138,7 +138,9 @@ def _without_end(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def failures(total: dict[str, Any], least: float | None, least_prefix: float | None = None) -> list[str]:
+def failures(
+    total: dict[str, Any], least: float | None, least_prefix: float | None = None
+) -> list[str]:
     """Why the run has failed, one line each; empty where all is well."""
     failed = [
         counted(total[key], what)

@@ -143,9 +143,9 @@ class Agent(CoreHandle):
         ``.explain()``, ``.diff(other)`` and ``.to_request()``.
 
         Args:
-            step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent, made
-                again from the journal. It costs what the window held then, not what the history
-                holds.
+            step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent,
+                made again from the journal. It costs what the window held then, not what the
+                history holds.
 
         Raises:
             NotFound: the history has no such commit.
