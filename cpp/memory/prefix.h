@@ -31,8 +31,8 @@ struct PrefixInput {
   std::string_view external_memory;  // the line about what lies outside the context
   std::string_view summary;          // empty = none yet
   // See Span.
-  std::string_view system_author;
-  std::string_view summary_author;
+  std::string_view system_author = "kernel";
+  std::string_view summary_author = "";
 };
 
 struct Prefix {
