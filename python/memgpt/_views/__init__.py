@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from memgpt._views import cards, replay, spans, text, turns
+from memgpt._views import cards, evaluation, replay, spans, text, turns
 from memgpt._views.html import div, prose, span, view, visible
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ response_text = _safe_text(text.response_text)
 message_text = _safe_text(text.message_text)
 home_text = _safe_text(text.home_text)
 hits_text = _safe_text(text.hits_text)
+results_html = _safe_html(evaluation.results_html)
 replay_html = _safe_html(replay.replay_html)
 replay_text = _safe_text(replay.replay_text)
 divergence_text = _safe_text(replay.divergence_text)
