@@ -163,11 +163,11 @@ def test_the_oracle_is_above_all_and_random_is_by_seed() -> None:
 @pytest.mark.parametrize(
     ("policy", "told"),
     [
-        (Says((0, 1), (0, 1)), "out of order"),
+        (Says((0, 1), (0, 1)), "begins before the last one ends"),
         (Says((1, 1)), "empty"),
-        (Says((0, 5)), "out of the window"),
-        (Says(), "newest user message go"),
-        (KeepsLast(99), "it keeps .* the budget is 20"),
+        (Says((0, 5)), "is not of a window"),
+        (Says(), "the newest user message"),
+        (KeepsLast(99), "it keeps .* the limit is 20"),
     ],
 )
 def test_decisions_that_cannot_be_used(policy: memgpt.MemoryPolicy, told: str) -> None:

@@ -27,13 +27,14 @@ class RandomEviction(memgpt.MemoryPolicy):
     def __init__(self, seed: int = 0, evict_at: float = 0.90, evict_to: float = 0.50) -> None:
         if not 0 < evict_to < evict_at <= 1:
             raise ConfigError(f"0 < evict_to < evict_at <= 1 is needed, not {evict_to}, {evict_at}")
-        self.seed = seed
-        self._at, self._to = round(evict_at * 1000), round(evict_to * 1000)
+        self.seed, self.evict_at, self.evict_to = seed, evict_at, evict_to
 
     def fit(self, window: memgpt.PolicyWindow) -> memgpt.Fit:
         tokens = window.tokens.tolist()
         total = window.fixed_tokens + sum(tokens)
-        if total * 1000 <= self._at * window.limit_tokens and not window.forced:
+        # Thousandths, for decisions are made with integers alone.
+        at, to = round(self.evict_at * 1000), round(self.evict_to * 1000)
+        if total * 1000 <= at * window.limit_tokens and not window.forced:
             return memgpt.Fit([(0, len(window))])
         members: dict[int, list[int]] = {}
         for index, group in enumerate(window.groups):
@@ -41,7 +42,7 @@ class RandomEviction(memgpt.MemoryPolicy):
         needed = {window.groups[i] for i in (window.newest_user, window.newest_input) if i >= 0}
         positions = window.positions
         thrown = sorted(members, key=lambda group: _throw(self.seed, positions[members[group][0]]))
-        room = self._to * window.limit_tokens // 1000 - window.fixed_tokens
+        room = to * window.limit_tokens // 1000 - window.fixed_tokens
         keep: list[int] = []
         for group in [*needed, *(group for group in thrown if group not in needed)]:
             cost = sum(tokens[index] for index in members[group])

@@ -41,14 +41,14 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what.replace('#', '' if number == 1 else 's')}"
 
 
-def read_conversations(path: Path, first: int | None = None) -> list[Conversation]:
+def read_conversations(path: str | Path, first: int | None = None) -> list[Conversation]:
     """The conversations of a file, or only the first so many.
 
     Raises:
         BadData: where it cannot be read, has another layout, or none of them has a turn.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadData(f"cannot read {path}: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

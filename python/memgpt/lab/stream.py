@@ -6,8 +6,9 @@ import datetime as dt
 from dataclasses import dataclass
 
 import memgpt
-from memgpt.errors import PolicyError
+from memgpt import _core
 from memgpt.lab.conversations import Conversation
+from memgpt.policy import to_core_policy
 
 __all__ = ["Script", "shown_by"]
 
@@ -47,40 +48,28 @@ def shown_by(policy: memgpt.MemoryPolicy, script: Script, budget: int) -> list[i
     Raises:
         PolicyError: for a decision that cannot be used, or a turn larger than the budget.
     """
+    core = to_core_policy(policy)
     kept: list[int] = []
     fixed, warned = 0, False
     for index in range(len(script.tokens)):
         kept.append(index)
         window = _window(script, kept, budget, fixed, warned)
-        keep, fit = _decision(policy, window)
+        keep, fit = _decision(core, window)
         if len(keep) < len(kept) and fit.summarize and not fixed:
             fixed = budget // _SUMMARY_PART
-            keep, fit = _decision(policy, _window(script, kept, budget, fixed, warned))
+            keep, fit = _decision(core, _window(script, kept, budget, fixed, warned))
         warned = fit.warn or (warned and len(keep) == len(kept))
         kept = [kept[place] for place in keep]
     return kept
 
 
 def _decision(
-    policy: memgpt.MemoryPolicy, window: memgpt.PolicyWindow
+    policy: _core.CorePolicy, window: memgpt.PolicyWindow
 ) -> tuple[list[int], memgpt.Fit]:
-    """The indices that a policy keeps, as checked as the kernel checks them, and its decision."""
-    given = policy.fit(window)
-    fit = given if isinstance(given, memgpt.Fit) else memgpt.Fit(given)
-    where = f"{type(policy).__name__}, after turn {window.positions[-1]}"
-    keep: list[int] = []
-    for begin, end in fit.keep:
-        if not (keep[-1] + 1 if keep else 0) <= begin < end <= len(window):
-            raise PolicyError(
-                f"{where}: the range [{begin}, {end}) is empty, out of order or out of the window"
-            )
-        keep += range(begin, end)
-    if window.newest_user >= 0 and window.newest_user not in keep:
-        raise PolicyError(f"{where}: it lets the newest user message go")
-    total = window.fixed_tokens + sum(window.tokens[i] for i in keep)
-    if total > window.limit_tokens:
-        raise PolicyError(f"{where}: it keeps {total} tokens; the budget is {window.limit_tokens}")
-    return keep, fit
+    """The indices that a policy keeps, and its decision; called and checked as the loop does it."""
+    fit = policy.fit(window)
+    _core.check_fit(window, fit, f"{policy.name} (after turn {window.positions[-1]})")
+    return [index for begin, end in fit.keep for index in range(begin, end)], fit
 
 
 def _window(
