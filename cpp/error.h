@@ -23,12 +23,15 @@
 //   +-- TurnError
 //   |   +-- Busy               another sender holds the turn for too long
 //   |   +-- Reentrant          this call chain already holds the turn
+//   +-- PolicyError            a memory policy decided what cannot be done
+//   |   +-- WindowFull         nothing that may go is left, and it does not fit
 //   +-- ToolError              a tool cannot be registered or called
 //   +-- ProviderError          a model's provider failed
 //   |   +-- ProviderUnreachable   no connection, or it broke
 //   |   +-- ProviderTimeout       no answer in time
 //   |   +-- AuthenticationFailed  the server refused the key
 //   |   +-- RateLimited           too many requests, or no credit left
+//   |   +-- ContextOverflow       the prompt is longer than the model takes
 //   |   +-- InvalidReply          the answer is no chat completion
 //   +-- Unbound                code that the journal only knows by name is needed
 #pragma once
@@ -74,12 +77,15 @@ MEMGPT_ERROR(Conflict, StoreError);
 MEMGPT_ERROR(TurnError, Error);
 MEMGPT_ERROR(Busy, TurnError);
 MEMGPT_ERROR(Reentrant, TurnError);
+MEMGPT_ERROR(PolicyError, Error);
+MEMGPT_ERROR(WindowFull, PolicyError);
 MEMGPT_ERROR(ToolError, Error);
 MEMGPT_ERROR(ProviderError, Error);
 MEMGPT_ERROR(ProviderUnreachable, ProviderError);
 MEMGPT_ERROR(ProviderTimeout, ProviderError);
 MEMGPT_ERROR(AuthenticationFailed, ProviderError);
 MEMGPT_ERROR(RateLimited, ProviderError);
+MEMGPT_ERROR(ContextOverflow, ProviderError);
 MEMGPT_ERROR(InvalidReply, ProviderError);
 MEMGPT_ERROR(Unbound, Error);
 

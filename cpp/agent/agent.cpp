@@ -40,6 +40,8 @@ LiveState Agent::state() {
 
 AgentConfig Agent::config() { return parts()->config; }
 
+std::shared_ptr<const MemoryPolicy> Agent::policy() { return parts()->policy; }
+
 void Agent::publish(LiveState state) {
   auto snapshot = std::make_shared<const LiveState>(std::move(state));
   const std::scoped_lock lock(mutex_);
@@ -94,6 +96,7 @@ LiveState Agent::load_state(const Parts& parts) {
   state.blocks = std::move(loaded.blocks);
   state.summary = std::move(loaded.summary);
   state.warned = loaded.window.warned;
+  state.pins = std::move(loaded.pins);
   state.outside = loaded.window.outside;
   state.next_position = loaded.next_position;
   state.session = loaded.session;
@@ -185,6 +188,21 @@ void Agent::create_block(const Block& block) {
 void Agent::detach_block(const std::string& label) {
   edit("user", [&](WriteSet& writes, const std::string&, Trust trust) {
     writes.detach_block(label, trust == Trust::user);
+  });
+}
+
+void Agent::pin(std::int64_t position, bool pinned) {
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
+    bool there = false;
+    for (const auto& item : writes.state.window)
+      there = there || item->message->position == position;
+    if (pinned && !there)
+      throw InvalidInput("message " + std::to_string(position) +
+                         " is not in the window: only what stands there can be pinned");
+    writes.state.set_pin({position, pinned});
+    std::erase_if(writes.commit.pins, [&](const PinRow& row) { return row.position == position; });
+    writes.commit.pins.push_back({position, pinned});
+    if (pinned) check_pins(writes.state);
   });
 }
 

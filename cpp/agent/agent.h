@@ -71,6 +71,7 @@ class Agent {
   // Reading; never waits for a turn. Inside a tool of this agent: the step's own writes.
   [[nodiscard]] LiveState state();
   [[nodiscard]] AgentConfig config();
+  [[nodiscard]] std::shared_ptr<const MemoryPolicy> policy();  // null = unbound
   [[nodiscard]] Context context();
   [[nodiscard]] std::vector<std::string> unbound();
   // The tools that are bound, of those that the model sees.
@@ -78,6 +79,8 @@ class Agent {
   [[nodiscard]] RecallPage search_recall(const RecallQuery& query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
   [[nodiscard]] std::vector<StepRow> steps();
+  // Messages of the window that would have to go for `tokens` more.
+  [[nodiscard]] std::vector<std::shared_ptr<const Message>> would_evict(int tokens);
   // Makes every context of the history again from the journal, see replay.h.
   [[nodiscard]] ReplayReport replay();
   [[nodiscard]] std::vector<Message> messages(std::int64_t from_position, std::int64_t limit);
@@ -86,6 +89,9 @@ class Agent {
   void set_block(const std::string& label, const std::string& value, const std::string& author);
   void create_block(const Block& block);
   void detach_block(const std::string& label);
+  // Asks the policy to keep a message of the window, or no longer. Throws InvalidInput for one that
+  // is not in it, WindowFull where the pinned messages would leave no room.
+  void pin(std::int64_t position, bool pinned);
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
                                        const std::string& metadata_json);
 
@@ -144,11 +150,13 @@ class Agent {
   void recover_open_calls();
 
   // window.cpp
-  void fit_window(WriteSet& writes, TurnRun& run);
-  [[nodiscard]] bool evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run);
+  void fit_window(WriteSet& writes, TurnRun& run, bool forced = false);
+  void check_fits(const LiveState& state) const;
+  void check_pins(const LiveState& state) const;
+  [[nodiscard]] bool evict(WriteSet& writes, const Fit& fit, TurnRun& run);
   void append_alert(WriteSet& writes, const TurnRun& run);
   [[nodiscard]] Budget budget(const LiveState& state) const;
-  [[nodiscard]] FitInput fit_input(const LiveState& state) const;
+  [[nodiscard]] std::shared_ptr<PolicyWindow> policy_window(const LiveState& state) const;
   void refresh_prefix(WriteSet& writes);
   void refresh_prefix(WriteSet& writes, const Parts& parts);
   [[nodiscard]] static std::shared_ptr<const Prefix> compile_state(const LiveState& state,

@@ -82,24 +82,6 @@ void check_name(const std::string& name) {
     throw ConfigError("an agent's name is 1 to 200 characters");
 }
 
-std::shared_ptr<const MemoryPolicy> builtin_policy(const AgentConfig& config) {
-  if (config.policy != "RecursiveSummary") return nullptr;
-  boost::system::error_code error;
-  const auto value = json::parse(config.policy_parameters, error);
-  RecursiveSummary::Options options;
-  if (!error && value.is_object()) {
-    const auto read = [&](const char* key, double& into) {
-      if (const auto* number = value.as_object().if_contains(key);
-          number != nullptr && number->is_number())
-        into = number->to_number<double>();
-    };
-    read("warn_at", options.warn_at);
-    read("evict_at", options.evict_at);
-    read("evict_to", options.evict_to);
-  }
-  return std::make_shared<const RecursiveSummary>(options);
-}
-
 }  // namespace
 
 Environment system_environment() {
@@ -262,7 +244,7 @@ std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
   if (!parts.counter) parts.counter = counter_for(parts.provider.get());
   const auto embedder = std::make_shared<OfflineEmbedder>();
   if (parts.config.embedding == embedder->name()) parts.embedder = embedder;
-  parts.policy = builtin_policy(parts.config);
+  parts.policy = builtin_policy(parts.config.policy, parts.config.policy_parameters);
   const std::shared_ptr<Agent> agent(new Agent(shared_from_this(), state.agent, std::move(parts)));
   agent->refresh();
   return agent;

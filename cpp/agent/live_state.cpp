@@ -87,6 +87,13 @@ std::vector<Range> joined(std::vector<Range> ranges, const std::vector<Range>& m
   return all;
 }
 
+void LiveState::set_pin(const PinRow& pin) {
+  const auto found = std::lower_bound(pins.begin(), pins.end(), pin.position);
+  const bool there = found != pins.end() && *found == pin.position;
+  if (pin.pinned && !there) pins.insert(found, pin.position);
+  if (!pin.pinned && there) pins.erase(found);
+}
+
 const BlockVersion* LiveState::find_block(std::string_view label) const {
   for (const auto& version : blocks)
     if (version.block.label == label) return &version;

@@ -19,7 +19,8 @@ struct LiveState {
   Window window;
   std::optional<SummaryRow> summary;
   bool warned = false;
-  std::string outside;  // the line about what lies outside the context
+  std::vector<std::int64_t> pins;  // positions, in order
+  std::string outside;             // the line about what lies outside the context
   std::int64_t next_position = 0;
   std::int64_t passages = 0;
   std::int64_t session = 0;
@@ -40,6 +41,7 @@ struct LiveState {
       const TokenCounter& counter) const;
   // The line about what lies outside the context, as it would be now.
   [[nodiscard]] std::string outside_line() const;
+  void set_pin(const PinRow& pin);
   [[nodiscard]] const BlockVersion* find_block(std::string_view label) const;
 };
 

@@ -79,10 +79,16 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   int cost = measured.cost();
   // A system message leaves the newest user message where it is: both must fit.
   if (input.role == Role::system) {
-    const FitInput now = fit_input(writes.state);
-    if (now.newest_user >= 0) cost += now.tokens[static_cast<std::size_t>(now.newest_user)];
+    const auto now = policy_window(writes.state);
+    if (now->newest_user >= 0) cost += now->tokens[static_cast<std::size_t>(now->newest_user)];
   }
   check_room(writes.state, *parts(), cost);
+  // A policy that lets nothing go says so before the input is in the log.
+  if (!parts()->policy->evicts()) {
+    const auto window = policy_window(writes.state);
+    window->fixed_tokens += measured.cost();
+    static_cast<void>(parts()->policy->fit(window));
+  }
   writes.append(std::move(measured));
   commit(writes);
 }

@@ -273,6 +273,7 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
     dirty_ = true;
   }
   state_.passages += static_cast<std::int64_t>(commit.passages.size());
+  for (const auto& pin : commit.pins) state_.set_pin(pin);
   if (!commit.window) return std::nullopt;
   const auto ranges = state_.window_ranges();
   if (ranges != commit.window->ranges)

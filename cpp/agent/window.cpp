@@ -26,18 +26,30 @@ bool is_input(const Message& message) {
 }
 
 // What the messages that no eviction may take cost.
-int protected_cost(const FitInput& input) {
+int protected_cost(const PolicyWindow& window) {
   int cost = 0;
-  for (const int index : {input.newest_user, input.newest_input})
-    if (index >= 0) cost += input.tokens[static_cast<std::size_t>(index)];
-  if (input.newest_user >= 0 && input.newest_user == input.newest_input) cost /= 2;
+  for (const int index : {window.newest_user, window.newest_input})
+    if (index >= 0) cost += window.tokens[static_cast<std::size_t>(index)];
+  if (window.newest_user >= 0 && window.newest_user == window.newest_input) cost /= 2;
   return cost;
 }
 
-std::string decision_to_json(const Window& kept, bool warn) {
+int pinned_cost(const PolicyWindow& window) {
+  int cost = 0;
+  for (std::size_t i = 0; i < window.size(); ++i) {
+    const auto at = static_cast<int>(i);
+    if (window.pins[i] != 0 && at != window.newest_user && at != window.newest_input)
+      cost += window.tokens[i];
+  }
+  return cost;
+}
+
+std::string decision_to_json(const Window& kept, bool warn, bool forced) {
   json::array keep;
   for (const auto& range : positions_of(kept)) keep.push_back(json::array{range.begin, range.end});
-  return json::serialize(json::object{{"keep", std::move(keep)}, {"warn", warn}});
+  json::object decision{{"keep", std::move(keep)}, {"warn", warn}};
+  if (forced) decision["forced"] = true;
+  return json::serialize(decision);
 }
 
 }  // namespace
@@ -68,44 +80,75 @@ Budget Agent::budget(const LiveState& state) const {
   return budget_for_window(parts()->config.context_window, state.correction);
 }
 
-FitInput Agent::fit_input(const LiveState& state) const {
-  FitInput input;
-  int group = -1;
-  for (std::size_t i = 0; i < state.window.size(); ++i) {
-    const Message& message = *state.window[i]->message;
+std::shared_ptr<PolicyWindow> Agent::policy_window(const LiveState& state) const {
+  auto made = std::make_shared<PolicyWindow>();
+  PolicyWindow& window = *made;
+  const auto size = state.window.size();
+  for (auto* array : {&window.tokens, &window.roles, &window.pins, &window.scores, &window.groups})
+    array->reserve(size);
+  window.ages.reserve(size);
+  window.positions.reserve(size);
+  const TimeUs newest = state.window.empty() ? 0 : state.window.back()->message->time_us;
+  std::int32_t group = -1;
+  for (const auto& item : state.window) {
+    const Message& message = *item->message;
+    const auto index = static_cast<int>(window.size());
     if (message.role != Role::tool) ++group;
-    if (message.role == Role::user) input.newest_user = static_cast<int>(i);
-    if (is_input(message)) input.newest_input = static_cast<int>(i);
-    input.tokens.push_back(state.window[i]->cost());
-    input.groups.push_back(group);
+    if (message.role == Role::user) window.newest_user = index;
+    if (is_input(message)) window.newest_input = index;
+    window.tokens.push_back(item->cost());
+    window.roles.push_back(static_cast<std::int32_t>(message.role));
+    window.ages.push_back(newest - message.time_us);
+    window.pins.push_back(
+        std::binary_search(state.pins.begin(), state.pins.end(), message.position) ? 1 : 0);
+    window.scores.push_back(item->score);
+    window.groups.push_back(group);
+    window.positions.push_back(message.position);
   }
-  input.fixed_tokens = state.prefix->tokens();
-  input.limit_tokens = budget(state).limit();
-  input.warned = state.warned;
-  return input;
+  window.fixed_tokens = state.prefix->tokens();
+  window.limit_tokens = budget(state).limit();
+  window.warned = state.warned;
+  window.step = state.agent.head.seq + 1;
+  return made;
 }
 
-void Agent::fit_window(WriteSet& writes, TurnRun& run) {
+// forced: a provider said that the window is full.
+void Agent::fit_window(WriteSet& writes, TurnRun& run, bool forced) {
   const LiveState& state = writes.state;
-  const int window = parts()->config.context_window;
-  const auto total = [&] { return state.prefix->tokens() + state.window.tokens(); };
+  const auto& policy = parts()->policy;
   bool warn = false;
-  // A new summary may be longer than the old one; then the window is fitted again, by force.
+  // A new summary may be longer than the old one: then the window is fitted again.
   for (int attempt = 0; attempt < 4; ++attempt) {
-    const FitInput input = fit_input(state);
-    const FitDecision decision = parts()->policy->fit(input, attempt > 0);
-    const bool evicted = evict(writes, decision.keep, run);
-    warn = decision.warn;
-    if (total() <= input.limit_tokens || (attempt > 0 && !evicted)) break;
+    const auto window = policy_window(state);
+    window->forced = forced && attempt == 0;
+    const Fit fit = policy->fit(window);
+    check_fit(*window, fit, policy->name());
+    const bool evicted = evict(writes, fit, run);
+    warn = fit.warn;
+    if (!evicted || state.prefix->tokens() + state.window.tokens() <= window->limit_tokens) break;
   }
-  // What the provider's reports took off the limit is given back rather than to refuse.
-  if (total() > budget_for_window(window).limit())
-    throw WindowTooSmall(
-        "the newest message and what always stands in the context do not fit the window of " +
-        std::to_string(window) +
-        " tokens; shorten memory blocks or reopen the agent with a larger context_window");
-  writes.commit.step.decision = decision_to_json(state.window, warn);
+  check_fits(state);
+  writes.commit.step.decision = decision_to_json(state.window, warn, forced);
   if (warn) append_alert(writes, run);
+}
+
+// What the provider's reports took off the limit is given back rather than to refuse.
+void Agent::check_fits(const LiveState& state) const {
+  const int window = parts()->config.context_window;
+  const int limit = budget_for_window(window).limit();
+  if (state.prefix->tokens() + state.window.tokens() <= limit) return;
+  const int pinned = pinned_cost(*policy_window(state));
+  if (pinned > 0)
+    throw WindowFull("the pinned messages take " + std::to_string(pinned) +
+                     " tokens, and what always stands in the context " +
+                     std::to_string(state.prefix->tokens()) + "; the limit is " +
+                     std::to_string(limit) +
+                     ". Unpin some with agent.unpin(message), or reopen the agent with a larger "
+                     "context_window");
+  throw WindowTooSmall(
+      "the newest message and what always stands in the context do not fit the window of " +
+      std::to_string(window) +
+      " tokens; shorten memory blocks or reopen the agent with a larger context_window");
 }
 
 // Memory pressure, said once between two evictions; left out where even that has no room.
@@ -122,14 +165,14 @@ void Agent::append_alert(WriteSet& writes, const TurnRun& run) {
   writes.commit.window.emplace();
 }
 
-bool Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run) {
+bool Agent::evict(WriteSet& writes, const Fit& fit, TurnRun& run) {
   LiveState& state = writes.state;
   const auto all = static_cast<std::int64_t>(state.window.size());
-  if (keep == std::vector<Range>{{0, all}}) return false;
+  if (fit.keep == std::vector<Range>{{0, all}}) return false;
   Window kept;
   Window evicted;
   std::size_t next = 0;
-  for (const auto& range : keep) {
+  for (const auto& range : fit.keep) {
     for (; next < static_cast<std::size_t>(range.begin); ++next)
       evicted.push_back(state.window[next]);
     for (; next < static_cast<std::size_t>(range.end); ++next) kept.push_back(state.window[next]);
@@ -152,6 +195,17 @@ bool Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
   } else if (state.summary) {
     summary.replaces = state.summary->id;
   }
+  state.warned = false;
+  writes.prefix_changed = true;
+  if (!fit.summarize) {
+    // The row says what has left the window; the context shows no text.
+    summary.author = "none";
+    summary.trust = Trust::kernel;
+    state.summary = summary;
+    writes.commit.summary = std::move(summary);
+    refresh_prefix(writes);
+    return true;
+  }
   const std::string text =
       (previous.empty() ? "" : "Summary so far:\n" + previous + "\n\nNew messages:\n") +
       transcript(evicted);
@@ -169,11 +223,49 @@ bool Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
     for (const auto& item : evicted) summary.trust = std::min(summary.trust, item->message->trust);
   }
   state.summary = summary;
-  state.warned = false;
   writes.commit.summary = std::move(summary);
-  writes.prefix_changed = true;
   refresh_prefix(writes);
   return true;
+}
+
+std::vector<std::shared_ptr<const Message>> Agent::would_evict(int tokens) {
+  const auto state = this->state();
+  const auto policy = parts()->policy;
+  if (!policy) check_bound();
+  const auto window = policy_window(state);
+  // As if it were the next user message.
+  const auto index = static_cast<int>(window->size());
+  window->tokens.push_back(std::max(0, tokens));
+  window->roles.push_back(static_cast<std::int32_t>(Role::user));
+  window->ages.push_back(0);
+  window->pins.push_back(0);
+  window->scores.push_back(0);
+  window->groups.push_back(window->groups.empty() ? 0 : window->groups.back() + 1);
+  window->positions.push_back(state.next_position);
+  window->newest_user = window->newest_input = index;
+  const Fit fit = policy->fit(window);
+  check_fit(*window, fit, policy->name());
+  std::vector<std::shared_ptr<const Message>> gone;
+  std::size_t next = 0;
+  for (const auto& range : fit.keep) {
+    for (; next < static_cast<std::size_t>(range.begin); ++next)
+      gone.push_back(state.window[next]->message);
+    next = static_cast<std::size_t>(range.end);
+  }
+  return gone;
+}
+
+// Throws WindowFull where the pinned messages leave no room for a conversation.
+void Agent::check_pins(const LiveState& state) const {
+  const auto window = policy_window(state);
+  const int pinned = pinned_cost(*window);
+  const auto policy = parts()->policy;
+  const int line = policy ? policy->evicts_above(window->limit_tokens) : window->limit_tokens;
+  if (window->fixed_tokens + pinned + protected_cost(*window) + kMinToolRoom <= line) return;
+  throw WindowFull("pinned messages would take " + std::to_string(pinned) + " tokens: with " +
+                   std::to_string(window->fixed_tokens) +
+                   " before the messages that leaves no room for a conversation below " +
+                   std::to_string(line) + ". Unpin others first, or put the text into core memory");
 }
 
 // Throws WindowTooSmall (message_cost 0: can the agent work at all?) or MessageTooLarge, with the
@@ -181,8 +273,9 @@ bool Agent::evict(WriteSet& writes, const std::vector<Range>& keep, TurnRun& run
 void Agent::check_room(const LiveState& state, const Parts& parts, int message_cost) const {
   const int context_window = parts.config.context_window;
   const int messages =
-      message_cost > 0 ? message_cost + kMinToolRoom
-                       : std::max(kMinMessageRoom, protected_cost(fit_input(state)) + kMinToolRoom);
+      message_cost > 0
+          ? message_cost + kMinToolRoom
+          : std::max(kMinMessageRoom, protected_cost(*policy_window(state)) + kMinToolRoom);
   const auto fixed_in = [&](const Budget& budget) {
     const int summary = state.summary ? state.summary->tokens : 0;
     return state.prefix->tokens() + std::max(0, summary_limit_tokens(budget) - summary);
@@ -224,7 +317,8 @@ void Agent::check_room(const LiveState& state, const Parts& parts, int message_c
 // The whole text stays in recall memory.
 void Agent::limit_shown(Message& message, const WriteSet& writes) const {
   const LiveState& state = writes.state;
-  const FitInput input = fit_input(state);
+  const auto window = policy_window(state);
+  const PolicyWindow& input = *window;
   const int summary_growth =
       std::max(0, summary_limit_tokens(budget_for_window(parts()->config.context_window)) -
                       (state.summary ? state.summary->tokens : 0));

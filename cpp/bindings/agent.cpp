@@ -311,6 +311,14 @@ void bind_agent_class(py::module_& module) {
           },
           py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"), py::arg("start"),
           py::arg("end"), Release())
+      .def(
+          "policy",
+          [](Agent& agent) { return std::const_pointer_cast<MemoryPolicy>(agent.policy()); },
+          Release())
+      .def("pin", &Agent::pin, py::arg("position"), py::arg("pinned"), Release())
+      .def(
+          "pins", [](Agent& agent) { return agent.state().pins; }, Release())
+      .def("would_evict", &Agent::would_evict, py::arg("tokens"), Release())
       .def("steps", &Agent::steps, Release())
       .def("replay", &Agent::replay, Release())
       .def("messages", &Agent::messages, py::arg("from_position"), py::arg("limit"), Release())

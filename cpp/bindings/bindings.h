@@ -20,6 +20,7 @@ struct Outside;
 
 void bind_memory(py::module_& module);
 void bind_tokens(py::module_& module);
+void bind_policy(py::module_& module);
 void bind_llm(py::module_& module);
 void bind_agent(py::module_& module);
 

@@ -1,8 +1,7 @@
-// Messages, blocks, contexts, policies.
+// Messages, blocks, contexts.
 #include "bindings/bindings.h"
 #include "memory/block.h"
 #include "memory/context.h"
-#include "memory/policy.h"
 
 namespace memgpt {
 
@@ -146,23 +145,6 @@ void bind_memory(py::module_& module) {
   module.def("replace_text", &replace_text, py::arg("value"), py::arg("old_content"),
              py::arg("new_content"));
   module.def("insert_text", &insert_text, py::arg("value"), py::arg("content"), py::arg("line"));
-  py::class_<MemoryPolicy, std::shared_ptr<MemoryPolicy>>(module, "MemoryPolicy",
-                                                          "Decides what stays in the window.")
-      .def_property_readonly("name", &MemoryPolicy::name)
-      .def_property_readonly("parameters", [](const MemoryPolicy& policy) {
-        return to_python(json::parse(policy.parameters()));
-      });
-  py::class_<RecursiveSummary, MemoryPolicy, std::shared_ptr<RecursiveSummary>>(
-      module, "RecursiveSummary",
-      "MemGPT's policy: warn, then evict the oldest messages into a recursive summary.\n\n"
-      "Args:\n    warn_at: share of the window (less the reply reserve) at which the agent is "
-      "warned.\n    evict_at: share at which messages are evicted.\n    evict_to: share that is "
-      "left.\n\nRaises:\n    ConfigError: unless 0 < evict_to < evict_at <= 1.")
-      .def(py::init([](double warn_at, double evict_at, double evict_to) {
-             return std::make_shared<RecursiveSummary>(
-                 RecursiveSummary::Options{warn_at, evict_at, evict_to});
-           }),
-           py::arg("warn_at") = 0.75, py::arg("evict_at") = 0.90, py::arg("evict_to") = 0.50);
 }
 
 }  // namespace memgpt

@@ -116,6 +116,7 @@ PYBIND11_MODULE(_core, module) {
   module.def("_begin_exit", &memgpt::begin_exit);
   memgpt::bind_memory(module);
   memgpt::bind_tokens(module);
+  memgpt::bind_policy(module);
   memgpt::bind_llm(module);
   memgpt::bind_agent(module);
 }

@@ -2,90 +2,338 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
+#include <limits>
 #include <numeric>
+#include <optional>
 
 #include "error.h"
+#include "memory/json.h"
 
 namespace memgpt {
 
 namespace {
 
-int share_of(int tokens, double share) {
-  const auto thousandths = static_cast<std::int64_t>(std::lround(share * 1000));
-  return static_cast<int>(static_cast<std::int64_t>(tokens) * thousandths / 1000);
+// Messages [begin, end) that stay or go together.
+struct Group {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  int tokens = 0;
+  int score = 0;            // of its best message
+  bool protected_ = false;  // newest user message, the turn's input, or pinned
+};
+
+bool is_newest(const PolicyWindow& window, std::size_t index) {
+  const auto at = static_cast<int>(index);
+  return at == window.newest_user || at == window.newest_input;
 }
 
-// Walks the groups oldest first and marks them evicted until `total` is at most `target`.
-// Indices in [begin, end) only; the newest user message and the newest input stay.
-void evict_groups(const FitInput& input, std::size_t begin, std::size_t end, int target,
-                  std::vector<bool>& evicted, int& total) {
-  for (std::size_t i = begin; i < end && total > target;) {
-    std::size_t next = i + 1;
-    while (next < input.tokens.size() && input.groups[next] == input.groups[i]) ++next;
-    if (static_cast<int>(i) != input.newest_user && static_cast<int>(i) != input.newest_input) {
-      for (std::size_t k = i; k < next; ++k) {
-        evicted[k] = true;
-        total -= input.tokens[k];
-      }
+std::vector<Group> groups_of(const PolicyWindow& window) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < window.size(); ++i) {
+    if (i == 0 || window.groups[i] != window.groups[i - 1])
+      groups.push_back({i, i, 0, std::numeric_limits<int>::min(), false});
+    Group& group = groups.back();
+    group.end = i + 1;
+    group.tokens += window.tokens[i];
+    group.score = std::max(group.score, window.scores[i]);
+    group.protected_ = group.protected_ || is_newest(window, i) || window.pins[i] != 0;
+  }
+  return groups;
+}
+
+std::vector<Range> all_of(const PolicyWindow& window) {
+  if (window.size() == 0) return {};
+  return {{0, static_cast<std::int64_t>(window.size())}};
+}
+
+// Lets groups go, in the order given, until the total is at most a target.
+class Eviction {
+ public:
+  explicit Eviction(const PolicyWindow& window)
+      : groups_(groups_of(window)), gone_(groups_.size(), false), total_(window.total()) {}
+
+  [[nodiscard]] const std::vector<Group>& groups() const { return groups_; }
+  [[nodiscard]] int total() const { return total_; }
+  void evict(const std::vector<std::size_t>& order, int target) {
+    for (const auto index : order) {
+      if (total_ <= target) return;
+      if (groups_[index].protected_ || gone_[index]) continue;
+      gone_[index] = true;
+      total_ -= groups_[index].tokens;
     }
-    i = next;
   }
+  [[nodiscard]] std::vector<Range> kept() const {
+    std::vector<Range> keep;
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      if (gone_[i]) continue;
+      const Range range{static_cast<std::int64_t>(groups_[i].begin),
+                        static_cast<std::int64_t>(groups_[i].end)};
+      if (!keep.empty() && keep.back().end == range.begin)
+        keep.back().end = range.end;
+      else
+        keep.push_back(range);
+    }
+    return keep;
+  }
+
+ private:
+  std::vector<Group> groups_;
+  std::vector<bool> gone_;
+  int total_;
+};
+
+// Where an eviction stops. A provider that says that its window is full counts otherwise than we
+// do, or has a smaller one: then at least half of the messages go, whatever our count says.
+int target_of(const PolicyWindow& window, const Share& evict_to) {
+  const int target = evict_to.of(window.limit_tokens);
+  const int messages = window.total() - window.fixed_tokens;
+  return window.forced ? std::min(target, window.total() - messages / 2) : target;
 }
 
-std::vector<Range> ranges_of_kept(const std::vector<bool>& evicted) {
-  std::vector<Range> keep;
-  for (std::size_t i = 0; i < evicted.size(); ++i) {
-    if (evicted[i]) continue;
-    const auto index = static_cast<std::int64_t>(i);
-    if (!keep.empty() && keep.back().end == index)
-      ++keep.back().end;
-    else
-      keep.push_back({index, index + 1});
+// Oldest first. The current turn goes last: what was just fetched is what the next call is about.
+std::vector<Range> without_oldest(const PolicyWindow& window, const Share& evict_at,
+                                  const Share& evict_to) {
+  Eviction eviction(window);
+  std::vector<std::size_t> before;
+  std::vector<std::size_t> turn;
+  for (std::size_t i = 0; i < eviction.groups().size(); ++i) {
+    const bool older = static_cast<int>(eviction.groups()[i].begin) < window.newest_input;
+    (older ? before : turn).push_back(i);
   }
-  return keep;
+  eviction.evict(before, target_of(window, evict_to));
+  eviction.evict(turn, evict_at.of(window.limit_tokens));
+  return eviction.kept();
+}
+
+bool must_evict(const PolicyWindow& window, const Share& evict_at) {
+  return window.forced || window.total() > evict_at.of(window.limit_tokens);
+}
+
+void check_shares(std::string_view policy, const Share& evict_at, const Share& evict_to) {
+  if (evict_to.thousandths() > 0 && evict_to.thousandths() < evict_at.thousandths() &&
+      evict_at.thousandths() <= 1000)
+    return;
+  throw ConfigError(std::string(policy) +
+                    " needs 0 < evict_to < evict_at <= 1 (shares of the window)");
+}
+
+std::string object_of(
+    std::initializer_list<std::pair<const char*, std::reference_wrapper<const Share>>> shares) {
+  std::string out = "{";
+  for (const auto& [name, share] : shares)
+    out += (out.size() > 1 ? ", \"" : "\"") + std::string(name) + "\": " + share.get().json();
+  return out + '}';
 }
 
 }  // namespace
 
+int PolicyWindow::total() const {
+  return std::accumulate(tokens.begin(), tokens.end(), fixed_tokens);
+}
+
+void PolicyWindow::check() const {
+  const auto n = tokens.size();
+  if (roles.size() != n || ages.size() != n || pins.size() != n || scores.size() != n ||
+      groups.size() != n || positions.size() != n)
+    throw InvalidInput("the arrays of a PolicyWindow must have one length, that of tokens: " +
+                       std::to_string(n));
+  for (const int index : {newest_user, newest_input})
+    if (index < -1 || index >= static_cast<int>(n))
+      throw InvalidInput("newest_user and newest_input are indices of messages, or -1; not " +
+                         std::to_string(index));
+}
+
+void check_fit(const PolicyWindow& window, const Fit& fit, std::string_view policy) {
+  const auto refuse = [&](const std::string& what) {
+    throw PolicyError("the memory policy " + std::string(policy) + " cannot be followed in step " +
+                      std::to_string(window.step) + ": " + what +
+                      ". Correct it, or give the agent another: agent.policy = ...");
+  };
+  const auto drawn = [](const Range& range) {
+    return "[" + std::to_string(range.begin) + ", " + std::to_string(range.end) + ")";
+  };
+  const auto size = static_cast<std::int64_t>(window.size());
+  std::vector<bool> kept(window.size(), false);
+  std::int64_t last = 0;
+  int total = window.fixed_tokens;
+  for (const auto& range : fit.keep) {
+    if (range.begin >= range.end) refuse("the range " + drawn(range) + " is empty");
+    if (range.begin < 0 || range.end > size)
+      refuse("the range " + drawn(range) + " is not of a window of " + std::to_string(size) +
+             " messages");
+    if (range.begin < last)
+      refuse("the range " + drawn(range) + " begins before the last one ends, at " +
+             std::to_string(last));
+    last = range.end;
+    for (auto i = static_cast<std::size_t>(range.begin); i < static_cast<std::size_t>(last); ++i) {
+      kept[i] = true;
+      total += window.tokens[i];
+    }
+  }
+  bool could_go = false;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (!kept[i] && is_newest(window, i))
+      refuse("it lets message " + std::to_string(i) + " go, " +
+             (static_cast<int>(i) == window.newest_user ? "the newest user message"
+                                                        : "the input of this turn") +
+             ", which is always kept");
+    if (i > 0 && window.groups[i] == window.groups[i - 1] && kept[i] != kept[i - 1])
+      refuse("it separates message " + std::to_string(i - 1) + " from message " +
+             std::to_string(i) + ": a call and its returns stay or go together");
+    could_go = could_go || (kept[i] && !is_newest(window, i) && window.pins[i] == 0);
+  }
+  if (total > window.limit_tokens && could_go)
+    refuse("it keeps " + std::to_string(total) + " tokens, " + std::to_string(window.fixed_tokens) +
+           " of them before the messages, and the limit is " + std::to_string(window.limit_tokens));
+  if (window.forced && could_go &&
+      std::all_of(kept.begin(), kept.end(), [](bool stays) { return stays; }))
+    refuse("it lets nothing go, though the provider said that the window is full (forced)");
+}
+
+Share::Share(double share)
+    : thousandths_(std::isfinite(share) && std::abs(share) < 1000
+                       ? static_cast<int>(std::lround(share * 1000))
+                       : -1) {}
+
+int Share::of(int tokens) const {
+  return static_cast<int>(static_cast<std::int64_t>(tokens) * thousandths_ / 1000);
+}
+
+std::string Share::json() const { return std::to_string(thousandths_) + "e-3"; }
+
 RecursiveSummary::RecursiveSummary(Options options) : options_(options) {
-  const bool ok = options.evict_to > 0 && options.evict_to < options.evict_at &&
-                  options.evict_at <= 1 && options.warn_at > 0 && options.warn_at <= 1;
-  if (!ok)
-    throw ConfigError(
-        "RecursiveSummary needs 0 < evict_to < evict_at <= 1 and 0 < warn_at <= 1 (shares of the "
-        "window)");
+  check_shares(name(), options.evict_at, options.evict_to);
+  if (options.warn_at.thousandths() <= 0 || options.warn_at.thousandths() > 1000)
+    throw ConfigError("RecursiveSummary needs 0 < warn_at <= 1 (a share of the window)");
 }
 
 std::string RecursiveSummary::parameters() const {
-  const auto number = [](double share) {
-    auto text = std::to_string(std::lround(share * 1000));
-    return text + "e-3";
-  };
-  return "{\"warn_at\": " + number(options_.warn_at) +
-         ", \"evict_at\": " + number(options_.evict_at) +
-         ", \"evict_to\": " + number(options_.evict_to) + "}";
+  return object_of({{"warn_at", options_.warn_at},
+                    {"evict_at", options_.evict_at},
+                    {"evict_to", options_.evict_to}});
 }
 
 int RecursiveSummary::evicts_above(int limit_tokens) const {
-  return share_of(limit_tokens, options_.evict_at);
+  return options_.evict_at.of(limit_tokens);
 }
 
-FitDecision RecursiveSummary::fit(const FitInput& input, bool force) const {
-  int total = std::accumulate(input.tokens.begin(), input.tokens.end(), input.fixed_tokens);
-  std::vector<bool> evicted(input.tokens.size(), false);
-  const int evict_at = evicts_above(input.limit_tokens);
-  FitDecision decision;
-  if (force || total > evict_at) {
-    // The current turn goes last: what was just fetched is what the next call is about.
-    const auto turn = static_cast<std::size_t>(std::max(0, input.newest_input));
-    evict_groups(input, 0, turn, share_of(input.limit_tokens, options_.evict_to), evicted, total);
-    if (total > evict_at) evict_groups(input, turn, input.tokens.size(), evict_at, evicted, total);
-  } else if (!input.warned && total > share_of(input.limit_tokens, options_.warn_at)) {
-    decision.warn = true;
+Fit RecursiveSummary::fit(const std::shared_ptr<const PolicyWindow>& window) const {
+  if (must_evict(*window, options_.evict_at))
+    return {without_oldest(*window, options_.evict_at, options_.evict_to), false, true, ""};
+  const bool warn = !window->warned && window->total() > options_.warn_at.of(window->limit_tokens);
+  return {all_of(*window), warn, true, ""};
+}
+
+SlidingWindow::SlidingWindow(Options options) : options_(options) {
+  check_shares(name(), options.evict_at, options.evict_to);
+}
+
+std::string SlidingWindow::parameters() const {
+  return object_of({{"evict_at", options_.evict_at}, {"evict_to", options_.evict_to}});
+}
+
+int SlidingWindow::evicts_above(int limit_tokens) const {
+  return options_.evict_at.of(limit_tokens);
+}
+
+Fit SlidingWindow::fit(const std::shared_ptr<const PolicyWindow>& window) const {
+  if (!must_evict(*window, options_.evict_at)) return {all_of(*window), false, false, ""};
+  return {without_oldest(*window, options_.evict_at, options_.evict_to), false, false, ""};
+}
+
+Importance::Importance(Options options) : options_(options) {
+  check_shares(name(), options.evict_at, options.evict_to);
+  if (options.recent.thousandths() < 0 ||
+      options.recent.thousandths() >= options.evict_to.thousandths())
+    throw ConfigError("Importance needs 0 <= recent < evict_to (shares of the window)");
+}
+
+std::string Importance::parameters() const {
+  return object_of({{"evict_at", options_.evict_at},
+                    {"evict_to", options_.evict_to},
+                    {"recent", options_.recent}});
+}
+
+int Importance::evicts_above(int limit_tokens) const { return options_.evict_at.of(limit_tokens); }
+
+Fit Importance::fit(const std::shared_ptr<const PolicyWindow>& window) const {
+  if (!must_evict(*window, options_.evict_at)) return {all_of(*window), false, true, ""};
+  Eviction eviction(*window);
+  const auto& groups = eviction.groups();
+  std::vector<std::size_t> scored;
+  std::vector<std::size_t> recent;
+  int room = options_.recent.of(window->limit_tokens);
+  for (std::size_t i = groups.size(); i-- > 0;) {
+    room -= groups[i].tokens;
+    const bool of_turn = static_cast<int>(groups[i].begin) >= window->newest_input;
+    (of_turn || room >= 0 ? recent : scored).push_back(i);
   }
-  decision.keep = ranges_of_kept(evicted);
-  return decision;
+  std::sort(scored.begin(), scored.end(), [&](std::size_t a, std::size_t b) {
+    return groups[a].score != groups[b].score ? groups[a].score < groups[b].score : a < b;
+  });
+  std::reverse(recent.begin(), recent.end());
+  eviction.evict(scored, target_of(*window, options_.evict_to));
+  eviction.evict(recent, options_.evict_at.of(window->limit_tokens));
+  return {eviction.kept(), false, true, ""};
+}
+
+Fit NoEviction::fit(const std::shared_ptr<const PolicyWindow>& window) const {
+  if (window->forced || window->total() > window->limit_tokens)
+    throw WindowFull("the window is full: " + std::to_string(window->total()) + " tokens of " +
+                     std::to_string(window->limit_tokens) +
+                     ", and the policy NoEviction lets nothing go. Give the agent another policy "
+                     "(agent.policy = memgpt.RecursiveSummary()) or a larger context_window");
+  return {all_of(*window), false, false, ""};
+}
+
+namespace {
+
+// Reads the named shares; any other parameter is refused.
+void read_shares(std::string_view policy, std::string_view parameters,
+                 std::initializer_list<std::pair<const char*, Share*>> shares) {
+  boost::system::error_code error;
+  const auto value = json::parse(parameters, error);
+  if (error || !value.is_object())
+    throw ConfigError("the parameters of " + std::string(policy) + " are not a JSON object");
+  for (const auto& [key, number] : value.get_object()) {
+    const auto found = std::find_if(shares.begin(), shares.end(), [&](const auto& share) {
+      return key == std::string_view(share.first);
+    });
+    if (found == shares.end() || !number.is_number())
+      throw ConfigError(std::string(policy) + " has no parameter \"" + std::string(key) +
+                        "\" of this form");
+    *found->second = Share(number.to_number<double>());
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const MemoryPolicy> builtin_policy(std::string_view name,
+                                                   std::string_view parameters) {
+  if (name == "RecursiveSummary") {
+    RecursiveSummary::Options options;
+    read_shares(name, parameters,
+                {{"warn_at", &options.warn_at},
+                 {"evict_at", &options.evict_at},
+                 {"evict_to", &options.evict_to}});
+    return std::make_shared<const RecursiveSummary>(options);
+  }
+  if (name == "SlidingWindow") {
+    SlidingWindow::Options options;
+    read_shares(name, parameters,
+                {{"evict_at", &options.evict_at}, {"evict_to", &options.evict_to}});
+    return std::make_shared<const SlidingWindow>(options);
+  }
+  if (name == "Importance") {
+    Importance::Options options;
+    read_shares(name, parameters,
+                {{"evict_at", &options.evict_at},
+                 {"evict_to", &options.evict_to},
+                 {"recent", &options.recent}});
+    return std::make_shared<const Importance>(options);
+  }
+  if (name == "NoEviction") return std::make_shared<const NoEviction>();
+  return nullptr;
 }
 
 }  // namespace memgpt

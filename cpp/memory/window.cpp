@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "memory/importance.h"
 #include "memory/request.h"
 
 namespace memgpt {
@@ -33,6 +34,8 @@ WindowMessage measure(Message message, const TokenCounter& counter, int known_to
   WindowMessage measured;
   measured.overhead_tokens =
       kOverheadPerMessage + kOverheadPerCall * static_cast<int>(message.tool_calls.size());
+  if (message.role != Role::system && message.tool_calls.empty())
+    measured.score = importance(message.text);
   measured.message = std::make_shared<const Message>(std::move(message));
   span.message = measured.message;
   append_request_message(measured.wire, request_message(span));

@@ -17,6 +17,7 @@ struct WindowMessage {
   std::shared_ptr<const Span> span;
   std::string wire;  // its place in a request, JSON
   int overhead_tokens = 0;
+  int score = 0;  // see importance()
   [[nodiscard]] int cost() const { return message->tokens + overhead_tokens; }
 };
 // Renders and counts; sets message.tokens unless the count is given (>= 0).

@@ -11,11 +11,9 @@ from memgpt._core import (
     ArchivalHit,
     Context,
     Divergence,
-    MemoryPolicy,
     Message,
     Passage,
     RecallHit,
-    RecursiveSummary,
     Replay,
     Span,
     Step,
@@ -26,6 +24,16 @@ from memgpt.errors import *  # noqa: F403
 from memgpt.home import Home, open
 from memgpt.llm import Embedder, LLMProvider, OpenAICompatible, Reply
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule
+from memgpt.policy import (
+    Fit,
+    Importance,
+    MemoryPolicy,
+    NoEviction,
+    PolicyWindow,
+    RecursiveSummary,
+    SlidingWindow,
+    importance,
+)
 from memgpt.tokens import TokenCounter
 from memgpt.tools import Tool, tool
 
@@ -39,24 +47,30 @@ __all__ = [
     "Context",
     "Divergence",
     "Embedder",
+    "Fit",
     "Home",
+    "Importance",
     "LLMProvider",
     "MemoryModule",
     "MemoryPolicy",
     "Message",
+    "NoEviction",
     "OpenAICompatible",
     "Passage",
+    "PolicyWindow",
     "RecallHit",
     "RecursiveSummary",
     "Replay",
     "Reply",
     "Response",
+    "SlidingWindow",
     "Span",
     "Step",
     "TokenCounter",
     "Tool",
     "ToolCall",
     "errors",
+    "importance",
     "open",
     "tool",
 ]

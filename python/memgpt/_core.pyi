@@ -4,7 +4,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CoreResponse', 'CoreTool', 'Divergence', 'IncrementalCount', 'MemoryPolicy', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecursiveSummary', 'Replay', 'Span', 'Step', 'ToolCall', 'TranscriptItem', 'append_text', 'check_limit', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'Replay', 'Span', 'Step', 'ToolCall', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -206,30 +206,6 @@ class Block:
     @property
     def value(self) -> str:
         ...
-class MemoryPolicy:
-    """
-    Decides what stays in the window.
-    """
-    @property
-    def name(self) -> str:
-        ...
-    @property
-    def parameters(self) -> typing.Any:
-        ...
-class RecursiveSummary(MemoryPolicy):
-    """
-    MemGPT's policy: warn, then evict the oldest messages into a recursive summary.
-    
-    Args:
-        warn_at: share of the window (less the reply reserve) at which the agent is warned.
-        evict_at: share at which messages are evicted.
-        evict_to: share that is left.
-    
-    Raises:
-        ConfigError: unless 0 < evict_to < evict_at <= 1.
-    """
-    def __init__(self, warn_at: typing.SupportsFloat | typing.SupportsIndex = 0.75, evict_at: typing.SupportsFloat | typing.SupportsIndex = 0.9, evict_to: typing.SupportsFloat | typing.SupportsIndex = 0.5) -> None:
-        ...
 class CoreCounter:
     @property
     def exact(self) -> bool:
@@ -264,6 +240,140 @@ class IncrementalCount:
         ...
 class PythonCounter(CoreCounter):
     def __init__(self, name: str, exact: bool, count: typing.Any) -> None:
+        ...
+class Int32Array:
+    pass
+class Int64Array:
+    pass
+class PolicyWindow:
+    """
+    The messages of a window as integers, oldest first: what a memory policy sees.
+    
+    Arrays are read-only memoryviews, one entry a message, without copies.
+    """
+    def __init__(self, tokens: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], *, roles: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None = None, ages: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None = None, pins: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None = None, scores: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None = None, groups: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None = None, positions: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] | None = None, fixed_tokens: typing.SupportsInt | typing.SupportsIndex = 0, limit_tokens: typing.SupportsInt | typing.SupportsIndex, warned: bool = False, forced: bool = False, newest_user: typing.SupportsInt | typing.SupportsIndex = -1, newest_input: typing.SupportsInt | typing.SupportsIndex = -1) -> None:
+        ...
+    def __len__(self) -> int:
+        ...
+    def __repr__(self) -> str:
+        ...
+    @property
+    def ages(self) -> memoryview:
+        """
+        int64: microseconds before the newest message.
+        """
+    @property
+    def fixed_tokens(self) -> int:
+        """
+        Taken by system prompt, tools, memory blocks and summary.
+        """
+    @property
+    def forced(self) -> bool:
+        """
+        The provider said that the window is full: something has to go.
+        """
+    @property
+    def groups(self) -> memoryview:
+        """
+        int32: equal for a call and its returns, which stay or go together.
+        """
+    @property
+    def limit_tokens(self) -> int:
+        """
+        What all may take: the window less the reply reserve.
+        """
+    @property
+    def newest_input(self) -> int:
+        """
+        Index of the input of this turn, which is always kept; -1 = none.
+        """
+    @property
+    def newest_user(self) -> int:
+        """
+        Index of the newest user message, which is always kept; -1 = none.
+        """
+    @property
+    def pins(self) -> memoryview:
+        """
+        int32: 1 = pinned.
+        """
+    @property
+    def positions(self) -> memoryview:
+        """
+        int64: places in the agent's log.
+        """
+    @property
+    def roles(self) -> memoryview:
+        """
+        int32: 0 user, 1 assistant, 2 tool, 3 system.
+        """
+    @property
+    def scores(self) -> memoryview:
+        """
+        int32: see memgpt.importance().
+        """
+    @property
+    def step(self) -> int:
+        """
+        Number of the commit that is decided about.
+        """
+    @property
+    def tokens(self) -> memoryview:
+        """
+        int32: what the message takes, wire format included.
+        """
+    @property
+    def total(self) -> int:
+        """
+        fixed_tokens and all messages.
+        """
+    @property
+    def warned(self) -> bool:
+        """
+        The agent was warned since the last eviction.
+        """
+class Fit:
+    """
+    What a memory policy decides.
+    
+    Args:
+        keep: (begin, end) ranges of indices, in order; end is not kept.
+        warn: tell the agent that the window is nearly full.
+        summarize: False: what goes is in recall memory, and in no summary.
+        summary_prompt: what the summariser is asked for; None = the stock prompt.
+    """
+    def __init__(self, keep: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex]], warn: bool = False, summarize: bool = True, summary_prompt: str | None = None) -> None:
+        ...
+    def __repr__(self) -> str:
+        ...
+    @property
+    def keep(self) -> list[tuple[int, int]]:
+        ...
+    @property
+    def summarize(self) -> bool:
+        ...
+    @property
+    def summary_prompt(self) -> str:
+        ...
+    @property
+    def warn(self) -> bool:
+        ...
+class CorePolicy:
+    def evicts_above(self, limit_tokens: typing.SupportsInt | typing.SupportsIndex) -> int:
+        ...
+    def fit(self, window: PolicyWindow) -> Fit:
+        ...
+    @property
+    def name(self) -> str:
+        ...
+    @property
+    def parameters(self) -> str:
+        ...
+class PythonPolicy(CorePolicy):
+    def __init__(self, name: str, parameters: str, fit: typing.Any, evicts_above: typing.Any | None) -> None:
+        ...
+    @property
+    def callable(self) -> typing.Any:
         ...
 class Provider:
     def complete(self, context: Context) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
@@ -544,7 +654,7 @@ class AgentOptions:
     def policy(self) -> None:
         ...
     @policy.setter
-    def policy(self, arg1: MemoryPolicy) -> None:
+    def policy(self, arg1: CorePolicy) -> None:
         ...
     @property
     def tools(self) -> list[CoreTool]:
@@ -573,7 +683,7 @@ class Binding:
     def policy(self) -> None:
         ...
     @policy.setter
-    def policy(self, arg1: MemoryPolicy) -> None:
+    def policy(self, arg1: CorePolicy) -> None:
         ...
     @property
     def tools(self) -> list[CoreTool]:
@@ -626,6 +736,12 @@ class CoreAgent:
         ...
     def messages(self, from_position: typing.SupportsInt | typing.SupportsIndex, limit: typing.SupportsInt | typing.SupportsIndex) -> list[Message]:
         ...
+    def pin(self, position: typing.SupportsInt | typing.SupportsIndex, pinned: bool) -> None:
+        ...
+    def pins(self) -> list[int]:
+        ...
+    def policy(self) -> CorePolicy:
+        ...
     def remove_tool(self, name: str) -> None:
         ...
     def replay(self) -> Replay:
@@ -645,6 +761,8 @@ class CoreAgent:
     def unbound(self) -> list[str]:
         ...
     def window(self) -> list[Message]:
+        ...
+    def would_evict(self, tokens: typing.SupportsInt | typing.SupportsIndex) -> list[Message]:
         ...
     @property
     def id(self) -> str:
@@ -687,7 +805,13 @@ def _begin_exit() -> None:
     ...
 def append_text(value: str, content: str) -> str:
     ...
+def builtin_policy(name: str, parameters: str) -> CorePolicy:
+    ...
+def check_fit(window: PolicyWindow, fit: Fit, policy: str) -> None:
+    ...
 def check_limit(label: str, value: str, limit: typing.SupportsInt | typing.SupportsIndex) -> None:
+    ...
+def importance(text: str) -> int:
     ...
 def insert_text(value: str, content: str, line: typing.SupportsInt | typing.SupportsIndex) -> str:
     ...
@@ -696,4 +820,6 @@ def provider_for(handle: str) -> Provider:
 def read_chat_completion(text: str) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
     ...
 def replace_text(value: str, old_content: str, new_content: str) -> str:
+    ...
+def time_fit(policy: CorePolicy, window: PolicyWindow, rounds: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...

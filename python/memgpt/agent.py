@@ -13,9 +13,10 @@ from memgpt._async import send_async
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
 from memgpt._core import Context, Message, Replay, Step
 from memgpt._response import Response, Usage
-from memgpt._text import checked_text
+from memgpt._text import checked_number, checked_text
 from memgpt._tiers import Archival, CoreMemory, Recall
-from memgpt.errors import Error
+from memgpt.errors import Error, InvalidInput
+from memgpt.policy import MemoryPolicy, from_core_policy, to_core_policy
 from memgpt.tools import renewed, to_core
 from memgpt.transcript import microseconds
 
@@ -161,6 +162,45 @@ class Agent(CoreHandle):
         return self._core.replay()
 
     @property
+    def policy(self) -> MemoryPolicy | None:
+        """What decides what stays in the window; assigning another is a journalled step. None for
+        one of your own that is not bound.
+
+        Raises (where it is assigned):
+            ConfigError: for something that is no policy.
+            WindowTooSmall: where it leaves no room to work in; the old one stays.
+        """
+        return from_core_policy(self._core.policy())
+
+    @policy.setter
+    def policy(self, policy: MemoryPolicy | type[MemoryPolicy]) -> None:
+        binding = _core.Binding()
+        binding.policy = to_core_policy(policy)
+        self._writer.bind(binding)
+
+    def pin(self, message: Message | int) -> None:
+        """Ask the policy to keep a message in the window: a journalled step. The kernel's own
+        policies do; one of yours sees it in ``PolicyWindow.pins``.
+
+        Args:
+            message: of ``agent.window``, or its ``position``.
+
+        Raises:
+            InvalidInput: where it is not in the window.
+            WindowFull: where the pinned messages would leave no room for a conversation.
+        """
+        self._writer.pin(_position(message), True)
+
+    def unpin(self, message: Message | int) -> None:
+        """Let the policy decide about a message again."""
+        self._writer.pin(_position(message), False)
+
+    @property
+    def pinned(self) -> list[int]:
+        """Positions of the pinned messages, in order."""
+        return self._core.pins()
+
+    @property
     def window(self) -> list[Message]:
         """The messages in the context, oldest first."""
         return self._core.window()
@@ -213,6 +253,12 @@ class Agent(CoreHandle):
         from memgpt import _views
 
         return _views.agent_html(self)
+
+
+def _position(message: Message | int) -> int:
+    if isinstance(message, Message):
+        return message.position
+    return checked_number(message, "the message's position", InvalidInput)
 
 
 def agent_getter(agent: Agent) -> Callable[[], Agent]:

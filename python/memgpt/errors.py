@@ -25,12 +25,15 @@
     ├── TurnError
     │   ├── Busy               another sender holds the turn for too long
     │   └── Reentrant          this call chain already holds the turn
+    ├── PolicyError            a memory policy decided what cannot be done
+    │   └── WindowFull         nothing that may go is left, and it does not fit
     ├── ToolError              a tool cannot be registered or called
     ├── ProviderError          a model's provider failed
     │   ├── ProviderUnreachable   no connection, or it broke
     │   ├── ProviderTimeout       no answer in time
     │   ├── AuthenticationFailed  the server refused the key
     │   ├── RateLimited           too many requests, or no credit left
+    │   ├── ContextOverflow       the prompt is longer than the model takes
     │   └── InvalidReply          the answer is no chat completion
     ├── Unbound                code that the journal only knows by name is needed
     └── ScriptExhausted        a ScriptedLLM was asked for more than its script holds
@@ -44,6 +47,7 @@ __all__ = [
     "Busy",
     "ConfigError",
     "Conflict",
+    "ContextOverflow",
     "EditFailed",
     "Error",
     "InvalidInput",
@@ -55,6 +59,7 @@ __all__ = [
     "NewerVersion",
     "NotADatabase",
     "NotFound",
+    "PolicyError",
     "ProviderError",
     "ProviderTimeout",
     "ProviderUnreachable",
@@ -68,6 +73,7 @@ __all__ = [
     "ToolNotFound",
     "TurnError",
     "Unbound",
+    "WindowFull",
     "WindowTooSmall",
 ]
 
@@ -168,6 +174,14 @@ class Reentrant(TurnError):
     """This call chain already holds the agent's turn."""
 
 
+class PolicyError(Error):
+    """A memory policy decided what cannot be done; the text names it and the step."""
+
+
+class WindowFull(PolicyError):
+    """Nothing that may go is left in the window, and what there is does not fit."""
+
+
 class ToolError(Error):
     """A tool cannot be registered or called."""
 
@@ -190,6 +204,13 @@ class AuthenticationFailed(ProviderError):
 
 class RateLimited(ProviderError):
     """Too many requests to the model's server, or no credit left there."""
+
+
+class ContextOverflow(ProviderError):
+    """The prompt is longer than the model takes.
+
+    Raise it in ``complete()``: the agent then evicts, and calls once more.
+    """
 
 
 class InvalidReply(ProviderError):

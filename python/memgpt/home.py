@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from memgpt import _core, _memory_tools
-from memgpt._core import MemoryPolicy, RecursiveSummary
 from memgpt._text import checked_number, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.memory import BaseMemory, ChatMemory
+from memgpt.policy import MemoryPolicy, RecursiveSummary, to_core_policy
 from memgpt.tools import to_core
 
 __all__ = ["Home", "open"]
@@ -46,7 +46,7 @@ class Home:
         embedding: str | Embedder | type[Embedder] | None = _DEFAULT,
         tools: Sequence[Any] = (),
         include_base_tools: bool = True,
-        policy: MemoryPolicy | None = None,
+        policy: MemoryPolicy | type[MemoryPolicy] | None = None,
         context_window: int | None = None,
         system: str = "",
         max_steps: int = 50,
@@ -65,7 +65,7 @@ class Home:
             tools: functions, ``@memgpt.tool`` functions or Tools. One with the name of a base tool
                 takes its place.
             include_base_tools: offer send_message, the searches and archival_memory_insert.
-            policy: what stays in the window; ``RecursiveSummary()`` by default.
+            policy: what stays in the window; :class:`RecursiveSummary` by default.
             context_window: in tokens; by default the provider's, or 32,768 where it names none, as
                 hosted models with larger ones do: what stands in the window is paid for.
             system: the system prompt, which the agent cannot edit; a stock text by default.
@@ -100,7 +100,7 @@ class Home:
         options = _core.AgentOptions()
         options.provider = provider
         options.embedder = to_core_embedder("offline" if embedding is _DEFAULT else embedding)
-        options.policy = policy if policy is not None else RecursiveSummary()
+        options.policy = to_core_policy(RecursiveSummary() if policy is None else policy)
         options.context_window = _window(context_window)
         options.system_prompt = checked_text(system, "the system prompt")
         options.max_steps = checked_number(max_steps, "max_steps", ConfigError, low=1)
@@ -132,7 +132,7 @@ class Home:
         model: str | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | Embedder | type[Embedder] | None = None,
         tools: Sequence[Any] = (),
-        policy: MemoryPolicy | None = None,
+        policy: MemoryPolicy | type[MemoryPolicy] | None = None,
         context_window: int | None = None,
     ) -> Agent:
         """Open an agent. What is given is bound to it; what the journal only knows by name and
@@ -158,7 +158,7 @@ class Home:
         if embedding is not None:
             binding.embedder = to_core_embedder(embedding)
         if policy is not None:
-            binding.policy = policy
+            binding.policy = to_core_policy(policy)
         binding.context_window = _window(context_window)
         bound_tools = [to_core(tool, agent_getter(agent)) for tool in tools]
         if memory is not None:
