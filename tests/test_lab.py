@@ -157,7 +157,6 @@ def test_the_oracle_is_above_all_and_random_is_by_seed() -> None:
                 assert all(v <= b for v, b in zip(values, best, strict=True)), (name, metric)
     same = found.values(lab.FIFO, 1200) == other.values(lab.FIFO, 1200)
     assert same and found.values(lab.RANDOM, 1200) != other.values(lab.RANDOM, 1200)
-    assert found.mean("Importance", 1200) > found.mean(lab.FIFO, 1200)
 
 
 @pytest.mark.parametrize(
