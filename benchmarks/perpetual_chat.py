@@ -1,7 +1,8 @@
 """Recorded conversations of weeks in a small window: is what was said still there when asked?
 
     python benchmarks/perpetual_chat.py DATA [--context-window 4096] [--model offline]
-                                             [--min-evidence X] [--conversations N]
+                                             [--min-evidence X] [--min-prefix X]
+                                             [--conversations N]
 
 Plays each conversation of DATA (a JSON file in LoCoMo's layout) through agent.send, with its own
 dates and speakers, into an agent of its own; closes the process, opens the file in a new one, and
@@ -9,8 +10,8 @@ asks every question of categories 1 to 4 that has usable evidence, each on a fre
 What is measured and how is told in benchmarks/README.md. The last line of the output is JSON.
 
 Exits with 1 if a message is lost, a block or a context is over its limit, replay finds a
-divergence, or evidence_hit is under --min-evidence; with 2 if DATA or the options cannot be used
-or the results not written.
+divergence, evidence_hit is under --min-evidence or prefix_share under --min-prefix; with 2 if DATA
+or the options cannot be used or the results not written.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--context-window", type=_count, default=4096, help="tokens (4096)")
     parser.add_argument("--model", default="offline", help="a model's handle (offline)")
     parser.add_argument("--min-evidence", type=_number, help="fail if evidence_hit is less")
+    parser.add_argument("--min-prefix", type=_number, help="fail if prefix_share is less")
     parser.add_argument("--conversations", type=_count, help="only the first so many")
     return parser.parse_args()
 
@@ -72,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     runs = [(c, *result) for c, result in zip(conversations, results, strict=True)]
     total = report.figures(runs, setting)
     print("\n".join(report.lines(runs, setting)), flush=True)
-    failed = report.failures(total, options.min_evidence)
+    failed = report.failures(total, options.min_evidence, options.min_prefix)
     for line in failed:
         _say(line)
     print(json.dumps({

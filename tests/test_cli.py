@@ -363,6 +363,8 @@ def test_each_command_runs_in_a_terminal(terminal) -> None:
         "/dump": "My name is Mara.",
         "/memory": "recall memory",
         "/context": "tokens used",
+        "/explain": "origin",
+        "/tokens": "until the limit",
         "/heartbeat": "There is nothing left to do.",
         "/memorywarning": "Noted.",
         "/help": "the window, drawn",

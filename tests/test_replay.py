@@ -215,7 +215,7 @@ def keys_of(path: Path, table: str) -> list[str]:
 
 # What a divergence may be called where a row of the table was changed.
 WHATS = {
-    "step": {"step", "reply", "context", "tokens", "correction", "window", "config"},
+    "step": {"step", "reply", "context", "tokens", "correction", "prefix", "window", "config"},
     "config": {"config", "context", "tokens"},
     "message": {"messages", "tokens", "reply", "context"},
     "block": {"blocks", "context"},

@@ -10,6 +10,7 @@ from typing import Any
 from memgpt.lab.conversations import Conversation
 from memgpt.lab.locomo import CATEGORIES, counted
 
+from perpetual.prefix import Sent
 from perpetual.sessions import Answers, Asked, Played, Setting
 
 Run = tuple[Conversation, Played, Answers]
@@ -21,6 +22,8 @@ _COLUMNS = (
     ("evictions", "evictions"),
     ("evicted_messages", "evicted"),
     ("max_context_tokens", "max context"),
+    ("prefix_share", "prefix"),
+    ("prefix_share_volatile", "volatile"),
     ("recall_messages", "in recall"),
     ("lost", "lost"),
     ("blocks_over_limit", "blocks over"),
@@ -50,6 +53,7 @@ def figures(runs: Sequence[Run], setting: Setting) -> dict[str, Any]:
         "evictions": sum(p.evictions for p in played),
         "evicted_messages": sum(p.evicted_messages for p in played),
         "max_context_tokens": max(contexts),
+        **prefix_shares(sum((p.sent for p in played), Sent())),
         "context_window": setting.context_window,
         "contexts_over_limit": sum(p.contexts_over_limit for p in played)
         + sum(a.contexts_over_limit for a in asked),
@@ -68,6 +72,15 @@ def figures(runs: Sequence[Run], setting: Setting) -> dict[str, Any]:
         **evidence(asked),
         "repaired_evidence": sum(len(run[0].repaired) for run in runs),
         "unusable_evidence": sum(len(run[0].unusable) for run in runs),
+    }
+
+
+def prefix_shares(sent: Sent) -> dict[str, Any]:
+    """Which share of the tokens sent stood in the request before, and what kept the others out."""
+    return {
+        "prefix_share": _mean([sent.prefix], sent.tokens, 4),
+        "prefix_share_volatile": _mean([sent.volatile], sent.tokens, 4),
+        "prefix_lost": {why: _mean([n], sent.tokens, 4) for why, n in sent.lost.most_common()},
     }
 
 
@@ -127,7 +140,9 @@ def _without_end(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def failures(total: dict[str, Any], least: float | None) -> list[str]:
+def failures(
+    total: dict[str, Any], least: float | None, least_prefix: float | None = None
+) -> list[str]:
     """Why the run has failed, one line each; empty where all is well."""
     failed = [
         counted(total[key], what)
@@ -139,10 +154,14 @@ def failures(total: dict[str, Any], least: float | None) -> list[str]:
         )
         if total[key]
     ]
-    hit = total["evidence_hit"]
-    if least is not None and (hit is None or hit < least):
-        shown = "not known, for there is no question" if hit is None else f"{hit:.4f}"
-        failed.append(f"evidence_hit is {shown}; at least {least} was asked for")
+    for key, bound, missing in (
+        ("evidence_hit", least, "question"),
+        ("prefix_share", least_prefix, "step"),
+    ):
+        value = total[key]
+        if bound is not None and (value is None or value < bound):
+            shown = f"not known, for there is no {missing}" if value is None else f"{value:.4f}"
+            failed.append(f"{key} is {shown}; at least {bound} was asked for")
     return failed
 
 
@@ -152,6 +171,10 @@ def lines(runs: Sequence[Run], setting: Setting) -> list[str]:
     out += _evidence_table([one for run in runs for one in run[2].asked])
     out += _without_end(runs)
     out += ["", *_conversation_table(runs, setting)]
+    lost = figures(runs, setting)["prefix_lost"]
+    out += [
+        "not in the prefix, by what ended it: " + ", ".join(f"{w} {x:.4f}" for w, x in lost.items())
+    ]
     for run in runs:
         conversation, _, answers = run
         notes = problems(run) + [f"turn {turn} is lost" for turn in answers.lost]

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from memgpt.lab.conversations import Conversation, Question, Turn
 from memgpt.lab.locomo import shown
 
 from perpetual.evidence import PlainSearch, request_texts, share_in
+from perpetual.prefix import Sent, sent_by
 
 AGENT = "listener"
 # Survives a kill, perhaps not a power cut: the figures are of the memory, not of fsync.
@@ -46,6 +47,7 @@ class Played:
         prompt_tokens: of all steps of all turns.
         evictions: turns in which messages left the window.
         step_ms: a turn's wall time divided by its steps, once for each of its steps.
+        sent: tokens of all requests, and of their prefixes.
     """
 
     accepted: list[int]
@@ -59,6 +61,7 @@ class Played:
     contexts_over_limit: int
     recall_messages: int
     step_ms: list[float]
+    sent: Sent = field(default_factory=Sent)
 
 
 @dataclass
@@ -121,6 +124,7 @@ def play(conversation: Conversation, db: Path, setting: Setting, progress: Progr
         played.max_context_tokens = max(contexts, default=0)
         played.contexts_over_limit = sum(tokens > limit for tokens in contexts)
         played.recall_messages = len(agent.recall)
+        played.sent = sent_by(agent)
     return played
 
 

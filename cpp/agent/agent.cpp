@@ -90,28 +90,11 @@ void Agent::refresh() {
 LiveState Agent::load_state(const Parts& parts) {
   const auto journal = home_->journal();
   AgentState loaded = journal->load(id_);
-  LiveState state;
-  state.agent = loaded.agent;
-  state.config_version = loaded.config_version;
-  state.blocks = std::move(loaded.blocks);
-  state.summary = std::move(loaded.summary);
-  state.warned = loaded.window.warned;
-  state.pins = std::move(loaded.pins);
-  state.outside = loaded.window.outside;
-  state.next_position = loaded.next_position;
-  state.session = loaded.session;
-  state.last_time_us = loaded.last_time_us;
-  state.passages = count_passages(*journal, id_, loaded.agent.head);
-  if (const auto& last = loaded.last_call;
-      last && last->model == parts.config.model && last->tokenizer == parts.counter->name())
+  const auto last = loaded.last_call;
+  LiveState state = live_state(std::move(loaded), *parts.counter);
+  state.passages = count_passages(*journal, id_, state.agent.head);
+  if (last && last->model == parts.config.model && last->tokenizer == parts.counter->name())
     state.correction = correction_after(*last);
-  // A count belongs to one tokenizer: under another the message is counted again.
-  for (std::size_t i = 0; i < loaded.messages.size(); ++i) {
-    auto& message = loaded.messages[i];
-    const int tokens = loaded.tokenizers[i] == parts.counter->name() ? message.tokens : -1;
-    state.window.push_back(
-        std::make_shared<const WindowMessage>(measure(std::move(message), *parts.counter, tokens)));
-  }
   state.prefix = compile_state(state, parts);
   return state;
 }
@@ -277,16 +260,6 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
 
 std::vector<StepRow> Agent::steps() { return home_->journal()->steps(state().agent.head); }
 
-ReplayReport Agent::replay() {
-  const auto head = state().agent.head;
-  ReplayOptions options;
-  options.counter = [own = parts()->counter](const std::string& name) {
-    return own->name() == name ? own : counter_named(name);
-  };
-  options.poll = home_->environment().outside.poll;
-  return memgpt::replay(*home_->journal(), id_, head, options);
-}
-
 std::vector<Message> Agent::messages(std::int64_t from_position, std::int64_t limit) {
   return home_->journal()->messages(state().agent.head, from_position, limit);
 }
@@ -302,8 +275,12 @@ Context Agent::context() {
   run.preview = true;
   const auto parts = this->parts();
   if (parts->policy) fit_window(preview, run);
-  return compile(preview.state.prefix, preview.state.window, budget(preview.state),
-                 *parts->counter);
+  Context context =
+      compile(preview.state.prefix, preview.state.window, budget(preview.state), *parts->counter);
+  context.previous_spans = prefix_after(last_call(preview.state).get(), parts->config.model,
+                                        parts->counter->name(), context)
+                               .spans;
+  return context;
 }
 
 Message Agent::new_message(const LiveState& state, Role role, std::string type, TimeUs time_us) {

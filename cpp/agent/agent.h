@@ -73,17 +73,33 @@ class Agent {
   [[nodiscard]] AgentConfig config();
   [[nodiscard]] std::shared_ptr<const MemoryPolicy> policy();  // null = unbound
   [[nodiscard]] Context context();
+  // As the model saw it in the commit `seq`. Throws NotFound where there is no such commit,
+  // InvalidInput where it called no model, StoreError where the journal does not give it.
+  [[nodiscard]] Context past_context(std::int64_t seq);
   [[nodiscard]] std::vector<std::string> unbound();
   // The tools that are bound, of those that the model sees.
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
   [[nodiscard]] RecallPage search_recall(const RecallQuery& query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
   [[nodiscard]] std::vector<StepRow> steps();
+  // Every summary of the history, oldest first.
+  [[nodiscard]] std::vector<SummaryRow> summaries();
+  // Makes the summary anew from all messages that it stands for: a step of its own. Throws
+  // InvalidInput where nothing has left the window, ProviderError where the summariser fails: then
+  // the old one stays.
+  void resummarize();
   // Messages of the window that would have to go for `tokens` more.
   [[nodiscard]] std::vector<std::shared_ptr<const Message>> would_evict(int tokens);
   // Makes every context of the history again from the journal, see replay.h.
   [[nodiscard]] ReplayReport replay();
   [[nodiscard]] std::vector<Message> messages(std::int64_t from_position, std::int64_t limit);
+
+  // What a user message with this text would take of the window.
+  [[nodiscard]] int message_cost(const std::string& text);
+  // Whether such a message would be taken now without anything having to leave the window.
+  [[nodiscard]] bool fits(const std::string& text);
+  // The tokens above which the policy evicts; without one, the budget's limit.
+  [[nodiscard]] int eviction_line();
 
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
   void set_block(const std::string& label, const std::string& value, const std::string& author);
@@ -125,6 +141,7 @@ class Agent {
     std::shared_ptr<const CompiledTools> compiled_tools;
     std::shared_ptr<LLMProvider> provider;
     std::shared_ptr<Embedder> embedder;
+    std::shared_ptr<LLMProvider> summarizer;  // null: the provider
     std::shared_ptr<const MemoryPolicy> policy;
     std::shared_ptr<const TokenCounter> counter;
     // What the kernel itself brings is newer than the configuration, see renew_config().
@@ -154,6 +171,8 @@ class Agent {
   void check_fits(const LiveState& state) const;
   void check_pins(const LiveState& state) const;
   [[nodiscard]] bool evict(WriteSet& writes, const Fit& fit, TurnRun& run);
+  [[nodiscard]] SummaryRow write_summary(const LiveState& state, const Window& messages,
+                                         const std::string& prompt, bool preview) const;
   void append_alert(WriteSet& writes, const TurnRun& run);
   [[nodiscard]] Budget budget(const LiveState& state) const;
   [[nodiscard]] std::shared_ptr<PolicyWindow> policy_window(const LiveState& state) const;
@@ -163,6 +182,13 @@ class Agent {
                                                                    const Parts& parts);
   void check_room(const LiveState& state, const Parts& parts, int message_cost) const;
   void limit_shown(Message& message, const WriteSet& writes) const;
+  [[nodiscard]] WindowMessage measure_input(const LiveState& state, const std::string& text);
+
+  // past.cpp
+  [[nodiscard]] ReplayOptions replay_options() const;
+  [[nodiscard]] LastCall remade(LastCall call, Head head);
+  [[nodiscard]] std::shared_ptr<const LastCall> last_call(const LiveState& state);
+  void record_prefix(WriteSet& writes, const Context& context);
 
   // binding.cpp
   void check_bound();

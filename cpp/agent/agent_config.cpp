@@ -24,6 +24,7 @@ std::string to_json(const AgentConfig& config) {
                                {"system", config.system_prompt},
                                {"model", config.model},
                                {"tokenizer", config.tokenizer},
+                               {"summarizer", config.summarizer},
                                {"embedding", config.embedding},
                                {"embedding_dimension", config.embedding_dimension},
                                {"policy", config.policy},
@@ -46,6 +47,7 @@ AgentConfig agent_config_from_json(std::string_view text) {
   config.system_prompt = string_or(object, "system");
   config.model = string_or(object, "model");
   config.tokenizer = string_or(object, "tokenizer");
+  config.summarizer = string_or(object, "summarizer");
   config.embedding = string_or(object, "embedding");
   config.embedding_dimension = static_cast<int>(int_or(object, "embedding_dimension", 0));
   config.policy = string_or(object, "policy");

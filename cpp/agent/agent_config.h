@@ -27,7 +27,8 @@ struct AgentConfig {
   std::string agent_type = "memgpt_agent";
   std::string system_prompt;
   std::string model;
-  std::string tokenizer;  // the counter's name
+  std::string tokenizer;   // the counter's name
+  std::string summarizer;  // the model that writes summaries; empty = the agent's own
   std::string embedding;
   int embedding_dimension = 0;
   std::string policy;

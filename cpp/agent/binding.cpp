@@ -15,6 +15,7 @@ void Agent::Parts::compile_tools() {
     const auto found = tools.find(tool.schema.name);
     if (found == tools.end()) continue;
     schemas.push_back(inject_arguments(tool.schema));
+    schemas.back().author = tool.origin == "builtin" ? "kernel" : "user";
     if (tool.origin == "builtin" && tool_config(*found->second) != tool) renewable = true;
   }
   compiled_tools = memgpt::compile_tools(std::move(schemas), *counter);
@@ -49,6 +50,8 @@ std::vector<std::string> Agent::unbound() {
   if (!parts->embedder && !config.embedding.empty())
     names.push_back("embedding=... (was \"" + config.embedding + "\")");
   if (!parts->policy) names.push_back("policy=... (was \"" + config.policy + "\")");
+  if (!parts->summarizer && !config.summarizer.empty())
+    names.push_back("summarizer=... (was \"" + config.summarizer + "\")");
   for (const auto& tool : config.tools)
     if (!parts->tools.contains(tool.schema.name))
       names.push_back(tool.origin == "memory"
@@ -82,6 +85,9 @@ void Agent::check_bound() {
   if (!parts->policy)
     throw Unbound("agent \"" + name_ + "\" needs its memory policy \"" + parts->config.policy +
                   "\"" + how + "policy=...)");
+  if (!parts->summarizer && !parts->config.summarizer.empty())
+    throw Unbound("agent \"" + name_ + "\" needs its summarizer \"" + parts->config.summarizer +
+                  "\"" + how + "summarizer=...)");
   check_bound_embedder();
   if (const auto variable = parts->provider->missing_key(); !variable.empty())
     throw MissingKey("the model \"" + parts->config.model + "\" needs a key: set " + variable +
@@ -183,6 +189,10 @@ void Agent::bind(const Binding& binding) {
     parts.policy = binding.policy;
     config.policy = binding.policy->name();
     config.policy_parameters = binding.policy->parameters();
+  }
+  if (binding.summarizer) {
+    parts.summarizer = binding.summarizer;
+    config.summarizer = binding.summarizer->model();
   }
   if (!binding.memory_class.empty()) config.memory_class = binding.memory_class;
   if (binding.context_window > 0) config.context_window = binding.context_window;

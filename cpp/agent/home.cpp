@@ -189,6 +189,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   config.embedding_dimension = options.embedder ? options.embedder->dimension() : 0;
   config.policy = options.policy->name();
   config.policy_parameters = options.policy->parameters();
+  if (options.summarizer) config.summarizer = options.summarizer->model();
   config.memory_class = options.memory_class;
   config.max_steps = options.max_steps;
   config.context_window = options.context_window;
@@ -201,6 +202,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   parts.provider = options.provider;
   parts.embedder = options.embedder;
   parts.policy = options.policy;
+  parts.summarizer = options.summarizer;
   parts.counter = counter_for(options.provider.get());
   parts.config.tokenizer = parts.counter->name();
   if (options.base_tools)
@@ -209,11 +211,11 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
 
   const std::string id = "agent-" + environment_.new_uuid();
   WriteSet first;
+  first.commit.step.time_us = environment_.now_us();
   for (const auto& block : options.blocks)
     first.create_block(block, "block-" + environment_.new_uuid());
   first.commit.step.kind = "create";
   first.commit.step.author = "user";
-  first.commit.step.time_us = environment_.now_us();
   first.commit.step.config = 1;
   first.commit.config = to_json(parts.config);
   first.commit.tokenizer = parts.counter->name();
@@ -242,6 +244,8 @@ std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
   parts.provider = provider_for(parts.config.model, environment_.outside);
   if (!parts.provider) parts.counter = counter_named(parts.config.tokenizer);
   if (!parts.counter) parts.counter = counter_for(parts.provider.get());
+  if (!parts.config.summarizer.empty())
+    parts.summarizer = provider_for(parts.config.summarizer, environment_.outside);
   const auto embedder = std::make_shared<OfflineEmbedder>();
   if (parts.config.embedding == embedder->name()) parts.embedder = embedder;
   parts.policy = builtin_policy(parts.config.policy, parts.config.policy_parameters);

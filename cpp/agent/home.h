@@ -36,6 +36,7 @@ struct AgentOptions {
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;  // null: archival memory without vectors
   std::shared_ptr<const MemoryPolicy> policy;
+  std::shared_ptr<LLMProvider> summarizer;  // null: the agent's own model
   std::string memory_class;
   std::vector<Block> blocks;
   std::vector<std::shared_ptr<Tool>> tools;  // memory's and the user's; same name = overridden
@@ -47,6 +48,7 @@ struct Binding {
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;
   std::shared_ptr<const MemoryPolicy> policy;
+  std::shared_ptr<LLMProvider> summarizer;
   std::string memory_class;
   std::vector<std::shared_ptr<Tool>> tools;
   int context_window = 0;

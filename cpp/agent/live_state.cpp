@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "agent/prompts.h"
 #include "error.h"
 
 namespace memgpt {
@@ -28,6 +29,39 @@ void check_label(std::string_view label) {
                       "or \"-\"");
 }
 
+SharedPrefix prefix_after(const LastCall* before, const std::string& model,
+                          const std::string& tokenizer, const Context& now) {
+  if (before == nullptr) return {};
+  if (before->model != model) return {0, 0, "model"};
+  if (before->tokenizer != tokenizer) return {0, 0, "tokenizer"};
+  if (!before->context) return {};
+  return shared_prefix(*before->context, now);
+}
+
+LiveState live_state(AgentState loaded, const TokenCounter& counter) {
+  LiveState state;
+  state.agent = std::move(loaded.agent);
+  state.config_version = loaded.config_version;
+  state.blocks = std::move(loaded.blocks);
+  state.summary = std::move(loaded.summary);
+  state.warned = loaded.window.warned;
+  state.pins = std::move(loaded.pins);
+  state.outside = std::move(loaded.window.outside);
+  state.next_position = loaded.next_position;
+  state.session = loaded.session;
+  state.last_time_us = loaded.last_time_us;
+  if (loaded.last_call)
+    state.last_call = std::make_shared<const LastCall>(LastCall::of(*loaded.last_call));
+  // A count belongs to one tokenizer: under another the message is counted again.
+  for (std::size_t i = 0; i < loaded.messages.size(); ++i) {
+    auto& message = loaded.messages[i];
+    const int tokens = loaded.tokenizers[i] == counter.name() ? message.tokens : -1;
+    state.window.push_back(
+        std::make_shared<const WindowMessage>(measure(std::move(message), counter, tokens)));
+  }
+  return state;
+}
+
 std::vector<Block> LiveState::block_values() const {
   std::vector<Block> values;
   values.reserve(blocks.size());
@@ -46,8 +80,13 @@ std::shared_ptr<const Prefix> LiveState::compile_prefix(std::string_view system_
                                                         std::shared_ptr<const CompiledTools> tools,
                                                         const TokenCounter& counter) const {
   const auto values = block_values();
-  const PrefixInput input{system_prompt, std::move(tools), values, outside,
-                          summary ? std::string_view(summary->text) : ""};
+  const PrefixInput input{system_prompt,
+                          std::move(tools),
+                          values,
+                          outside,
+                          summary ? std::string_view(summary->text) : "",
+                          system_prompt == kSystemPrompt ? "kernel" : "user",
+                          summary ? std::string_view(summary->author) : ""};
   return std::make_shared<const Prefix>(memgpt::compile_prefix(input, counter, prefix.get()));
 }
 
@@ -107,6 +146,11 @@ BlockVersion& WriteSet::edit_block(std::string_view label) {
                       "\"; blocks are: " + block_names(state.blocks));
 }
 
+void WriteSet::sign(Block& block) const {
+  block.version = commit.expected.seq + 1;
+  block.time_us = commit.step.time_us;
+}
+
 void WriteSet::record(const BlockVersion& version) {
   prefix_changed = true;
   // One version a commit: a later edit of the same step replaces the earlier one.
@@ -130,6 +174,7 @@ void WriteSet::set_value(std::string_view label, const std::string& value,
   version.block.value = value;
   version.block.author = author;
   version.block.trust = trust;
+  sign(version.block);
   record(version);
 }
 
@@ -142,6 +187,7 @@ void WriteSet::create_block(Block block, std::string id) {
   if (state.find_block(block.label) != nullptr)
     throw AlreadyExists("there is a memory block \"" + block.label + "\" already");
   block.id = std::move(id);
+  sign(block);
   int place = 0;
   for (const auto& version : state.blocks) place = std::max(place, version.place + 1);
   state.blocks.push_back({std::move(block), place, false});

@@ -11,6 +11,20 @@
 
 namespace memgpt {
 
+// A model call that is on record.
+struct LastCall {
+  std::int64_t seq = 0;
+  std::string model;
+  std::string tokenizer;
+  std::optional<Context> context;  // what it was sent; none where that was not made again
+
+  static LastCall of(const StepRow& call) { return {call.seq, call.model, call.tokenizer, {}}; }
+};
+// What a context shares with the call before it: nothing where another model is asked, or the same
+// one with another tokenizer; unknown without a call before it, or without that call's context.
+[[nodiscard]] SharedPrefix prefix_after(const LastCall* before, const std::string& model,
+                                        const std::string& tokenizer, const Context& now);
+
 // A snapshot: never changed once it is published, so that readers need no lock while they read.
 struct LiveState {
   AgentRow agent;
@@ -27,6 +41,7 @@ struct LiveState {
   TimeUs last_time_us = 0;
   int correction = kNoCorrection;  // of our counts, by what the provider reported
   std::shared_ptr<const Prefix> prefix;
+  std::shared_ptr<const LastCall> last_call;  // null = none yet
 
   [[nodiscard]] std::vector<Block> block_values() const;
   [[nodiscard]] std::optional<std::int64_t> summary_id() const {
@@ -45,6 +60,10 @@ struct LiveState {
   [[nodiscard]] const BlockVersion* find_block(std::string_view label) const;
 };
 
+// What was loaded, with the messages rendered. What depends on more is left: the number of
+// passages, the correction, the prefix.
+[[nodiscard]] LiveState live_state(AgentState loaded, const TokenCounter& counter);
+
 // Effects gathered by a step. Copied before a tool runs and put back if the tool fails.
 struct WriteSet {
   LiveState state;
@@ -62,6 +81,7 @@ struct WriteSet {
   void log(const Message& message);  // into the log, not into the window
 
  private:
+  void sign(Block& block) const;  // with the commit that will write it
   void record(const BlockVersion& version);
 };
 

@@ -115,6 +115,7 @@ bool Agent::step(TurnRun& run) {
   row.prompt_tokens = reply.usage.prompt_tokens;
   row.completion_tokens = reply.usage.completion_tokens;
   row.correction = writes.state.correction;
+  record_prefix(writes, *context);
   writes.state.correction = correction_after(row);
 
   Response& response = run.response;

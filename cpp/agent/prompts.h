@@ -13,5 +13,6 @@ extern const std::string_view kMemoryPressure;
 extern const std::string_view kNoToolCall;
 extern const std::string_view kOneCallOnly;
 extern const std::string_view kInterrupted;
+extern const std::string_view kSummarize;  // asks a model for a summary
 
 }  // namespace memgpt

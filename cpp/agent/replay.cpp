@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "agent/agent_config.h"
-#include "agent/live_state.h"
 #include "agent/replay_diff.h"
+#include "agent/replayer.h"
 #include "agent/tool_call_decoder.h"
 #include "error.h"
 #include "memory/json.h"
@@ -20,50 +19,7 @@ std::string summary_name(std::optional<std::int64_t> id) {
   return id ? "summary " + std::to_string(*id) : "no summary";
 }
 
-// Goes through the commits of one agent in order and holds what its state was after each.
-class Replayer {
- public:
-  explicit Replayer(const ReplayOptions& options) : options_(options) {}
-
-  // Nothing where the commit is as it was recorded.
-  [[nodiscard]] std::optional<Divergence> apply(const Commit& commit);
-  [[nodiscard]] ReplayReport take_report() { return std::move(report_); }
-
- private:
-  struct Found {
-    std::string what;
-    std::string diff;
-  };
-  using Finding = std::optional<Found>;
-
-  [[nodiscard]] Finding replay_commit(const Commit& commit);
-  [[nodiscard]] Finding replay_call(const Commit& commit, std::size_t before_reply);
-  [[nodiscard]] Finding replay_decision(const Commit& commit);
-  [[nodiscard]] Finding compare_context(const StepRow& step, const Context& context);
-  [[nodiscard]] Finding append(const Commit& commit, const Message& message, bool to_window);
-  [[nodiscard]] Finding end_commit(const Commit& commit);
-  void use_counter(const std::string& tokenizer);
-  void note_unchecked(const std::string& line);
-
-  const ReplayOptions& options_;
-  ReplayReport report_;
-  LiveState state_;
-  AgentConfig config_;
-  struct {
-    std::string model;
-    std::string tokenizer;
-  } called_;  // last
-  std::shared_ptr<const TokenCounter> counter_;
-  std::string tokenizer_;   // whose counts the state holds
-  bool can_count_ = false;  // counter_ is the one of tokenizer_
-  bool dirty_ = true;       // the prefix has to be made anew
-  std::vector<std::string> unbound_;
-  std::shared_ptr<const CompiledTools> tools_;
-  DigestChain digests_;
-  std::optional<Context> last_;  // that was as recorded
-  std::int64_t last_seq_ = 0;
-  bool had_content_ = false;  // the last commit names what it wrote
-};
+}  // namespace
 
 void Replayer::note_unchecked(const std::string& line) {
   auto& lines = report_.unchecked;
@@ -200,9 +156,8 @@ Replayer::Finding Replayer::replay_decision(const Commit& commit) {
 Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before_reply) {
   const StepRow& step = commit.step;
   use_counter(step.tokenizer);
-  if (step.model != called_.model || step.tokenizer != called_.tokenizer)
+  if (!called_ || step.model != called_->model || step.tokenizer != called_->tokenizer)
     state_.correction = kNoCorrection;
-  called_ = {step.model, step.tokenizer};
   if (auto found = replay_decision(commit)) return found;
   for (std::size_t i = 0; i < before_reply; ++i)
     if (auto found = append(commit, commit.messages[i], true)) return found;
@@ -226,8 +181,9 @@ Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before
               *counter_);
   ++report_.steps;
   if (auto found = compare_context(step, context)) return found;
-  last_ = std::move(context);
-  last_seq_ = step.seq;
+  if (auto found = compare_prefix(step, context)) return found;
+  called_ = LastCall::of(step);
+  called_->context = std::move(context);
   auto reply = reply_from_json(step.reply);
   if (!reply) return Found{"reply", "the recorded reply is not readable: " + step.reply};
   if (before_reply == commit.messages.size())
@@ -244,7 +200,9 @@ Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& 
                    std::to_string(kCompilerVersion));
   } else if (const auto digest = to_hex(digests_.digest(context)); digest != step.digest) {
     return Found{"context", "recorded digest " + step.digest + "\nthe journal gives " + digest +
-                                '\n' + context_diff(last_, last_seq_, context)};
+                                '\n' +
+                                context_diff(called_ ? called_->context : std::nullopt,
+                                             called_ ? called_->seq : 0, context)};
   }
   const bool same_counts =
       step.context_tokens == context.text_tokens && step.overhead_tokens == context.overhead_tokens;
@@ -260,6 +218,23 @@ Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& 
                                    std::to_string(state_.correction)};
   state_.correction = correction_after(step);
   return std::nullopt;
+}
+
+// Since schema 4.
+Replayer::Finding Replayer::compare_prefix(const StepRow& step, const Context& context) const {
+  if (step.prefix_tokens < 0 || step.compiler != kCompilerVersion) return std::nullopt;
+  const auto shared =
+      prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer, context);
+  if (called_ && shared.tokens < 0) return std::nullopt;  // begun after that call
+  if (step.prefix_broken == shared.broken && (step.prefix_tokens == shared.tokens || !can_count_))
+    return std::nullopt;
+  const auto text = [](int tokens, const std::string& broken) {
+    return tokens < 0 ? "no call before it"
+                      : std::to_string(tokens) + " tokens of the call before it, broken by " +
+                            (broken.empty() ? "nothing" : broken);
+  };
+  return Found{"prefix", "recorded " + text(step.prefix_tokens, step.prefix_broken) +
+                             ", the history gives " + text(shared.tokens, shared.broken)};
 }
 
 // Everything else that the commit wrote, and the window as it left it.
@@ -287,6 +262,20 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
   state_.warned = commit.window->warned;
   return std::nullopt;
 }
+
+void Replayer::begin_after(AgentState loaded, std::int64_t passages, const std::string& tokenizer) {
+  report_.commits = loaded.agent.head.seq;
+  config_ = agent_config_from_json(loaded.config);
+  use_counter(tokenizer);
+  const auto last = loaded.last_call;
+  state_ = live_state(std::move(loaded), *counter_);
+  state_.passages = passages;
+  if (!last) return;
+  called_ = LastCall::of(*last);
+  state_.correction = correction_after(*last);
+}
+
+namespace {
 
 // As many commits as can be read; then what kept the next one from it.
 std::string read_some(Journal& journal, const std::string& agent_id, Head head,

@@ -128,7 +128,8 @@ std::string drawn(const Commit& commit) {
            std::to_string(step.compiler) + ", digest " +
            (step.digest.empty() ? "none" : step.digest) + ", tokens " +
            std::to_string(step.context_tokens) + " + " + std::to_string(step.overhead_tokens) +
-           ", correction " + std::to_string(step.correction) + ", reported " +
+           ", correction " + std::to_string(step.correction) + ", prefix " +
+           std::to_string(step.prefix_tokens) + " (" + step.prefix_broken + "), reported " +
            std::to_string(step.prompt_tokens) + " and " + std::to_string(step.completion_tokens);
   if (!step.reply.empty()) out += "\nreply: " + shortened(step.reply);
   if (!step.decision.empty()) out += "\ndecision: " + shortened(step.decision);

@@ -347,4 +347,41 @@ void Agent::limit_shown(Message& message, const WriteSet& writes) const {
   }
 }
 
+WindowMessage Agent::measure_input(const LiveState& state, const std::string& text) {
+  check_utf8(text, "the message");
+  auto message = new_message(state, Role::user, "user_message", home_->environment().now_us());
+  message.text = text;
+  return measure(std::move(message), *parts()->counter);
+}
+
+int Agent::message_cost(const std::string& text) { return measure_input(state(), text).cost(); }
+
+// Goes the way that the message would go, on a copy of the state.
+bool Agent::fits(const std::string& text) {
+  WriteSet preview;
+  preview.state = state();
+  if (!turn_.held()) close_open_calls(preview, preview.state.last_time_us);
+  auto message = measure_input(preview.state, text);
+  const auto& state = preview.state;
+  const int total = state.prefix->tokens() + state.window.tokens() + message.cost();
+  if (total > budget(state).limit()) return false;
+  const auto parts = this->parts();
+  try {
+    check_room(state, *parts, message.cost());
+  } catch (const MessageTooLarge&) {
+    return false;
+  }
+  preview.append(std::move(message));
+  TurnRun run;
+  run.preview = true;
+  if (parts->policy) fit_window(preview, run);
+  return run.response.evicted == 0;
+}
+
+int Agent::eviction_line() {
+  const int limit = budget(state()).limit();
+  const auto policy = parts()->policy;
+  return policy ? policy->evicts_above(limit) : limit;
+}
+
 }  // namespace memgpt

@@ -98,6 +98,29 @@ void bind_results(py::module_& module) {
         return shown("visible", py::str("<ArchivalHit " +
                                         std::string(utf8_prefix(hit.passage.text, 60)) + ">"));
       });
+  py::class_<SummaryRow>(module, "Summary", "What stands for messages that left the window.")
+      .def_readonly("text", &SummaryRow::text, "Empty where the policy wants none.")
+      .def_property_readonly(
+          "covers",
+          [](const SummaryRow& summary) {
+            std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
+            for (const auto& range : summary.covers) ranges.emplace_back(range.begin, range.end);
+            return ranges;
+          },
+          "Ranges (begin, end) of positions that it is the first to cover; it also stands for what "
+          "the summary before it covered.")
+      .def_readonly("covered", &SummaryRow::covered, "Messages that it stands for, all told.")
+      .def_readonly("author", &SummaryRow::author,
+                    "The model; \"digest\", made without one; or \"none\".")
+      .def_readonly("tokens", &SummaryRow::tokens)
+      .def_readonly("failure", &SummaryRow::failure,
+                    "Why a digest took the place of the model's; empty where nothing failed.")
+      .def("__repr__", [](const SummaryRow& summary) {
+        return shown("visible", py::str("<Summary of " + std::to_string(summary.covered) +
+                                        " messages by " + summary.author +
+                                        (summary.failure.empty() ? "" : ": " + summary.failure) +
+                                        ">"));
+      });
   py::class_<StepRow>(module, "Step", "One commit of an agent's history.")
       .def_readonly("seq", &StepRow::seq)
       .def_readonly("kind", &StepRow::kind)
@@ -113,6 +136,23 @@ void bind_results(py::module_& module) {
       .def_readonly("completion_tokens", &StepRow::completion_tokens)
       .def_readonly("correction", &StepRow::correction,
                     "Of our counts, in thousandths, by what the provider had reported before.")
+      .def_readonly("prefix_tokens", &StepRow::prefix_tokens,
+                    "Text tokens of the leading spans that the agent's last request had, byte for "
+                    "byte: what a provider may have in its cache. -1: not recorded, as at the "
+                    "first call.")
+      .def_property_readonly(
+          "prefix_share",
+          [](const StepRow& step) {
+            return step.prefix_tokens < 0 || step.context_tokens <= 0
+                       ? std::nullopt
+                       : std::optional(static_cast<double>(step.prefix_tokens) /
+                                       step.context_tokens);
+          },
+          "prefix_tokens of context_tokens, 0 to 1; None where it is not recorded.")
+      .def_readonly("prefix_broken", &StepRow::prefix_broken,
+                    "The origin of the last request's first span that this one does not have in "
+                    "its place; \"model\" or \"tokenizer\" where another one is asked; empty where "
+                    "all of the last request is there.")
       .def_readonly("unbound_tools", &StepRow::unbound_tools)
       .def_readonly("decision", &StepRow::decision)
       .def_readonly("reply", &StepRow::reply)
@@ -125,9 +165,10 @@ void bind_replay(py::module_& module) {
   py::class_<Divergence>(module, "Divergence", "Where the journal does not give what it recorded.")
       .def_readonly("seq", &Divergence::seq, "Number of the commit.")
       .def_readonly("kind", &Divergence::kind, "Of the commit: step, input, edit, ...")
-      .def_readonly("what", &Divergence::what,
-                    "What differs: context, tokens, correction, window, reply, messages, step, "
-                    "config, blocks, passages, summary, tool_runs or unreadable.")
+      .def_readonly(
+          "what", &Divergence::what,
+          "What differs: context, tokens, correction, prefix, window, reply, messages, step, "
+          "config, blocks, passages, summary, tool_runs or unreadable.")
       .def_readonly("diff", &Divergence::diff, "What was recorded and what there is, as text.")
       .def("__repr__",
            [](const Divergence& divergence) {
@@ -166,6 +207,7 @@ void bind_options(py::module_& module) {
       .def_readwrite("context_window", &AgentOptions::context_window)
       .def_readwrite("max_steps", &AgentOptions::max_steps)
       .def_readwrite("provider", &AgentOptions::provider)
+      .def_readwrite("summarizer", &AgentOptions::summarizer)
       .def_property(
           "embedder", [](const AgentOptions& options) { return options.embedder; },
           [](AgentOptions& options, std::optional<std::shared_ptr<Embedder>> embedder) {
@@ -183,6 +225,7 @@ void bind_options(py::module_& module) {
   py::class_<Binding>(module, "Binding")
       .def(py::init<>())
       .def_readwrite("provider", &Binding::provider)
+      .def_readwrite("summarizer", &Binding::summarizer)
       .def_property(
           "embedder", [](const Binding& binding) { return binding.embedder; },
           [](Binding& binding, std::optional<std::shared_ptr<Embedder>> embedder) {
@@ -252,6 +295,12 @@ void bind_agent_class(py::module_& module) {
           "context", [](Agent& agent) { return std::make_shared<Context>(agent.context()); },
           Release())
       .def(
+          "past_context",
+          [](Agent& agent, std::int64_t seq) {
+            return std::make_shared<Context>(agent.past_context(seq));
+          },
+          py::arg("seq"), Release())
+      .def(
           "blocks", [](Agent& agent) { return agent.state().block_values(); }, Release())
       .def(
           "window",
@@ -315,10 +364,15 @@ void bind_agent_class(py::module_& module) {
           "policy",
           [](Agent& agent) { return std::const_pointer_cast<MemoryPolicy>(agent.policy()); },
           Release())
+      .def("summaries", &Agent::summaries, Release())
+      .def("resummarize", &Agent::resummarize, Release())
       .def("pin", &Agent::pin, py::arg("position"), py::arg("pinned"), Release())
       .def(
           "pins", [](Agent& agent) { return agent.state().pins; }, Release())
       .def("would_evict", &Agent::would_evict, py::arg("tokens"), Release())
+      .def("message_cost", &Agent::message_cost, py::arg("text"), Release())
+      .def("fits", &Agent::fits, py::arg("text"), Release())
+      .def("eviction_line", &Agent::eviction_line, Release())
       .def("steps", &Agent::steps, Release())
       .def("replay", &Agent::replay, Release())
       .def("messages", &Agent::messages, py::arg("from_position"), py::arg("limit"), Release())

@@ -51,6 +51,19 @@ class Cancellation {
   std::atomic<bool> cancelled_{false};
 };
 
+// An error of the core that was an exception of Python's: translated back into it.
+struct PythonOrigin {
+  explicit PythonOrigin(std::shared_ptr<py::error_already_set> origin)
+      : exception(std::move(origin)) {}
+  std::shared_ptr<py::error_already_set> exception;
+};
+template <typename CoreError>
+class FromPython final : public CoreError, public PythonOrigin {
+ public:
+  FromPython(const std::string& text, std::shared_ptr<py::error_already_set> origin)
+      : CoreError(text), PythonOrigin(std::move(origin)) {}
+};
+
 // Python's signals and environment.
 [[nodiscard]] Outside process_outside();
 

@@ -29,16 +29,39 @@ ReplyParts reply_parts(Reply reply) {
 }
 
 // Calls a Python object's methods; its exceptions come out of send() as they are.
+// An exception of Python's as an error of the core: the core may go on after it (another try, a
+// digest in place of a summary), and if it does not, Python gets its own exception back. What is no
+// Exception, such as KeyboardInterrupt, passes through.
+[[noreturn]] void rethrow_for_core(py::error_already_set error) {
+  if (!error.matches(PyExc_Exception)) throw std::move(error);
+  const bool overflow =
+      error.matches(py::module_::import("memgpt.errors").attr("ContextOverflow"));
+  const auto type = py::str(error.type().attr("__name__")).cast<std::string>();
+  const auto text = valid_utf8(type + ": " + py::str(error.value()).cast<std::string>());
+  auto origin = std::shared_ptr<py::error_already_set>(
+      new py::error_already_set(std::move(error)), [](py::error_already_set* held) {
+        const py::gil_scoped_acquire gil;
+        delete held;  // NOLINT(cppcoreguidelines-owning-memory): a shared_ptr's deleter
+      });
+  if (overflow) throw FromPython<ContextOverflow>(text, std::move(origin));
+  throw FromPython<ProviderError>(text, std::move(origin));
+}
+
 class PythonProvider final : public LLMProvider {
  public:
   PythonProvider(std::string model, int context_window,
                  std::optional<std::shared_ptr<TokenCounter>> counter, py::object complete,
-                 py::object summarize)
+                 py::object summarize, bool summarizes_by_completion)
       : model_(std::move(model)),
         context_window_(context_window),
         counter_(std::move(counter).value_or(nullptr)),
         complete_(hold(std::move(complete))),
-        summarize_(summarize.is_none() ? nullptr : hold(std::move(summarize))) {}
+        summarize_(summarize.is_none() ? nullptr : hold(std::move(summarize))),
+        summarizes_by_completion_(summarizes_by_completion) {}
+
+  [[nodiscard]] bool summarizes_by_completion() const override {
+    return summarizes_by_completion_;
+  }
 
   [[nodiscard]] std::string model() const override { return model_; }
   [[nodiscard]] int context_window() const override { return context_window_; }
@@ -47,7 +70,12 @@ class PythonProvider final : public LLMProvider {
 
   [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context) override {
     const py::gil_scoped_acquire gil;
-    auto parts = (*complete_)(context).cast<ReplyParts>();
+    ReplyParts parts;
+    try {
+      parts = (*complete_)(context).cast<ReplyParts>();
+    } catch (py::error_already_set& error) {
+      rethrow_for_core(std::move(error));
+    }
     Reply reply{std::move(std::get<0>(parts)),
                 std::move(std::get<1>(parts)),
                 {},
@@ -57,12 +85,12 @@ class PythonProvider final : public LLMProvider {
     return reply;
   }
 
-  [[nodiscard]] std::optional<std::string> summarize(std::string_view text,
-                                                     int limit_tokens) override {
-    if (!summarize_) return std::nullopt;
+  [[nodiscard]] Summary summarize(std::string_view text, int limit_tokens) override {
+    if (!summarize_) return {};
     const py::gil_scoped_acquire gil;
-    return (*summarize_)(py::str(text.data(), text.size()), limit_tokens)
-        .cast<std::optional<std::string>>();
+    auto [summary, failure] = (*summarize_)(py::str(text.data(), text.size()), limit_tokens)
+                                  .cast<std::pair<std::optional<std::string>, std::string>>();
+    return {std::move(summary), std::move(failure)};
   }
 
  private:
@@ -71,6 +99,7 @@ class PythonProvider final : public LLMProvider {
   std::shared_ptr<const TokenCounter> counter_;
   std::shared_ptr<py::object> complete_;
   std::shared_ptr<py::object> summarize_;
+  bool summarizes_by_completion_;
 };
 
 class PythonEmbedder final : public Embedder {
@@ -105,8 +134,12 @@ void bind_llm(py::module_& module) {
             return reply_parts(provider.complete(context));
           },
           py::arg("context"), py::call_guard<py::gil_scoped_release>())
-      .def("summarize", &LLMProvider::summarize, py::arg("text"), py::arg("limit_tokens"),
-           py::call_guard<py::gil_scoped_release>());
+      .def(
+          "summarize",
+          [](LLMProvider& provider, const std::string& text, int limit_tokens) {
+            return provider.summarize(text, limit_tokens).text;
+          },
+          py::arg("text"), py::arg("limit_tokens"), py::call_guard<py::gil_scoped_release>());
   module.def(
       "provider_for",
       [](const std::string& handle) { return provider_for(handle, process_outside()); },
@@ -130,9 +163,9 @@ void bind_llm(py::module_& module) {
            py::arg("tokenizer"), py::arg("counter"), py::arg("timeout_s"));
   py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module, "PythonProvider")
       .def(py::init<std::string, int, std::optional<std::shared_ptr<TokenCounter>>, py::object,
-                    py::object>(),
+                    py::object, bool>(),
            py::arg("model"), py::arg("context_window"), py::arg("counter"), py::arg("complete"),
-           py::arg("summarize"));
+           py::arg("summarize"), py::arg("summarizes_by_completion"));
   py::class_<Embedder, std::shared_ptr<Embedder>>(module, "CoreEmbedder")
       .def_property_readonly("name", &Embedder::name)
       .def_property_readonly("dimension", &Embedder::dimension)

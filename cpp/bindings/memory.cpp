@@ -5,7 +5,32 @@
 
 namespace memgpt {
 
+// Objects of memgpt._explain, by these names in signatures.
+struct Explanation : py::object {
+  explicit Explanation(py::object object) : py::object(std::move(object)) {}
+};
+struct ContextDiff : py::object {
+  explicit ContextDiff(py::object object) : py::object(std::move(object)) {}
+};
+
+}  // namespace memgpt
+
+template <>
+struct pybind11::detail::handle_type_name<memgpt::Explanation> {
+  static constexpr auto name = const_name("memgpt._explain.Explanation");
+};
+template <>
+struct pybind11::detail::handle_type_name<memgpt::ContextDiff> {
+  static constexpr auto name = const_name("memgpt._explain.ContextDiff");
+};
+
+namespace memgpt {
+
 namespace {
+
+py::object explained(const char* function) {
+  return py::module_::import("memgpt._explain").attr(function);
+}
 
 py::object to_datetime(TimeUs time_us) {
   const auto datetime = py::module_::import("datetime");
@@ -83,6 +108,21 @@ void bind_context(py::module_& module) {
       .def_readonly("text", &Span::text)
       .def_readonly("tokens", &Span::tokens)
       .def_readonly("cut", &Span::cut)
+      .def_readonly("author", &Span::author,
+                    "Whose words these are: \"user\", \"agent\", \"kernel\", \"tool:...\"; of a "
+                    "summary the model, or \"digest\".")
+      .def_property_readonly(
+          "version",
+          [](const Span& span) {
+            return span.version > 0 ? std::optional(span.version) : std::nullopt;
+          },
+          "Of a memory block: the commit that wrote it; else None.")
+      .def_property_readonly(
+          "time",
+          [](const Span& span) {
+            return span.time_us != 0 ? to_datetime(span.time_us) : py::none();
+          },
+          "When it was written; None where that is not known.")
       .def("__repr__", [](const Span& span) {
         return "<Span " + std::string(to_string(span.kind)) + " " + span.origin + ", " +
                std::to_string(span.tokens) + " tokens>";
@@ -98,12 +138,26 @@ void bind_context(py::module_& module) {
       .def_readonly("overhead_tokens", &Context::overhead_tokens)
       .def_readonly("tokenizer", &Context::tokenizer)
       .def_readonly("exact", &Context::exact)
+      .def_readonly("previous_spans", &Context::previous_spans,
+                    "How many of the leading spans the request before it had, byte for byte; -1 "
+                    "where that is not known. For the next context that is the last request; for "
+                    "one of step=..., the request before that step.")
       .def(
           "to_request",
           [](const Context& context, const std::string& model) {
             return to_python(json::parse(context.to_request_json(model)));
           },
           py::arg("model") = "", "The request as a dict, in OpenAI's chat-completions form.")
+      .def(
+          "explain", [](const py::object& self) { return Explanation(explained("explain")(self)); },
+          "A table of what the context is made of: print it, or use .rows, .to_json() and "
+          ".to_pandas().")
+      .def(
+          "diff",
+          [](const py::object& self, const std::shared_ptr<Context>& other) {
+            return ContextDiff(explained("diff")(self, other));
+          },
+          py::arg("other"), "What is otherwise in the other context: rows added, removed, changed.")
       .def("digest", [](const Context& context) { return to_hex(context.digest()); })
       .def("__str__",
            [](const Context& context) { return shown("visible", py::str(context.draw())); })

@@ -82,6 +82,10 @@ void translate(std::exception_ptr pointer) {
   try {
     if (pointer) std::rethrow_exception(pointer);
   } catch (const Error& error) {
+    if (const auto* python = dynamic_cast<const PythonOrigin*>(&error)) {
+      python->exception->restore();
+      return;
+    }
     const auto type = py::module_::import("memgpt.errors").attr(error.name());
     py::set_error(type, error.what());
   }

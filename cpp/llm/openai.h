@@ -39,6 +39,7 @@ class OpenAIProvider final : public LLMProvider {
   [[nodiscard]] std::string tokenizer() const override;
   [[nodiscard]] std::shared_ptr<const TokenCounter> counter() const override;
   [[nodiscard]] std::string missing_key() const override;
+  [[nodiscard]] bool summarizes_by_completion() const override { return true; }
   [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context) override;
 
  private:

@@ -34,6 +34,12 @@ struct Outside {
   std::function<std::string(const char*)> variable;
 };
 
+// A text, or why there is none; neither where the provider writes no summaries.
+struct Summary {
+  std::optional<std::string> text;
+  std::string failure;
+};
+
 class LLMProvider {
  public:
   virtual ~LLMProvider() = default;
@@ -53,13 +59,14 @@ class LLMProvider {
   // One model call. Called without the GIL, on the sender's thread.
   [[nodiscard]] virtual Reply complete(const std::shared_ptr<const Context>& context) = 0;
 
-  // A summary of `text` in at most `limit_tokens` tokens; nullopt = make a mechanical digest.
-  [[nodiscard]] virtual std::optional<std::string> summarize(std::string_view text,
-                                                             int limit_tokens) {
+  // A summary of `text` in at most `limit_tokens` tokens.
+  [[nodiscard]] virtual Summary summarize(std::string_view text, int limit_tokens) {
     static_cast<void>(text);
     static_cast<void>(limit_tokens);
-    return std::nullopt;
+    return {};
   }
+  // True: its agents' summaries are written by it, asked through complete().
+  [[nodiscard]] virtual bool summarizes_by_completion() const { return false; }
 };
 
 // The provider for a model's handle ("offline", "openai/gpt-4.1"); null where no provider answers

@@ -21,6 +21,8 @@ struct Block {
   bool read_only = false;
   std::string author = "user";  // of this version
   Trust trust = Trust::user;
+  std::int64_t version = 0;  // the commit that wrote this; 0 = none yet
+  TimeUs time_us = 0;        // of that commit
   friend bool operator==(const Block&, const Block&) = default;
 };
 

@@ -99,6 +99,28 @@ Digest DigestChain::digest(const Context& context) {
   return links_.empty() ? Digest{} : links_.back();
 }
 
+SharedPrefix shared_prefix(const Context& before, const Context& now) {
+  const Spans& then = before.prefix->spans;
+  const Spans& spans = now.prefix->spans;
+  const auto is_same = [](const auto& a, const auto& b) {
+    return a == b || (a->kind == b->kind && a->digest == b->digest);
+  };
+  std::size_t same = 0;
+  while (same < then.size() && same < spans.size() && is_same(then[same], spans[same])) ++same;
+  if (same == then.size() && same == spans.size()) {
+    // A message's role and ids are not in its text: its place in the request has them.
+    std::size_t next = before.window.shared_with(now.window);
+    while (next < before.window.size() && next < now.window.size() &&
+           before.window[next]->wire == now.window[next]->wire)
+      ++next;
+    same += next;
+  }
+  SharedPrefix shared{static_cast<int>(same), now.text_tokens, ""};
+  for (std::size_t i = same; i < now.span_count(); ++i) shared.tokens -= now.span(i)->tokens;
+  if (same < before.span_count()) shared.broken = before.span(same)->origin;
+  return shared;
+}
+
 std::string Context::draw() const {
   constexpr int width = 48;
   const Spans spans = this->spans();

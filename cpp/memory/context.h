@@ -42,7 +42,8 @@ class Context {
   int text_tokens = 0;      // sum of the spans' tokens
   int overhead_tokens = 0;  // estimate of what the wire format adds
   std::string tokenizer;
-  bool exact = true;  // false: the tokenizer stands in for an unknown one
+  bool exact = true;        // false: the tokenizer stands in for an unknown one
+  int previous_spans = -1;  // leading spans that the request before had; -1 = not known
 
   [[nodiscard]] int tokens() const { return text_tokens + overhead_tokens; }
   [[nodiscard]] std::size_t span_count() const { return prefix->spans.size() + window.size(); }
@@ -79,6 +80,17 @@ class DigestChain {
 // window were made as they changed, and are shared.
 [[nodiscard]] Context compile(std::shared_ptr<const Prefix> prefix, Window window, Budget budget,
                               const TokenCounter& counter);
+
+// What a request begins with that the one before it began with, byte for byte: what a provider's
+// cache can give. Spans stand in the order in which it is looked up: tools, system message,
+// messages.
+struct SharedPrefix {
+  int spans = -1;      // -1 = not known
+  int tokens = -1;     // of the text of these spans, as `now` counts them
+  std::string broken;  // the origin of the first span of `before` that is not among them; "" = none
+};
+// Costs what comes after the shared spans where both contexts share the others' memory.
+[[nodiscard]] SharedPrefix shared_prefix(const Context& before, const Context& now);
 
 // Raised whenever the same input would give other bytes; recorded with every step.
 inline constexpr int kCompilerVersion = 1;

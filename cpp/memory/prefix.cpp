@@ -29,22 +29,32 @@ std::string block_text(const Block& block) {
 // The pieces of the system message, not counted yet.
 std::vector<Span> system_spans(const PrefixInput& input) {
   std::vector<Span> spans;
-  spans.push_back(
-      make_span(SpanKind::system, "system_prompt", std::string(input.system_prompt) + "\n\n"));
+  const auto add = [&](Span span, std::string_view author) -> Span& {
+    span.author = author;
+    spans.push_back(std::move(span));
+    return spans.back();
+  };
+  add(make_span(SpanKind::system, "system_prompt", std::string(input.system_prompt) + "\n\n"),
+      input.system_author);
   for (std::size_t i = 0; i < input.blocks.size(); ++i) {
     std::string text = i == 0 ? "<core_memory>\n" : "";
     text += block_text(input.blocks[i]);
     if (i + 1 == input.blocks.size()) text += "</core_memory>\n\n";
-    spans.push_back(
-        make_span(SpanKind::memory_block, "block:" + input.blocks[i].label, std::move(text)));
+    const Block& block = input.blocks[i];
+    Span& span = add(make_span(SpanKind::memory_block, "block:" + block.label, std::move(text)),
+                     block.author);
+    span.version = block.version;
+    span.time_us = block.time_us;
   }
   if (!input.external_memory.empty())
-    spans.push_back(make_span(
-        SpanKind::external_memory, "external_memory",
-        "<outside_context>\n" + std::string(input.external_memory) + "\n</outside_context>\n"));
+    add(make_span(
+            SpanKind::external_memory, "external_memory",
+            "<outside_context>\n" + std::string(input.external_memory) + "\n</outside_context>\n"),
+        "kernel");
   if (!input.summary.empty())
-    spans.push_back(make_span(SpanKind::summary, "summary",
-                              "\n<summary>\n" + escape_markup(input.summary) + "\n</summary>\n"));
+    add(make_span(SpanKind::summary, "summary",
+                  "\n<summary>\n" + escape_markup(input.summary) + "\n</summary>\n"),
+        input.summary_author);
   return spans;
 }
 
@@ -95,6 +105,16 @@ const Run* find_run(const std::vector<Span>& spans, Run run, const Spans& before
   return nullptr;
 }
 
+// The span of an earlier prefix with the same text, or a new one with its count where somebody else
+// wrote that text, or wrote it again.
+std::shared_ptr<const Span> reused(Span span, const std::shared_ptr<const Span>& before) {
+  if (span.author == before->author && span.version == before->version &&
+      span.time_us == before->time_us)
+    return before;
+  span.tokens = before->tokens;
+  return std::make_shared<const Span>(std::move(span));
+}
+
 }  // namespace
 
 std::shared_ptr<const CompiledTools> compile_tools(std::vector<ToolSchema> schemas,
@@ -103,6 +123,7 @@ std::shared_ptr<const CompiledTools> compile_tools(std::vector<ToolSchema> schem
   for (const auto& schema : schemas) {
     auto span = make_span(SpanKind::tool_schema, "tool:" + schema.name, tool_text(schema));
     span.tokens = static_cast<int>(counter.count(span.text));
+    span.author = schema.author;
     tools->text_tokens += span.tokens;
     tools->wire += (tools->wire.empty() ? ", \"tools\": [" : ", ") + span.text;
     tools->spans.push_back(std::make_shared<const Span>(std::move(span)));
@@ -137,7 +158,8 @@ Prefix compile_prefix(const PrefixInput& input, const TokenCounter& counter, con
     for (std::size_t i = run.begin; i < run.end; ++i) {
       system += spans[i].text;
       if (same != nullptr)
-        prefix.spans.push_back(spans_before[same->begin + (i - run.begin)]);
+        prefix.spans.push_back(
+            reused(std::move(spans[i]), spans_before[same->begin + (i - run.begin)]));
       else
         prefix.spans.push_back(std::make_shared<const Span>(std::move(spans[i])));
       prefix.text_tokens += prefix.spans.back()->tokens;

@@ -30,6 +30,9 @@ struct PrefixInput {
   const std::vector<Block>& blocks;
   std::string_view external_memory;  // the line about what lies outside the context
   std::string_view summary;          // empty = none yet
+  // See Span.
+  std::string_view system_author;
+  std::string_view summary_author;
 };
 
 struct Prefix {

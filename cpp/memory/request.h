@@ -12,7 +12,8 @@ namespace memgpt {
 struct ToolSchema {
   std::string name;
   std::string description;
-  std::string parameters;  // JSON Schema text of an object, injected arguments included
+  std::string parameters;       // JSON Schema text of an object, injected arguments included
+  std::string author = "user";  // or "kernel"; for people, see Span
 };
 
 struct RequestMessage {

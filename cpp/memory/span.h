@@ -1,6 +1,7 @@
 // A piece of the context and where it came from.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +33,10 @@ struct Span {
   std::string cut;     // what was left out of this span; empty = nothing
   Digest digest{};     // of text
   std::shared_ptr<const Message> message;  // of message and tool_return spans
+  // For people; no part of the digest, nor of any request.
+  std::string author;        // whose words these are: "user", "agent", "kernel", "digest", ...
+  std::int64_t version = 0;  // of memory blocks: the commit that wrote the text; 0 = not known
+  TimeUs time_us = 0;        // when it was written; 0 = not known
 };
 
 [[nodiscard]] Span make_span(SpanKind kind, std::string origin, std::string text);

@@ -31,6 +31,8 @@ WindowMessage measure(Message message, const TokenCounter& counter, int known_to
         " bytes of this message are in recall memory only";
   message.tokens = known_tokens >= 0 ? known_tokens : static_cast<int>(counter.count(span.text));
   span.tokens = message.tokens;
+  span.author = message.author;
+  span.time_us = message.time_us;
   WindowMessage measured;
   measured.overhead_tokens =
       kOverheadPerMessage + kOverheadPerCall * static_cast<int>(message.tool_calls.size());

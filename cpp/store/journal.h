@@ -127,7 +127,7 @@ struct Commit {
   std::optional<Contradiction> contradiction;
 };
 
-// What the head of an agent's branch holds.
+// What an agent's branch holds at a commit: mostly its head.
 struct AgentState {
   AgentRow agent;
   std::int64_t config_version = 0;
@@ -170,17 +170,21 @@ class Journal {
   Committed commit(const Commit& commit);
 
   [[nodiscard]] Head head(const std::string& agent_id);
-  [[nodiscard]] AgentState load(const std::string& agent_id);
+  // At the agent's head, or as it was at an earlier commit. Costs what the window holds then.
+  [[nodiscard]] AgentState load(const std::string& agent_id, std::optional<Head> at = std::nullopt);
   // Changes whenever another process has committed.
   [[nodiscard]] std::int64_t data_version();
 
   [[nodiscard]] std::vector<StepRow> steps(Head head);
+  [[nodiscard]] std::vector<SummaryRow> summaries(Head head);
   // The newest commit on a branch, 0 where it has none.
   [[nodiscard]] std::int64_t last_seq(std::int64_t branch);
   // The next commits of an agent up to `head`, at most `limit`, with all that they wrote but the
   // vectors of passages; moves the cursor.
   [[nodiscard]] std::vector<Commit> commits(const std::string& agent_id, Head head,
                                             CommitCursor& cursor, std::int64_t limit);
+  // The cursor of a reader that has read the commits up to `head`.
+  [[nodiscard]] CommitCursor cursor_after(const std::string& agent_id, Head head);
   [[nodiscard]] std::vector<Message> messages(Head head, std::int64_t from_position,
                                               std::int64_t limit);
 

@@ -55,7 +55,8 @@ void add_step(Fields& out, const StepRow& step) {
   out.add(step.completion_tokens).add(step.correction).add(step.unbound_tools);
   out.add(step.decision).add(step.reply);
   // Since schema 4: what was written before keeps its digest.
-  if (step.prefix_tokens >= 0) out.add(step.prefix_tokens).add(step.prefix_broken);
+  if (step.prefix_tokens >= 0 || !step.prefix_broken.empty())
+    out.add(step.prefix_tokens).add(step.prefix_broken);
 }
 
 void add_message(Fields& out, const Message& message) {

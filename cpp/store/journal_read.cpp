@@ -1,4 +1,7 @@
 // The journal's reading half.
+#include <algorithm>
+#include <limits>
+
 #include "error.h"
 #include "store/journal.h"
 #include "store/rows.h"
@@ -7,11 +10,47 @@ namespace memgpt {
 
 namespace {
 
-void load_config(Database& db, AgentState& state) {
-  auto& row = db.prepare(
-      "SELECT version, json FROM config WHERE agent_id = ?1 ORDER BY version DESC LIMIT 1");
+// The key of the last row that a commit up to `seq` wrote, -1 where there is none. `row` gives
+// (key, seq) of the last row whose key is at most what `bind` gives it. Keys grow with the commits,
+// so that it is a search by halves: there may be a million rows since.
+template <typename Bind>
+std::int64_t last_key(Statement& row, std::int64_t seq, const Bind& bind) {
   const Reset reset(row);
-  if (!row.bind(state.agent.id).step())
+  const auto last_up_to = [&](std::int64_t key) {
+    bind(key);
+    return row.step() ? row.integer(0) : -1;
+  };
+  const auto newest = last_up_to(std::numeric_limits<std::int64_t>::max());
+  if (newest < 0 || row.integer(1) <= seq) return newest;
+  std::int64_t found = -1;
+  std::int64_t low = -1;  // no row up to here is too new
+  std::int64_t high = newest - 1;
+  while (low < high) {
+    const auto middle = high - (high - low) / 2;
+    const auto key = last_up_to(middle);
+    if (key > low && row.integer(1) > seq) {
+      high = key - 1;
+      continue;
+    }
+    found = std::max(found, key);
+    low = middle;
+  }
+  return found;
+}
+
+std::int64_t last_position(Database& db, Head head) {
+  auto& row = db.prepare(
+      "SELECT position, seq FROM message WHERE branch = ?1 AND position <= ?2 "
+      "ORDER BY position DESC LIMIT 1");
+  return last_key(row, head.seq, [&](std::int64_t key) { row.bind(head.branch, key); });
+}
+
+void load_config(Database& db, std::int64_t up_to, AgentState& state) {
+  auto& row = db.prepare(
+      "SELECT version, json FROM config WHERE agent_id = ?1 AND seq <= ?2 "
+      "ORDER BY version DESC LIMIT 1");
+  const Reset reset(row);
+  if (!row.bind(state.agent.id, up_to).step())
     throw StoreError("agent \"" + state.agent.name + "\" has no configuration in this file");
   state.config_version = row.integer(0);
   state.config = row.text(1);
@@ -69,14 +108,14 @@ void load_last_call(Database& db, Head head, AgentState& state) {
 
 void load_messages(Database& db, Head head, AgentState& state) {
   {
-    auto& row = db.prepare(
-        "SELECT position, session, time_us FROM message WHERE branch = ?1 AND seq <= ?2 "
-        "ORDER BY position DESC LIMIT 1");
+    auto& row =
+        db.prepare("SELECT session, time_us FROM message WHERE branch = ?1 AND position = ?2");
     const Reset reset(row);
-    if (!row.bind(head.branch, head.seq).step()) return;
-    state.next_position = row.integer(0) + 1;
-    state.session = row.integer(1);
-    state.last_time_us = row.integer(2);
+    const auto last = last_position(db, head);
+    if (!row.bind(head.branch, last).step()) return;
+    state.next_position = last + 1;
+    state.session = row.integer(0);
+    state.last_time_us = row.integer(1);
   }
   const std::string sql = std::string("SELECT ") + kMessageColumns +
                           ", m.tokenizer FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
@@ -137,7 +176,7 @@ std::int64_t Journal::data_version() {
 
 Journal::Reader Journal::reader() { return {std::unique_lock(reader_mutex_), reader_db_}; }
 
-AgentState Journal::load(const std::string& agent_id) {
+AgentState Journal::load(const std::string& agent_id, std::optional<Head> at) {
   const auto reader = this->reader();
   Database& db = reader.db;
   // One read transaction, so that all parts are of the same head; it ends with this call.
@@ -152,14 +191,26 @@ AgentState Journal::load(const std::string& agent_id) {
       throw AgentNotFound("this agent was deleted; its name is free for a new one");
     state.agent = {row.text(0), row.text(1), row.integer(2), {row.integer(3), row.integer(4)}};
   }
+  if (at) state.agent.head = *at;
   const Head head = state.agent.head;
-  load_config(db, state);
+  // An agent whose head was changed by hand can still be opened, and replay says what is wrong.
+  load_config(db, at ? at->seq : std::numeric_limits<std::int64_t>::max(), state);
   load_blocks(db, head, state);
   load_window(db, head, state);
   load_messages(db, head, state);
   load_last_call(db, head, state);
   load_pins(db, head, state);
   return state;
+}
+
+CommitCursor Journal::cursor_after(const std::string& agent_id, Head head) {
+  const auto reader = this->reader();
+  auto& row = reader.db.prepare(
+      "SELECT id, seq FROM passage WHERE archive = ?1 AND branch = ?2 AND id <= ?3 "
+      "ORDER BY id DESC LIMIT 1");
+  const auto passage =
+      last_key(row, head.seq, [&](std::int64_t key) { row.bind(agent_id, head.branch, key); });
+  return {head.seq, last_position(reader.db, head) + 1, std::max<std::int64_t>(0, passage)};
 }
 
 std::vector<StepRow> Journal::steps(Head head) {
@@ -172,6 +223,18 @@ std::vector<StepRow> Journal::steps(Head head) {
   std::vector<StepRow> steps;
   while (row.step()) steps.push_back(read_step(row));
   return steps;
+}
+
+std::vector<SummaryRow> Journal::summaries(Head head) {
+  const auto reader = this->reader();
+  static const std::string sql = std::string("SELECT ") + kSummaryColumns +
+                                 " FROM summary s WHERE s.branch = ?1 AND s.seq <= ?2 ORDER BY s.seq";
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  row.bind(head.branch, head.seq);
+  std::vector<SummaryRow> summaries;
+  while (row.step()) summaries.push_back(read_summary(row));
+  return summaries;
 }
 
 std::int64_t Journal::last_seq(std::int64_t branch) {

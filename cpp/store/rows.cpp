@@ -134,6 +134,8 @@ BlockVersion read_block(const Statement& row, int first) {
   block.trust = static_cast<Trust>(row.integer(first + 7));
   version.place = static_cast<int>(row.integer(first + 8));
   version.detached = row.integer(first + 9) != 0;
+  block.version = row.integer(first + 10);
+  block.time_us = row.integer(first + 11);
   return version;
 }
 

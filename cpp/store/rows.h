@@ -32,7 +32,8 @@ inline constexpr const char* kPassageColumns =
 [[nodiscard]] Passage read_passage(const Statement& row, int first_column = 0);
 inline constexpr const char* kBlockColumns =
     "b.id, b.label, b.value, b.char_limit, b.description, b.read_only, b.author, b.trust, "
-    "b.place, b.detached";
+    "b.place, b.detached, b.seq, "
+    "ifnull((SELECT time_us FROM step WHERE branch = b.branch AND seq = b.seq), 0)";
 [[nodiscard]] BlockVersion read_block(const Statement& row, int first_column = 0);
 inline constexpr const char* kSummaryColumns =
     "s.id, s.text, s.covers, s.covered, s.replaces, s.author, s.trust, s.tokens, "

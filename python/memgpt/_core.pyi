@@ -3,6 +3,7 @@ The C++ kernel of memgpt. Use the package memgpt instead.
 """
 from __future__ import annotations
 import collections.abc
+import memgpt._explain
 import typing
 __all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'Replay', 'Span', 'Step', 'ToolCall', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
@@ -126,6 +127,11 @@ class Span:
     def __repr__(self) -> str:
         ...
     @property
+    def author(self) -> str:
+        """
+        Whose words these are: "user", "agent", "kernel", "tool:..."; of a summary the model, or "digest".
+        """
+    @property
     def cut(self) -> str:
         ...
     @property
@@ -138,8 +144,18 @@ class Span:
     def text(self) -> str:
         ...
     @property
+    def time(self) -> typing.Any:
+        """
+        When it was written; None where that is not known.
+        """
+    @property
     def tokens(self) -> int:
         ...
+    @property
+    def version(self) -> int | None:
+        """
+        Of a memory block: the commit that wrote it; else None.
+        """
 class Context:
     """
     What the model sees at its next call: print it to look at it.
@@ -150,8 +166,16 @@ class Context:
         ...
     def _repr_html_(self) -> str:
         ...
+    def diff(self, other: Context) -> memgpt._explain.ContextDiff:
+        """
+        What is otherwise in the other context: rows added, removed, changed.
+        """
     def digest(self) -> str:
         ...
+    def explain(self) -> memgpt._explain.Explanation:
+        """
+        A table of what the context is made of: print it, or use .rows, .to_json() and .to_pandas().
+        """
     def to_request(self, model: str = '') -> typing.Any:
         """
         The request as a dict, in OpenAI's chat-completions form.
@@ -730,9 +754,15 @@ class CoreAgent:
         ...
     def detach_block(self, label: str) -> None:
         ...
+    def eviction_line(self) -> int:
+        ...
+    def fits(self, text: str) -> bool:
+        ...
     def import_transcript(self, items: collections.abc.Sequence[TranscriptItem]) -> list[Message]:
         ...
     def insert_passage(self, text: str, tags: collections.abc.Sequence[str], metadata: str) -> Passage:
+        ...
+    def message_cost(self, text: str) -> int:
         ...
     def messages(self, from_position: typing.SupportsInt | typing.SupportsIndex, limit: typing.SupportsInt | typing.SupportsIndex) -> list[Message]:
         ...

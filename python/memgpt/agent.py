@@ -10,6 +10,7 @@ from typing import Any
 
 from memgpt import _core
 from memgpt._async import send_async
+from memgpt._budget import BudgetReport
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
 from memgpt._core import Context, Message, Replay, Step
 from memgpt._response import Response, Usage
@@ -137,9 +138,26 @@ class Agent(CoreHandle):
 
         return send
 
-    def context(self) -> Context:
-        """What the model would see now: ``print`` it, or use ``.tokens`` and ``.to_request()``."""
-        return self._core.context()
+    def context(self, step: int | None = None) -> Context:
+        """What the model would see now, or saw then: ``print`` it, or use ``.tokens``,
+        ``.explain()``, ``.diff(other)`` and ``.to_request()``.
+
+        Args:
+            step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent, made
+                again from the journal. It costs what the window held then, not what the history
+                holds.
+
+        Raises:
+            NotFound: the history has no such commit.
+            InvalidInput: that commit called no model.
+            StoreError: the file does not hold what was recorded; ``agent.replay()`` says more.
+        """
+        return self._core.context() if step is None else self._core.past_context(step)
+
+    def budget(self) -> BudgetReport:
+        """What fills the window, by kind, block and tool, and what would still fit: ``print`` it,
+        or ask ``.fits(text)`` and ``.room_for(tokens)``."""
+        return BudgetReport(self._own)
 
     def steps(self) -> list[Step]:
         """The commits of the agent's history, oldest first."""

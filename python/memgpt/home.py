@@ -47,6 +47,7 @@ class Home:
         tools: Sequence[Any] = (),
         include_base_tools: bool = True,
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
+        summarizer: str | LLMProvider | type[LLMProvider] | None = None,
         context_window: int | None = None,
         system: str = "",
         max_steps: int = 50,
@@ -66,6 +67,11 @@ class Home:
                 takes its place.
             include_base_tools: offer send_message, the searches and archival_memory_insert.
             policy: what stays in the window; :class:`RecursiveSummary` by default.
+            summarizer: the model that writes the summaries of what leaves the window, with a window
+                of its own: a handle or an LLMProvider, which is asked by ``summarize()`` if it
+                defines that, else by ``complete()``. By default the agent's own model; one written
+                in Python only if it defines ``summarize()``. Where none writes, or it fails, a
+                mechanical digest stands in.
             context_window: in tokens; by default the provider's, or 32,768 where it names none, as
                 hosted models with larger ones do: what stands in the window is paid for.
             system: the system prompt, which the agent cannot edit; a stock text by default.
@@ -88,6 +94,7 @@ class Home:
                 embedding=None if embedding is _DEFAULT else embedding,
                 tools=tools,
                 policy=policy,
+                summarizer=summarizer,
                 context_window=context_window,
             )
 
@@ -101,6 +108,8 @@ class Home:
         options.provider = provider
         options.embedder = to_core_embedder("offline" if embedding is _DEFAULT else embedding)
         options.policy = to_core_policy(RecursiveSummary() if policy is None else policy)
+        if summarizer is not None:
+            options.summarizer = to_core_provider(summarizer, summarizes=True)
         options.context_window = _window(context_window)
         options.system_prompt = checked_text(system, "the system prompt")
         options.max_steps = checked_number(max_steps, "max_steps", ConfigError, low=1)
@@ -133,6 +142,7 @@ class Home:
         embedding: str | Embedder | type[Embedder] | None = None,
         tools: Sequence[Any] = (),
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
+        summarizer: str | LLMProvider | type[LLMProvider] | None = None,
         context_window: int | None = None,
     ) -> Agent:
         """Open an agent. What is given is bound to it; what the journal only knows by name and
@@ -159,6 +169,8 @@ class Home:
             binding.embedder = to_core_embedder(embedding)
         if policy is not None:
             binding.policy = to_core_policy(policy)
+        if summarizer is not None:
+            binding.summarizer = to_core_provider(summarizer, summarizes=True)
         binding.context_window = _window(context_window)
         bound_tools = [to_core(tool, agent_getter(agent)) for tool in tools]
         if memory is not None:
@@ -180,6 +192,7 @@ class Home:
             or binding.provider is not None
             or binding.embedder is not None
             or policy is not None
+            or summarizer is not None
             or context_window is not None
         ):
             core.bind(binding)

@@ -72,8 +72,8 @@ class LLMProvider:
             limit_tokens: what the summary may take.
 
         Returns:
-            The summary, or None for a mechanical digest, which also stands in for a summary that is
-            empty or too long.
+            The summary, or None for a mechanical digest. The digest also stands in where this
+            raises, or where the summary is empty or too long; ``agent.summaries()`` tells why.
         """
         return None
 
@@ -225,15 +225,19 @@ class OpenAICompatible(CoreModel):
             self.tokenizer = tokenizer
 
 
-def _guarded_summary(model: LLMProvider) -> Callable[[str, int], str | None]:
-    """A summary that fails, or is no text, is replaced by the mechanical digest."""
+def _guarded_summary(model: LLMProvider) -> Callable[[str, int], tuple[str | None, str]]:
+    """A summary, or why there is none: a mechanical digest then takes its place."""
 
-    def summarize(text: str, limit_tokens: int) -> str | None:
+    def summarize(text: str, limit_tokens: int) -> tuple[str | None, str]:
         try:
             summary = settled(model.summarize(text, limit_tokens))
-        except Exception:
-            return None
-        return clean_text(summary) if isinstance(summary, str) else None
+        except Exception as error:
+            return None, clean_text(f"{type(error).__name__}: {error}")
+        if summary is None:
+            return None, ""
+        if not isinstance(summary, str):
+            return None, f"summarize() returned a {type(summary).__name__}, not a str"
+        return clean_text(summary), ""
 
     return summarize
 
@@ -250,8 +254,12 @@ def provider(model: str) -> LLMProvider:
     return CoreModel(to_core_provider(model))
 
 
-def to_core_provider(model: Any) -> _core.Provider:
+def to_core_provider(model: Any, summarizes: bool = False) -> _core.Provider:
     """The core's view of ``model=``: a handle, an LLMProvider or its class.
+
+    Args:
+        summarizes: it is to write summaries: one that defines no ``summarize()`` is asked by
+            ``complete()``.
 
     Raises:
         ModelNotFound: for a handle that no provider answers for.
@@ -270,6 +278,7 @@ def to_core_provider(model: Any) -> _core.Provider:
             counter=to_core_counter(model.tokenizer, name),
             complete=lambda context: reply_parts(settled(complete(context)), name),
             summarize=_guarded_summary(model) if own_summary else None,
+            summarizes_by_completion=summarizes and not own_summary,
         )
     provider = _core.provider_for(model) if isinstance(model, str) else None
     if provider is not None:

@@ -86,9 +86,9 @@ def details(summary: object, *children: object) -> Html:
     return element("details", element("summary", summary), *children, cls="details")
 
 
-def view(label: str, *children: object) -> Html:
+def view(label: str, *children: object, cls: str = "") -> Html:
     """A whole view: its style comes with it, for each output of a notebook stands alone."""
-    body = div("view", *children, role="group", aria_label=label)
+    body = div(f"view {cls}", *children, role="group", aria_label=label)
     return join([Html(f"<style>{STYLE}</style>"), body])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from memgpt._core import Context, Span, ToolCall
 from memgpt._views.html import (
@@ -22,6 +23,8 @@ from memgpt._views.html import (
 )
 from memgpt._views.turns import call_line
 from memgpt._window import by_kind, kind_of, shortened
+
+T = TypeVar("T")
 
 _ROWS_IN_SIGHT = 40
 _HEAD_SPANS = 60
@@ -51,17 +54,36 @@ def percent(part: int, whole: int) -> str:
     return f"{share:.1f} %" if 0 < share < 10 else f"{share:.0f} %"
 
 
-def _kind_class(kind: str) -> str:
+def kind_class(kind: str) -> str:
+    """The class of a kind's pieces of a bar."""
     # Bars must be readable without colours, too: every other kind is striped.
     return f"kind-{kind}{' striped' if kind in _STRIPED else ''}"
 
 
 def _pieces(context: Context) -> list[tuple[str, str, int]]:
     """What the whole window is made of: class, name, tokens."""
-    kinds = [(_kind_class(k), kind_of(k).name, count) for k, count in by_kind(context).items()]
+    kinds = [(kind_class(k), kind_of(k).name, count) for k, count in by_kind(context).items()]
     free = max(0, context.budget.limit - context.tokens)
     reserve = context.budget.reply_reserve
     return [*kinds, ("kind-free", "free", free), ("kind-reserve", "kept for the reply", reserve)]
+
+
+def in_sight(items: Sequence[T]) -> tuple[list[T], int, list[T]]:
+    """Of a context's spans, or what is one each: the first, how many follow, the last."""
+    return middle_left_out(items, _HEAD_SPANS, _TAIL_SPANS)
+
+
+def table(columns: Sequence[tuple[str, str | None]], rows: Sequence[Html], label: str) -> Html:
+    """A table that scrolls in itself: names and classes of its columns, and its rows."""
+    head = join(element("th", name, scope="col", cls=cls) for name, cls in columns)
+    body = element(
+        "table",
+        element("thead", element("tr", head)),
+        element("tbody", join(rows)),
+        cls="table",
+    )
+    cls = "scroll tall" if len(rows) > _ROWS_IN_SIGHT else "scroll"
+    return div(cls, body, tabindex=0, role="region", aria_label=label)
 
 
 def _usage(context: Context) -> str:
@@ -107,7 +129,7 @@ def window_head(context: Context) -> str:
     )
 
 
-def _beginning(piece: Span) -> str:
+def beginning(piece: Span) -> str:
     """A span's text in a line: of a tool, whose name is the origin, what it is for; of a message
     what was said, without its envelope; of calls what they call; of the rest what is tagged."""
     text = piece.text[:2000]
@@ -129,29 +151,29 @@ def _unpacked(packed: Any) -> str:
     return f"{failed}{packed['message']}"
 
 
-def _origin(piece: Span) -> str:
-    # What is before the colon says the kind again.
-    return shortened(piece.origin.removeprefix("tool:").removeprefix("block:"), 60)
+def origin_line(origin: str) -> str:
+    """An origin in a table that names the kind: what is before the colon says it again."""
+    return shortened(origin.removeprefix("tool:").removeprefix("block:"), 60)
 
 
 def _row(number: int, piece: Span, whole: int, text_limit: int) -> Html:
     text = div("box code", cut(piece.text, text_limit), dir="auto")
     cut_note = div("bad", f"cut: {piece.cut}", dir="auto") if piece.cut else ""
-    swatch = span(f"swatch {_kind_class(piece.kind)}", aria_hidden="true")
+    swatch = span(f"swatch {kind_class(piece.kind)}", aria_hidden="true")
     return element(
         "tr",
         element("td", number, cls="number mute"),
         element("td", swatch, " ", kind_of(piece.kind).name, cls="nowrap"),
-        element("td", _origin(piece), cls="line", dir="auto", title=piece.origin),
+        element("td", origin_line(piece.origin), cls="line", dir="auto", title=piece.origin),
         element("td", f"{piece.tokens:,}", cls="number"),
         element("td", percent(piece.tokens, whole), cls="number mute"),
-        element("td", details(element("bdi", _beginning(piece)), div("out", text)), cut_note),
+        element("td", details(element("bdi", beginning(piece)), div("out", text)), cut_note),
     )
 
 
 def _table(context: Context) -> Html:
     spans = context.spans
-    first, left, last = middle_left_out(spans, _HEAD_SPANS, _TAIL_SPANS)
+    first, left, last = in_sight(spans)
     text_limit = min(_ONE_TEXT, _ALL_TEXTS // max(1, len(first) + len(last)))
     whole = context.budget.limit
     rows = [_row(number, piece, whole, text_limit) for number, piece in enumerate(first)]
@@ -160,15 +182,7 @@ def _table(context: Context) -> Html:
         rows.append(element("tr", element("td", note, colspan=6, cls="cut")))
     offset = len(spans) - len(last)
     rows += [_row(offset + i, piece, whole, text_limit) for i, piece in enumerate(last)]
-    head = join(element("th", name, scope="col", cls=cls) for name, cls in _COLUMNS)
-    table = element(
-        "table",
-        element("thead", element("tr", head)),
-        element("tbody", join(rows)),
-        cls="table",
-    )
-    cls = "scroll tall" if len(rows) > _ROWS_IN_SIGHT else "scroll"
-    return div(cls, table, tabindex=0, role="region", aria_label="spans of the context")
+    return table(_COLUMNS, rows, "spans of the context")
 
 
 def context_html(context: Context) -> str:

@@ -141,11 +141,14 @@ _RULES = """
 .memgpt-view table.memgpt-table tr .memgpt-nowrap{white-space:nowrap}
 .memgpt-view table.memgpt-table tr .memgpt-tiny{width:3em}
 .memgpt-view table.memgpt-table tr .memgpt-slim{width:5em}
+.memgpt-view table.memgpt-table tr .memgpt-mid{width:8em}
 .memgpt-view table.memgpt-table tr .memgpt-kind{width:12em}
 .memgpt-view table.memgpt-table tr .memgpt-origin{width:14em}
 .memgpt-view table.memgpt-table tr .memgpt-out{margin-inline-start:-39em}
 .memgpt-view table.memgpt-table summary,.memgpt-view table.memgpt-table tr .memgpt-line{
  overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.memgpt-view.memgpt-broad{max-width:88em}
+.memgpt-view.memgpt-broad table.memgpt-table{min-width:80em}
 @media (max-width:560px){.memgpt-view .memgpt-item{grid-template-columns:minmax(0,1fr)}}
 """
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from memgpt._core import ArchivalHit, Message, RecallHit, ToolCall
+from memgpt._core import ArchivalHit, Context, Message, RecallHit, ToolCall
 from memgpt._views.binding import binding_line
 from memgpt._views.html import counted
 from memgpt._views.turns import as_text, call_arguments, call_line, last_messages, tokens_line
@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 _WIDTH = 48
 _LINE = 160
 _AGENTS = 20
+
+
+def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Rows of cells as lines, the cells of a column below each other; those of the columns in
+    ``right`` end there."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = (
+        [
+            cell.rjust(w) if i in right else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    )
+    return ["  ".join(row).rstrip() for row in cells]
 
 
 def _indented(text: str) -> str:
@@ -34,12 +48,17 @@ def _block_lines(agent: Agent) -> Iterator[str]:
         yield _indented(block.value)
 
 
+def bar_line(context: Context) -> str:
+    """The window's bar by kind."""
+    bar = "".join(kind_of(kind).glyph * count for kind, count in cells(context, _WIDTH))
+    return f"[{bar}{FREE * (_WIDTH - len(bar))}]"
+
+
 def _window_lines(agent: Agent) -> Iterator[str]:
     context = agent.context()
-    bar = "".join(kind_of(kind).glyph * count for kind, count in cells(context, _WIDTH))
     about = "" if context.exact else "about "
     yield f"\nwindow: {about}{context.tokens:,} of {context.budget.limit:,} tokens"
-    yield f"[{bar}{FREE * (_WIDTH - len(bar))}]"
+    yield bar_line(context)
     for kind, tokens in by_kind(context).items():
         yield f"  {kind_of(kind).glyph} {kind_of(kind).name:<24}{tokens:>7,}"
     yield f"  {FREE} {'free':<24}{max(0, context.budget.limit - context.tokens):>7,}"

@@ -118,6 +118,16 @@ def _context(session: Session, argument: str) -> None:
         session.screen.print(line)
 
 
+def _explain(session: Session, argument: str) -> None:
+    for line in look.report_view(session.agent.context().explain()):
+        session.screen.print(line)
+
+
+def _tokens(session: Session, argument: str) -> None:
+    for line in look.report_view(session.agent.budget()):
+        session.screen.print(line)
+
+
 def _heartbeat(session: Session, argument: str) -> None:
     session.turn(_HEARTBEAT, "system", "heartbeat")
 
@@ -139,6 +149,8 @@ COMMANDS: dict[str, tuple[Command, str, str]] = {
     "/dump": (_dump, "[N]", "the last N messages in the window, or all of them"),
     "/memory": (_memory, "", "core memory, the newest of archival memory, the summary"),
     "/context": (_context, "", "the window, drawn: what fills it and how many tokens are free"),
+    "/explain": (_explain, "", "the window, row by row: origin, author, version, tokens, age"),
+    "/tokens": (_tokens, "", "the budget: tokens of each kind, block and tool, and what is free"),
     "/heartbeat": (_heartbeat, "", "send a heartbeat, so that the agent may act by itself"),
     "/memorywarning": (_memory_warning, "", "send the warning that the window is nearly full"),
     "/help": (_help, "", "this list; so does /"),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from memgpt import Agent, Context, Message, ToolCall
+from memgpt._report import Report
 from memgpt._window import FREE, by_kind, cells, kind_of, shortened
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "eviction_line",
     "gauge",
     "memory_view",
+    "report_view",
     "shortened",
     "turn_lines",
     "window_view",
@@ -165,6 +167,13 @@ def window_view(context: Context) -> Iterator[Text]:
     for span in context.spans:
         if span.cut:
             yield Text(f"  cut: {span.origin}: {span.cut}", "red")
+
+
+def report_view(report: Report) -> Iterator[Text]:
+    """An explanation or a budget, as ``print`` shows it."""
+    head, *lines = str(report).splitlines()
+    yield Text(head, "bold")
+    yield from map(Text, lines)
 
 
 def memory_view(agent: Agent) -> Iterator[Text]:

@@ -72,11 +72,12 @@ def evaluate(
 def _named(
     policies: Mapping[str, memgpt.MemoryPolicy] | Iterable[memgpt.MemoryPolicy],
 ) -> dict[str, memgpt.MemoryPolicy]:
+    pairs: list[tuple[str, memgpt.MemoryPolicy]]
     if isinstance(policies, Mapping):
         pairs = list(policies.items())
     else:
         pairs = [(type(policy).__name__, policy) for policy in policies]
-    named = dict(pairs)
+    named: dict[str, memgpt.MemoryPolicy] = dict(pairs)
     if len(named) < len(pairs) or named.keys() & {FIFO, RANDOM, ORACLE}:
         raise ConfigError(
             f"each policy needs a name of its own, other than {FIFO!r}, {RANDOM!r} and {ORACLE!r}: "

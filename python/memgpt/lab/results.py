@@ -173,7 +173,7 @@ class Results:
             ConfigError: where pandas is missing.
         """
         try:
-            import pandas
+            import pandas  # type: ignore[import-not-found]
         except ImportError as error:
             raise ConfigError("to_pandas needs pandas: pip install pandas") from error
         return pandas.DataFrame(self.rows)

@@ -1,0 +1,71 @@
+// Contexts that were sent: the last one, which the next is compared with, and those before it.
+#include "agent/agent.h"
+#include "agent/context_at.h"
+#include "error.h"
+
+namespace memgpt {
+
+ReplayOptions Agent::replay_options() const {
+  ReplayOptions options;
+  options.counter = [own = parts()->counter](const std::string& name) {
+    return own->name() == name ? own : counter_named(name);
+  };
+  options.poll = home_->environment().outside.poll;
+  return options;
+}
+
+ReplayReport Agent::replay() {
+  const auto head = state().agent.head;
+  return memgpt::replay(*home_->journal(), id_, head, replay_options());
+}
+
+// Without its context where the journal does not give it: a file that was changed by hand, or
+// compiled by another version, still takes the next message. Replay says what is wrong with it.
+LastCall Agent::remade(LastCall call, Head head) {
+  try {
+    call.context = context_at(*home_->journal(), id_, head, call.seq, replay_options()).context;
+  } catch (const Error&) {
+    call.context.reset();
+  }
+  return call;
+}
+
+// The last call of a state, with its context: read from the journal where this process did not
+// send it, and kept then.
+std::shared_ptr<const LastCall> Agent::last_call(const LiveState& state) {
+  const auto known = state.last_call;
+  if (!known || known->context) return known;
+  auto made = std::make_shared<const LastCall>(remade(*known, state.agent.head));
+  const std::scoped_lock lock(mutex_);
+  if (state_ && state_->last_call == known) {
+    auto next = std::make_shared<LiveState>(*state_);
+    next->last_call = made;
+    state_ = std::move(next);
+  }
+  return made;
+}
+
+// What the request shares with the last one; the next request is compared with this one.
+void Agent::record_prefix(WriteSet& writes, const Context& context) {
+  StepRow& row = writes.commit.step;
+  auto shared = prefix_after(last_call(writes.state).get(), row.model, row.tokenizer, context);
+  row.prefix_tokens = shared.tokens;
+  row.prefix_broken = std::move(shared.broken);
+  LastCall call = LastCall::of(row);
+  call.seq = writes.commit.expected.seq + 1;
+  call.context = context;
+  writes.state.last_call = std::make_shared<const LastCall>(std::move(call));
+}
+
+Context Agent::past_context(std::int64_t seq) {
+  const auto head = state().agent.head;
+  auto past = context_at(*home_->journal(), id_, head, seq, replay_options());
+  if (past.before) {
+    const LastCall before = remade(LastCall::of(*past.before), head);
+    past.context.previous_spans =
+        prefix_after(&before, past.call.model, past.call.tokenizer, past.context).spans;
+  }
+  return std::move(past.context);
+}
+
+}  // namespace memgpt

@@ -1,0 +1,60 @@
+// Goes through a history commit by commit.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/agent_config.h"
+#include "agent/live_state.h"
+#include "agent/replay.h"
+
+namespace memgpt {
+
+// Goes through the commits of one agent in order and holds what its state was after each.
+class Replayer {
+ public:
+  explicit Replayer(const ReplayOptions& options) : options_(options) {}
+
+  // Nothing where the commit is as it was recorded.
+  [[nodiscard]] std::optional<Divergence> apply(const Commit& commit);
+  // Goes on after the commit that `loaded` is of; `tokenizer`: of the next one.
+  void begin_after(AgentState loaded, std::int64_t passages, const std::string& tokenizer);
+  // What the model saw at the last call that was applied.
+  [[nodiscard]] const Context& last_context() const { return called_.value().context.value(); }
+  [[nodiscard]] ReplayReport take_report() { return std::move(report_); }
+
+ private:
+  struct Found {
+    std::string what;
+    std::string diff;
+  };
+  using Finding = std::optional<Found>;
+
+  [[nodiscard]] Finding replay_commit(const Commit& commit);
+  [[nodiscard]] Finding replay_call(const Commit& commit, std::size_t before_reply);
+  [[nodiscard]] Finding replay_decision(const Commit& commit);
+  [[nodiscard]] Finding compare_context(const StepRow& step, const Context& context);
+  [[nodiscard]] Finding compare_prefix(const StepRow& step, const Context& context) const;
+  [[nodiscard]] Finding append(const Commit& commit, const Message& message, bool to_window);
+  [[nodiscard]] Finding end_commit(const Commit& commit);
+  void use_counter(const std::string& tokenizer);
+  void note_unchecked(const std::string& line);
+
+  const ReplayOptions& options_;
+  ReplayReport report_;
+  LiveState state_;
+  AgentConfig config_;
+  std::optional<LastCall> called_;  // with its context, which was as recorded
+  std::shared_ptr<const TokenCounter> counter_;
+  std::string tokenizer_;   // whose counts the state holds
+  bool can_count_ = false;  // counter_ is the one of tokenizer_
+  bool dirty_ = true;       // the prefix has to be made anew
+  std::vector<std::string> unbound_;
+  std::shared_ptr<const CompiledTools> tools_;
+  DigestChain digests_;
+  bool had_content_ = false;  // the last commit names what it wrote
+};
+
+}  // namespace memgpt
