@@ -74,7 +74,7 @@ def _named(
 ) -> dict[str, memgpt.MemoryPolicy]:
     pairs: list[tuple[str, memgpt.MemoryPolicy]]
     if isinstance(policies, Mapping):
-        pairs = list(policies.items())
+        pairs = list(policies.items())  # type: ignore[assignment]  # a Mapping, not of policies
     else:
         pairs = [(type(policy).__name__, policy) for policy in policies]
     named: dict[str, memgpt.MemoryPolicy] = dict(pairs)
