@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <thread>
 
 #include "agent/turn_run.h"
@@ -256,6 +257,42 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
   all.offset = 0;
   return with_pending(home_->indexes().search(*home_->journal(), id_, name, head, all),
                       active_->commit.passages, query);
+}
+
+std::vector<SummaryRow> Agent::summaries() {
+  return home_->journal()->summaries(state().agent.head);
+}
+
+void Agent::resummarize() {
+  const auto hold = take_turn();
+  refresh();
+  check_bound();
+  WriteSet writes = begin("summary", "user");
+  LiveState& state = writes.state;
+  if (!state.summary) throw InvalidInput("nothing has left the window: there is no summary");
+  const auto journal = home_->journal();
+  std::map<std::int64_t, SummaryRow> rows;
+  for (auto& row : journal->summaries(state.agent.head)) rows.emplace(row.id, std::move(row));
+  std::vector<Range> covers;
+  for (auto next = state.summary_id(); next && rows.contains(*next); next = rows[*next].replaces)
+    covers = joined(std::move(covers), rows[*next].covers);
+  Window messages;
+  for (const auto& range : covers)
+    for (auto& message : journal->messages(state.agent.head, range.begin, range.end - range.begin))
+      messages.push_back(
+          std::make_shared<const WindowMessage>(measure(std::move(message), *parts()->counter)));
+  const auto old = std::move(state.summary);
+  state.summary.reset();
+  auto made = write_summary(state, messages, "", false);
+  if (!made.failure.empty())
+    throw ProviderError("the summary was not made anew, and the old one stays: " + made.failure);
+  made.covers = std::move(covers);
+  made.covered = old->covered;
+  made.replaces = old->id;
+  state.summary = made;
+  writes.commit.summary = std::move(made);
+  writes.prefix_changed = true;
+  commit(writes);
 }
 
 std::vector<StepRow> Agent::steps() { return home_->journal()->steps(state().agent.head); }

@@ -157,6 +157,8 @@ class Agent {
   // loop.cpp
   void append_input(const Input& input, TurnRun& run);
   bool step(TurnRun& run);
+  [[nodiscard]] Reply call_model(WriteSet& writes, TurnRun& run,
+                                 std::shared_ptr<const Context>& context);
   bool run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean);
   ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
                       const json::object& arguments);

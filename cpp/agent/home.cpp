@@ -18,7 +18,6 @@ namespace memgpt {
 
 namespace {
 
-constexpr int kUnknownWindow = 32'768;
 constexpr const char* kEstimate = "estimate:o200k_base";
 constexpr const char* kTurnsSuffix = "-turns";
 

@@ -21,6 +21,9 @@ namespace memgpt {
 
 class Agent;
 
+// In tokens, of a model whose window is not known.
+inline constexpr int kUnknownWindow = 32'768;
+
 // The outside world as the kernel sees it; replaced in tests that need the same run twice.
 struct Environment {
   std::function<TimeUs()> now_us;

@@ -93,13 +93,29 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   commit(writes);
 }
 
+// Calls the model with what fits. Where it says that this is too long, something is evicted by
+// force and it is called once more.
+Reply Agent::call_model(WriteSet& writes, TurnRun& run, std::shared_ptr<const Context>& context) {
+  for (bool forced = false;; forced = true) {
+    context = std::make_shared<const Context>(
+        compile(writes.state.prefix, writes.state.window, budget(writes.state), *parts()->counter));
+    const auto shown = writes.state.window.size();
+    try {
+      return parts()->provider->complete(context);
+    } catch (const ContextOverflow&) {
+      if (forced) throw;
+      fit_window(writes, run, true);
+      if (writes.state.window.size() >= shown) throw;
+    }
+  }
+}
+
 // One model call and its tool. True where the turn goes on.
 bool Agent::step(TurnRun& run) {
   WriteSet writes = begin("step", "agent");
   fit_window(writes, run);
-  const auto context = std::make_shared<const Context>(
-      compile(writes.state.prefix, writes.state.window, budget(writes.state), *parts()->counter));
-  Reply raw = parts()->provider->complete(context);
+  std::shared_ptr<const Context> context;
+  Reply raw = call_model(writes, run, context);
   writes.commit.step.reply = reply_to_json(raw);
   const auto clean = clean_reply(std::move(raw), writes.state.window, writes.state.next_position);
   const Reply& reply = clean.reply;

@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/prompts.h"
+#include "agent/summarizer.h"
 #include "agent/turn_run.h"
 #include "error.h"
 #include "memory/summary.h"
@@ -167,8 +168,6 @@ void Agent::append_alert(WriteSet& writes, const TurnRun& run) {
 
 bool Agent::evict(WriteSet& writes, const Fit& fit, TurnRun& run) {
   LiveState& state = writes.state;
-  const auto all = static_cast<std::int64_t>(state.window.size());
-  if (fit.keep == std::vector<Range>{{0, all}}) return false;
   Window kept;
   Window evicted;
   std::size_t next = 0;
@@ -179,12 +178,16 @@ bool Agent::evict(WriteSet& writes, const Fit& fit, TurnRun& run) {
   }
   for (; next < state.window.size(); ++next) evicted.push_back(state.window[next]);
   if (evicted.empty()) return false;
-  state.window = std::move(kept);
   run.response.evicted += static_cast<int>(evicted.size());
 
-  const int limit = summary_limit_tokens(budget_for_window(parts()->config.context_window));
-  const std::string previous = state.summary ? state.summary->text : "";
   SummaryRow summary;
+  if (fit.summarize) {
+    summary = write_summary(state, evicted, fit.summary_prompt, run.preview);
+  } else {
+    // The row says what has left the window; the context shows no text.
+    summary.author = "none";
+    summary.trust = Trust::kernel;
+  }
   summary.covered =
       (state.summary ? state.summary->covered : 0) + static_cast<std::int64_t>(evicted.size());
   summary.covers = positions_of(evicted);
@@ -192,40 +195,58 @@ bool Agent::evict(WriteSet& writes, const Fit& fit, TurnRun& run) {
     // Of the same step, and never written: this one stands for both.
     summary.covers = joined(earlier->covers, summary.covers);
     summary.replaces = earlier->replaces;
+    if (summary.failure.empty()) summary.failure = earlier->failure;
   } else if (state.summary) {
     summary.replaces = state.summary->id;
   }
-  state.warned = false;
-  writes.prefix_changed = true;
-  if (!fit.summarize) {
-    // The row says what has left the window; the context shows no text.
-    summary.author = "none";
-    summary.trust = Trust::kernel;
-    state.summary = summary;
-    writes.commit.summary = std::move(summary);
-    refresh_prefix(writes);
-    return true;
-  }
-  const std::string text =
-      (previous.empty() ? "" : "Summary so far:\n" + previous + "\n\nNew messages:\n") +
-      transcript(evicted);
-  if (auto made = run.preview ? std::nullopt : parts()->provider->summarize(text, limit)) {
-    summary.text = valid_utf8(std::move(*made));
-    summary.author = parts()->provider->model();
-    summary.trust = Trust::model;
-    summary.tokens = static_cast<int>(parts()->counter->count(summary.text));
-  }
-  // A model that says nothing, or too much, is replaced by the digest.
-  if (is_blank(summary.text) || summary.tokens > limit) {
-    summary.text = mechanical_digest(previous, evicted, summary.covered, limit, *parts()->counter);
-    summary.author = "digest";
-    summary.tokens = static_cast<int>(parts()->counter->count(summary.text));
-    for (const auto& item : evicted) summary.trust = std::min(summary.trust, item->message->trust);
-  }
+  state.window = std::move(kept);
   state.summary = summary;
+  state.warned = false;
   writes.commit.summary = std::move(summary);
+  writes.prefix_changed = true;
   refresh_prefix(writes);
   return true;
+}
+
+// The text that stands for `messages` and for the summary so far: by the summariser, or a digest.
+SummaryRow Agent::write_summary(const LiveState& state, const Window& messages,
+                                const std::string& prompt, bool preview) const {
+  const auto parts = this->parts();
+  const TokenCounter& counter = *parts->counter;
+  const int limit = summary_limit_tokens(budget_for_window(parts->config.context_window));
+  const std::string previous = state.summary ? state.summary->text : "";
+  SummaryRow row;
+  if (!preview) {
+    LLMProvider& writer = parts->summarizer ? *parts->summarizer : *parts->provider;
+    int window = writer.context_window();
+    if (!parts->summarizer)
+      window = window > 0 ? std::min(window, parts->config.context_window)
+                          : parts->config.context_window;
+    auto made = memgpt::write_summary(writer, window > 0 ? window : kUnknownWindow,
+                                      {previous, messages, prompt, limit});
+    row.failure = std::move(made.failure);
+    if (made.text) {
+      row.text = std::move(*made.text);
+      row.author = writer.model();
+      row.trust = Trust::model;
+      row.tokens = static_cast<int>(counter.count(row.text));
+      const int replaced = (state.summary ? state.summary->tokens : 0) + messages.tokens();
+      if (row.tokens > std::min(limit, replaced))
+        row.failure = "its summary takes " + std::to_string(row.tokens) + " tokens, " +
+                      (row.tokens > limit ? "the limit is " + std::to_string(limit)
+                                          : "what it replaces " + std::to_string(replaced));
+    }
+    if (made.text && row.failure.empty()) return row;
+  }
+  row.text = mechanical_digest(
+      previous, messages,
+      (state.summary ? state.summary->covered : 0) + static_cast<std::int64_t>(messages.size()),
+      limit, counter);
+  row.author = "digest";
+  row.tokens = static_cast<int>(counter.count(row.text));
+  row.trust = Trust::user;
+  for (const auto& item : messages) row.trust = std::min(row.trust, item->message->trust);
+  return row;
 }
 
 std::vector<std::shared_ptr<const Message>> Agent::would_evict(int tokens) {

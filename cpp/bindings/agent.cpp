@@ -116,10 +116,10 @@ void bind_results(py::module_& module) {
       .def_readonly("failure", &SummaryRow::failure,
                     "Why a digest took the place of the model's; empty where nothing failed.")
       .def("__repr__", [](const SummaryRow& summary) {
-        return shown("visible", py::str("<Summary of " + std::to_string(summary.covered) +
-                                        " messages by " + summary.author +
-                                        (summary.failure.empty() ? "" : ": " + summary.failure) +
-                                        ">"));
+        return shown("visible",
+                     py::str("<Summary of " + std::to_string(summary.covered) + " messages by " +
+                             summary.author +
+                             (summary.failure.empty() ? "" : ": " + summary.failure) + ">"));
       });
   py::class_<StepRow>(module, "Step", "One commit of an agent's history.")
       .def_readonly("seq", &StepRow::seq)

@@ -34,8 +34,7 @@ ReplyParts reply_parts(Reply reply) {
 // Exception, such as KeyboardInterrupt, passes through.
 [[noreturn]] void rethrow_for_core(py::error_already_set error) {
   if (!error.matches(PyExc_Exception)) throw std::move(error);
-  const bool overflow =
-      error.matches(py::module_::import("memgpt.errors").attr("ContextOverflow"));
+  const bool overflow = error.matches(py::module_::import("memgpt.errors").attr("ContextOverflow"));
   const auto type = py::str(error.type().attr("__name__")).cast<std::string>();
   const auto text = valid_utf8(type + ": " + py::str(error.value()).cast<std::string>());
   auto origin = std::shared_ptr<py::error_already_set>(
@@ -59,9 +58,7 @@ class PythonProvider final : public LLMProvider {
         summarize_(summarize.is_none() ? nullptr : hold(std::move(summarize))),
         summarizes_by_completion_(summarizes_by_completion) {}
 
-  [[nodiscard]] bool summarizes_by_completion() const override {
-    return summarizes_by_completion_;
-  }
+  [[nodiscard]] bool summarizes_by_completion() const override { return summarizes_by_completion_; }
 
   [[nodiscard]] std::string model() const override { return model_; }
   [[nodiscard]] int context_window() const override { return context_window_; }

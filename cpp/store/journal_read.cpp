@@ -227,8 +227,9 @@ std::vector<StepRow> Journal::steps(Head head) {
 
 std::vector<SummaryRow> Journal::summaries(Head head) {
   const auto reader = this->reader();
-  static const std::string sql = std::string("SELECT ") + kSummaryColumns +
-                                 " FROM summary s WHERE s.branch = ?1 AND s.seq <= ?2 ORDER BY s.seq";
+  static const std::string sql =
+      std::string("SELECT ") + kSummaryColumns +
+      " FROM summary s WHERE s.branch = ?1 AND s.seq <= ?2 ORDER BY s.seq";
   auto& row = reader.db.prepare(sql);
   const Reset reset(row);
   row.bind(head.branch, head.seq);
