@@ -155,6 +155,19 @@ def test_playing_is_what_sending_the_turns_is(data: Path, home: memgpt.Home) -> 
     assert total["steps"] == sum(response.steps for response in responses)
     assert total["evictions"] == sum(response.evicted > 0 for response in responses) >= 5
     assert total["recall_messages"] == len(agent.recall)
+    calls = [step for step in agent.steps() if step.digest]
+    sent = sum(step.context_tokens for step in calls)
+    kept = sum(max(0, step.prefix_tokens) for step in calls)
+    assert total["prefix_share"] == round(kept / sent, 4)
+    # Counts that change at every step leave no more than what stands before them.
+    before_counts = sum(
+        span.tokens for span in agent.context().spans if span.kind in ("system", "tool_schema")
+    )
+    assert before_counts * len(calls) / sent * 0.9 < total["prefix_share_volatile"]
+    assert total["prefix_share_volatile"] < total["prefix_share"] - 0.1
+    lost = total["prefix_lost"]
+    assert {"appended", "external_memory", "first call"} <= lost.keys()
+    assert abs(sum(lost.values()) - (1 - total["prefix_share"])) < 0.001
 
 
 def test_what_is_wrong_with_the_data_is_told(data: Path) -> None:
@@ -188,6 +201,13 @@ def test_too_little_evidence_fails(data: Path) -> None:
     assert done.returncode == 1
     assert "evidence_hit" in done.stderr
     assert result(done)["total"]["context_window"] == 8192
+
+
+def test_too_small_a_prefix_fails(data: Path) -> None:
+    done = run(data, "--min-prefix", "0.99")
+    assert done.returncode == 1
+    assert "prefix_share is 0." in done.stderr and "0.99" in done.stderr
+    assert run(data, "--min-prefix", "0.5").returncode == 0
 
 
 @pytest.mark.no_replay

@@ -249,6 +249,14 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
   }
   state_.passages += static_cast<std::int64_t>(commit.passages.size());
   for (const auto& pin : commit.pins) state_.set_pin(pin);
+  if (commit.step.kind == "summary" && commit.summary) {
+    // Made anew from the messages, without an eviction.
+    if (commit.summary->replaces != state_.summary_id())
+      return Found{"summary", "the summary replaces " + summary_name(commit.summary->replaces) +
+                                  ", before it there was " + summary_name(state_.summary_id())};
+    state_.summary = commit.summary;
+    dirty_ = true;
+  }
   if (!commit.window) return std::nullopt;
   const auto ranges = state_.window_ranges();
   if (ranges != commit.window->ranges)

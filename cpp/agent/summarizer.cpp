@@ -51,8 +51,8 @@ std::vector<std::string> parts_of(const std::string& transcript, int room,
 Summary by_completion(LLMProvider& writer, const TokenCounter& counter, int window,
                       const SummaryTask& task, std::string_view prompt, std::string text) {
   const std::vector<Block> no_blocks;
-  const auto prefix = std::make_shared<const Prefix>(
-      compile_prefix(PrefixInput{prompt, compile_tools({}, counter), no_blocks, "", ""}, counter));
+  const auto prefix = std::make_shared<const Prefix>(compile_prefix(
+      PrefixInput{prompt, compile_tools({}, counter), no_blocks, "", "", "", ""}, counter));
   Message message;
   message.type = "user_message";
   message.text = std::move(text);

@@ -5,6 +5,7 @@
 #include "llm/offline_embedder.h"
 #include "llm/openai.h"
 #include "llm/provider.h"
+#include "memory/text.h"
 
 namespace memgpt {
 

@@ -179,6 +179,20 @@ struct Origin {
   std::string key;
 };
 
+// How OpenAI, Azure, llama.cpp, vLLM, Ollama and others say that a prompt is too long.
+bool says_too_long(const HttpResponse& response, std::string_view said) {
+  if (response.status != 400 && response.status != 413 && response.status != 422) return false;
+  std::string text = response.body.substr(0, 4000) + std::string(said);
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array<std::string_view, 7> kSigns = {
+      "context_length_exceeded", "exceed_context_size", "maximum context length",
+      "context window",          "context size",        "prompt is too long",
+      "exceeds the context"};
+  return std::any_of(kSigns.begin(), kSigns.end(),
+                     [&](std::string_view sign) { return text.find(sign) != std::string::npos; });
+}
+
 [[noreturn]] void throw_status(const HttpResponse& response, const std::string& model,
                                const std::string& url, const Origin& origin) {
   const std::string said = error_text(response.body);
@@ -201,6 +215,10 @@ struct Origin {
                         ", which is not followed: a key goes only to the address it was given "
                         "for. Set " +
                         origin.url + " to the right address)");
+  if (says_too_long(response, said))
+    throw ContextOverflow(answer +
+                          " (the prompt is longer than the model takes: give the agent a "
+                          "smaller context_window)");
   throw ProviderError(answer + " (the server refused the request)");
 }
 

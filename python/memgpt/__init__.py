@@ -17,6 +17,7 @@ from memgpt._core import (
     Replay,
     Span,
     Step,
+    Summary,
     ToolCall,
 )
 from memgpt.agent import Agent, Response
@@ -66,6 +67,7 @@ __all__ = [
     "SlidingWindow",
     "Span",
     "Step",
+    "Summary",
     "TokenCounter",
     "Tool",
     "ToolCall",

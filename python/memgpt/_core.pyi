@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'Replay', 'Span', 'Step', 'ToolCall', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'Replay', 'Span', 'Step', 'Summary', 'ToolCall', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -189,6 +189,11 @@ class Context:
     @property
     def overhead_tokens(self) -> int:
         ...
+    @property
+    def previous_spans(self) -> int:
+        """
+        How many of the leading spans the request before it had, byte for byte; -1 where that is not known. For the next context that is the last request; for one of step=..., the request before that step.
+        """
     @property
     def spans(self) -> list[Span]:
         ...
@@ -420,7 +425,7 @@ class OpenAIProvider(Provider):
     def __init__(self, model: str, base_url: str | None, api_key: str | None, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str | None, counter: CoreCounter | None, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
 class PythonProvider(Provider):
-    def __init__(self, model: str, context_window: typing.SupportsInt | typing.SupportsIndex, counter: CoreCounter | None, complete: typing.Any, summarize: typing.Any) -> None:
+    def __init__(self, model: str, context_window: typing.SupportsInt | typing.SupportsIndex, counter: CoreCounter | None, complete: typing.Any, summarize: typing.Any, summarizes_by_completion: bool) -> None:
         ...
 class CoreEmbedder:
     def embed(self, texts: collections.abc.Sequence[str]) -> list[float]:
@@ -521,6 +526,40 @@ class ArchivalHit:
     @property
     def snippet(self) -> str:
         ...
+class Summary:
+    """
+    What stands for messages that left the window.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def author(self) -> str:
+        """
+        The model; "digest", made without one; or "none".
+        """
+    @property
+    def covered(self) -> int:
+        """
+        Messages that it stands for, all told.
+        """
+    @property
+    def covers(self) -> list[tuple[int, int]]:
+        """
+        Ranges (begin, end) of positions that it is the first to cover; it also stands for what the summary before it covered.
+        """
+    @property
+    def failure(self) -> str:
+        """
+        Why a digest took the place of the model's; empty where nothing failed.
+        """
+    @property
+    def text(self) -> str:
+        """
+        Empty where the policy wants none.
+        """
+    @property
+    def tokens(self) -> int:
+        ...
 class Step:
     """
     One commit of an agent's history.
@@ -559,6 +598,21 @@ class Step:
     @property
     def overhead_tokens(self) -> int:
         ...
+    @property
+    def prefix_broken(self) -> str:
+        """
+        The origin of the last request's first span that this one does not have in its place; "model" or "tokenizer" where another one is asked; empty where all of the last request is there.
+        """
+    @property
+    def prefix_share(self) -> float | None:
+        """
+        prefix_tokens of context_tokens, 0 to 1; None where it is not recorded.
+        """
+    @property
+    def prefix_tokens(self) -> int:
+        """
+        Text tokens of the leading spans that the agent's last request had, byte for byte: what a provider may have in its cache. -1: not recorded, as at the first call.
+        """
     @property
     def prompt_tokens(self) -> int:
         ...
@@ -603,7 +657,7 @@ class Divergence:
     @property
     def what(self) -> str:
         """
-        What differs: context, tokens, correction, window, reply, messages, step, config, blocks, passages, summary, tool_runs or unreadable.
+        What differs: context, tokens, correction, prefix, window, reply, messages, step, config, blocks, passages, summary, tool_runs or unreadable.
         """
 class Replay:
     """
@@ -647,6 +701,7 @@ class AgentOptions:
     base_tools: bool
     memory_class: str
     provider: Provider
+    summarizer: Provider
     system_prompt: str
     def __init__(self) -> None:
         ...
@@ -689,6 +744,7 @@ class AgentOptions:
 class Binding:
     memory_class: str
     provider: Provider
+    summarizer: Provider
     def __init__(self) -> None:
         ...
     @property
@@ -766,6 +822,8 @@ class CoreAgent:
         ...
     def messages(self, from_position: typing.SupportsInt | typing.SupportsIndex, limit: typing.SupportsInt | typing.SupportsIndex) -> list[Message]:
         ...
+    def past_context(self, seq: typing.SupportsInt | typing.SupportsIndex) -> Context:
+        ...
     def pin(self, position: typing.SupportsInt | typing.SupportsIndex, pinned: bool) -> None:
         ...
     def pins(self) -> list[int]:
@@ -776,6 +834,8 @@ class CoreAgent:
         ...
     def replay(self) -> Replay:
         ...
+    def resummarize(self) -> None:
+        ...
     def search_archival(self, text: str, limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex, tags: collections.abc.Sequence[str], start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None) -> list[ArchivalHit]:
         ...
     def search_recall(self, text: str, start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None, roles: collections.abc.Sequence[str], limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex) -> list[RecallHit]:
@@ -785,6 +845,8 @@ class CoreAgent:
     def set_block(self, label: str, value: str, author: str) -> None:
         ...
     def steps(self) -> list[Step]:
+        ...
+    def summaries(self) -> list[Summary]:
         ...
     def summary(self) -> str:
         ...

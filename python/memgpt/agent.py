@@ -12,11 +12,12 @@ from memgpt import _core
 from memgpt._async import send_async
 from memgpt._budget import BudgetReport
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
-from memgpt._core import Context, Message, Replay, Step
+from memgpt._core import Context, Message, Replay, Step, Summary
 from memgpt._response import Response, Usage
 from memgpt._text import checked_number, checked_text
 from memgpt._tiers import Archival, CoreMemory, Recall
 from memgpt.errors import Error, InvalidInput
+from memgpt.llm import LLMProvider, to_core_provider
 from memgpt.policy import MemoryPolicy, from_core_policy, to_core_policy
 from memgpt.tools import renewed, to_core
 from memgpt.transcript import microseconds
@@ -143,9 +144,9 @@ class Agent(CoreHandle):
         ``.explain()``, ``.diff(other)`` and ``.to_request()``.
 
         Args:
-            step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent, made
-                again from the journal. It costs what the window held then, not what the history
-                holds.
+            step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent,
+                made again from the journal. It costs what the window held then, not what the
+                history holds.
 
         Raises:
             NotFound: the history has no such commit.
@@ -162,6 +163,33 @@ class Agent(CoreHandle):
     def steps(self) -> list[Step]:
         """The commits of the agent's history, oldest first."""
         return self._core.steps()
+
+    def summaries(self) -> list[Summary]:
+        """Every summary of the history, oldest first; the last one stands in the context.
+
+        Each names what it covers, who wrote it, and why a digest took the place of a model's.
+        """
+        return self._core.summaries()
+
+    def resummarize(self, summarizer: str | LLMProvider | type[LLMProvider] | None = None) -> None:
+        """Make the summary anew from all messages that it stands for: a journalled step.
+
+        Nothing was deleted, so that a better model, or a better day of the same one, can do it
+        again at any time. The summary before it stays in the journal.
+
+        Args:
+            summarizer: writes summaries from now on, see ``create_agent``; the agent's own by
+                default.
+
+        Raises:
+            InvalidInput: where nothing has left the window.
+            ProviderError: where the summariser fails; the old summary stays.
+        """
+        if summarizer is not None:
+            binding = _core.Binding()
+            binding.summarizer = to_core_provider(summarizer, summarizes=True)
+            self._writer.bind(binding)
+        self._writer.resummarize()
 
     def replay(self) -> Replay:
         """Make every context of the history again, from the journal alone, and compare it with

@@ -194,7 +194,8 @@ def to_core_policy(policy: Any) -> _core.CorePolicy:
         policy = policy()
     if not isinstance(policy, MemoryPolicy):
         raise ConfigError(
-            f"policy must be a memgpt.MemoryPolicy such as memgpt.RecursiveSummary(), not {policy!r}"
+            "policy must be a memgpt.MemoryPolicy, such as memgpt.RecursiveSummary(), not "
+            f"{policy!r}"
         )
     if type(policy) in _BUILT_IN:
         return policy._policy  # type: ignore[attr-defined]
