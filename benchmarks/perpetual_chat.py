@@ -27,9 +27,9 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+from memgpt.lab.locomo import BadData, read_conversations
 from perpetual import report
 from perpetual.sessions import Setting
-from perpetual.transcript import BadData, read_conversations
 from perpetual.workers import STOPS, Watch, Workers, WorkFailed
 
 

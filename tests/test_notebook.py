@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.notebook_kernel import BEGIN, TIMEOUT, Kernel, Output, kernel_environment
 
 QUICKSTART = Path(__file__).parent.parent / "notebooks" / "quickstart.ipynb"
+
+
+MEMORY_POLICY = QUICKSTART.parent / "memory_policy.ipynb"
 
 
 def executed(cells: list[Any], folder: Path) -> Any:
@@ -42,6 +46,28 @@ def test_every_cell_of_the_quickstart_can_be_run_again(tmp_path: Path) -> None:
     again = [cell for cell in code for _ in range(2)]
     executed([nbformat.from_dict(dict(cell, id=f"c{i}")) for i, cell in enumerate(again + code)],
              tmp_path)  # fmt: skip
+
+
+def test_the_policy_of_the_notebook_beats_the_sliding_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On seeds that it was not written with, by the figures that the notebook prints."""
+    monkeypatch.delenv("MEMGPT_DATA", raising=False)
+    done = executed(nbformat.read(MEMORY_POLICY, as_version=4).cells, tmp_path)
+    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
+    text = "".join(output.get("text", "") for output in outputs)
+    table = text.split("evidence in window, by tokens")[1].split("\n\n")[0].splitlines()
+    shares = {line[:20].strip(): [float(cell) for cell in line[20:].split()] for line in table[2:]}
+    own, sliding, best = shares["Telling"], shares["FIFO (SlidingWindow)"], shares["oracle"]
+    assert len(own) == 4 and best == [1.0] * 4
+    assert all(one > other for one, other in zip(own, sliding, strict=True)), shares
+    lows = [float(low) for low in re.findall(r"over SlidingWindow, 95 % in (\S+) to", text)]
+    assert len(lows) == 4 and min(lows) > 0, lows
+    counts = re.findall(r"(\w+) - (\d+) of \d+ facts stand in the window", text)
+    assert [name for name, _ in counts] == ["SlidingWindow", "Telling"]
+    assert int(counts[1][1]) > int(counts[0][1])
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert "MEMGPT_DATA is not set" in text
 
 
 def test_notebooks_are_committed_without_outputs() -> None:

@@ -25,7 +25,9 @@ WINDOW = 4096
 LIMIT = WINDOW - WINDOW // 8
 
 sys.path.insert(0, str(PROGRAM.parent))
-from perpetual import report, sessions, transcript  # noqa: E402
+from memgpt.lab import locomo  # noqa: E402
+from memgpt.lab.conversations import Turn  # noqa: E402
+from perpetual import report, sessions  # noqa: E402
 
 BEES = "My cousin Tobias keeps bees on the roof of the old lighthouse."
 JELLY = 'She said "bring the\nquince jelly \\ today",\nand I did \U0001f36f!'
@@ -211,7 +213,7 @@ def test_too_small_a_prefix_fails(data: Path) -> None:
 @pytest.mark.no_replay
 def test_a_lost_message_fails(data: Path, tmp_path: Path) -> None:
     """As if the file had lost one of its rows between two processes."""
-    (conversation,) = transcript.read_conversations(data)
+    (conversation,) = locomo.read_conversations(data)
     conversation.questions = conversation.questions[:1]
     setting = sessions.Setting("offline", WINDOW)
     db = tmp_path / "own.db"
@@ -339,7 +341,7 @@ def test_what_has_no_answer_is_told(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that searches on and on while it is played to, and when it is asked."""
-    (conversation,) = transcript.read_conversations(data)
+    (conversation,) = locomo.read_conversations(data)
     del conversation.turns[3:], conversation.questions[1:]
     search = {"tool": "conversation_search", "args": {"query": "bees"}, "heartbeat": True}
     model = ScriptedLLM(lambda context: search)
@@ -365,7 +367,7 @@ def test_turns_of_one_second(home: memgpt.Home) -> None:
     time = dt.datetime(2023, 5, 8, tzinfo=dt.timezone.utc)
     texts = [chr(0x1F600 + number) for number in range(15)] + [f"Hello, {n}!" for n in range(15)]
     texts += [f"{word} again" for word in ("and", "or", "but")] + ["again"] * 15
-    turns = [transcript.Turn(f"D{n}:1", "Marta", text, time) for n, text in enumerate(texts)]
+    turns = [Turn(f"D{n}:1", "Marta", text, time) for n, text in enumerate(texts)]
     agent = home.create_agent("sam", context_window=WINDOW)
     for turn in turns:
         agent.send(turn.text, name=turn.speaker, time=turn.time)

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import memgpt
-
-from perpetual.transcript import Turn
+from memgpt.lab.conversations import Turn
 
 
 def share_in(evidence: Sequence[str], texts: Sequence[str]) -> float:

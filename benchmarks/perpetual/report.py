@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from memgpt.lab.conversations import Conversation
+from memgpt.lab.locomo import CATEGORIES, counted
+
 from perpetual.prefix import Sent
 from perpetual.sessions import Answers, Asked, Played, Setting
-from perpetual.transcript import CATEGORIES, Conversation, counted
 
 Run = tuple[Conversation, Played, Answers]
 

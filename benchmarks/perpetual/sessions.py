@@ -16,10 +16,11 @@ from typing import Any
 
 import memgpt
 import memgpt.llm
+from memgpt.lab.conversations import Conversation, Question, Turn
+from memgpt.lab.locomo import shown
 
 from perpetual.evidence import PlainSearch, request_texts, share_in
 from perpetual.prefix import Sent, sent_by
-from perpetual.transcript import Conversation, Question, Turn, shown
 
 AGENT = "listener"
 # Survives a kill, perhaps not a power cut: the figures are of the memory, not of fsync.

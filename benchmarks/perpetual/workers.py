@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import memgpt
+from memgpt.lab.conversations import Conversation
+from memgpt.lab.locomo import counted
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, TaskID
 
 from perpetual import sessions
 from perpetual.sessions import Answers, Played, Setting
-from perpetual.transcript import Conversation, counted
 
 PARALLEL = 2
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from memgpt._views import budget, cards, explain, replay, spans, text, turns
+from memgpt._views import budget, cards, evaluation, explain, replay, spans, text, turns
 from memgpt._views.html import div, prose, span, view, visible
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ response_text = _safe_text(text.response_text)
 message_text = _safe_text(text.message_text)
 home_text = _safe_text(text.home_text)
 hits_text = _safe_text(text.hits_text)
+results_html = _safe_html(evaluation.results_html)
 explanation_html = _safe_html(explain.explanation_html)
 explanation_text = _safe_text(explain.explanation_text)
 difference_html = _safe_html(explain.difference_html)

@@ -7,9 +7,12 @@ import json
 import re
 import reprlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from memgpt.lab.conversations import Conversation, Question, Turn
+
+__all__ = ["CATEGORIES", "BadData", "counted", "parse_date", "read_conversations", "shown"]
 
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
 
@@ -22,42 +25,6 @@ _TURN_ID = re.compile(r"D[\s:]*(\d{1,9})\s*:\s*(\d{1,9})(?!\d)", re.ASCII)
 
 class BadData(Exception):
     """The file is not there, no JSON, or has nothing to play; says so in one line."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    id: str
-    speaker: str
-    text: str
-    time: dt.datetime
-
-
-@dataclass(frozen=True)
-class Question:
-    number: int  # its place in the conversation's list `qa`, from 0
-    text: str
-    category: int
-    evidence: tuple[str, ...]  # ids of turns that are there and say something
-
-
-@dataclass
-class Conversation:
-    """One conversation.
-
-    Attributes:
-        turns: those with a text, oldest first.
-        questions: of categories 1 to 4, with at least one usable evidence turn.
-        repaired: evidence that was written in another form: question, as written, as used.
-        unusable: evidence that names no turn with a text: question, as written, why.
-        problems: what else was not as it should be, one line each.
-    """
-
-    name: str
-    turns: list[Turn] = field(default_factory=list)
-    questions: list[Question] = field(default_factory=list)
-    repaired: list[dict[str, Any]] = field(default_factory=list)
-    unusable: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 def shown(value: Any) -> str:
@@ -74,14 +41,14 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what.replace('#', '' if number == 1 else 's')}"
 
 
-def read_conversations(path: Path, first: int | None = None) -> list[Conversation]:
+def read_conversations(path: str | Path, first: int | None = None) -> list[Conversation]:
     """The conversations of a file, or only the first so many.
 
     Raises:
         BadData: where it cannot be read, has another layout, or none of them has a turn.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadData(f"cannot read {path}: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -238,7 +205,8 @@ def _read_questions(raw: Any, conversation: Conversation) -> None:
             continue
         evidence = _read_evidence(qa.get("evidence"), number, turns, by_place, conversation)
         if evidence:
-            conversation.questions.append(Question(number, text, category, evidence))
+            kind = CATEGORIES[category]
+            conversation.questions.append(Question(number, text, category, evidence, kind))
 
 
 def _read_evidence(
