@@ -91,6 +91,12 @@ class Kit:
         self.llm = CheckedLLM(script)
         return self.home.create_agent(name, model=self.llm, **options)
 
+    def reopen(self) -> None:
+        """Close the file and open it again."""
+        path = self.home.path
+        self.home.close()
+        self.home = memgpt.open(path, durability="process")
+
     def still_answers(self, agent: memgpt.Agent, llm: CheckedLLM | None = None) -> None:
         """The next message works, is seen by the model, and nothing of the log is lost."""
         llm = llm or self.llm

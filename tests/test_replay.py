@@ -97,6 +97,9 @@ def live(kit: Any, path: Path) -> None:
         agent.memory.add("gone", "soon")
         agent.memory.remove("gone")
         agent.send("A goose was seen.", role="system")
+        agent.pin(agent.window[0])
+        agent.pin(agent.window[1])
+        agent.unpin(agent.window[1])
         agent.remove_tool("land")
         evictions = 0
         while evictions < 3:

@@ -222,8 +222,10 @@ SummaryRow Agent::write_summary(const LiveState& state, const Window& messages,
     if (!parts->summarizer)
       window = window > 0 ? std::min(window, parts->config.context_window)
                           : parts->config.context_window;
-    auto made = memgpt::write_summary(writer, window > 0 ? window : kUnknownWindow,
-                                      {previous, messages, prompt, limit});
+    if (window <= 0) window = kUnknownWindow;
+    // A small window has to hold the summary so far beside the messages.
+    auto made = memgpt::write_summary(writer, window,
+                                      {previous, messages, prompt, std::min(limit, window / 4)});
     row.failure = std::move(made.failure);
     if (made.text) {
       row.text = std::move(*made.text);

@@ -101,7 +101,8 @@ std::vector<Range> without_oldest(const PolicyWindow& window, const Share& evict
     (older ? before : turn).push_back(i);
   }
   eviction.evict(before, target_of(window, evict_to));
-  eviction.evict(turn, evict_at.of(window.limit_tokens));
+  eviction.evict(turn,
+                 window.forced ? target_of(window, evict_to) : evict_at.of(window.limit_tokens));
   return eviction.kept();
 }
 
@@ -273,7 +274,8 @@ Fit Importance::fit(const std::shared_ptr<const PolicyWindow>& window) const {
   });
   std::reverse(recent.begin(), recent.end());
   eviction.evict(scored, target_of(*window, options_.evict_to));
-  eviction.evict(recent, options_.evict_at.of(window->limit_tokens));
+  eviction.evict(recent, window->forced ? target_of(*window, options_.evict_to)
+                                        : options_.evict_at.of(window->limit_tokens));
   return {eviction.kept(), false, true, ""};
 }
 
