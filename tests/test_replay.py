@@ -226,6 +226,7 @@ WHATS = {
     "summary": {"summary", "window", "context"},
     "window": {"window", "summary"},
     "tool_run": {"tool_runs"},
+    "pin": {"pins"},
 }
 COLUMNS = [
     (table, column)

@@ -242,7 +242,9 @@ def test_a_file_without_the_column_is_migrated(tmp_path: Path) -> None:
         home.create_agent("sam").send("I live in Turin.")
     db = sqlite3.connect(path)
     db.execute("DROP INDEX block_commit")
-    for column in ("correction", "unbound_tools", "content"):
+    db.execute("DROP TABLE pin")
+    db.execute("ALTER TABLE summary DROP COLUMN failure")
+    for column in ("correction", "unbound_tools", "content", "prefix_tokens", "prefix_broken"):
         db.execute(f"ALTER TABLE step DROP COLUMN {column}")
     db.execute("DROP INDEX message_source")
     db.execute("ALTER TABLE message DROP COLUMN source_id")

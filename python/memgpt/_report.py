@@ -36,7 +36,7 @@ class Report:
             ImportError: where pandas is not installed.
         """
         try:
-            import pandas
+            import pandas  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ImportError(
                 "to_pandas() needs pandas, which is not installed: pip install pandas; "
