@@ -33,7 +33,7 @@ LastCall Agent::remade(LastCall call, Head head) {
 // The last call of a state, with its context: read from the journal where this process did not
 // send it, and kept then.
 std::shared_ptr<const LastCall> Agent::last_call(const LiveState& state) {
-  const auto known = state.last_call;
+  auto known = state.last_call;
   if (!known || known->context) return known;
   auto made = std::make_shared<const LastCall>(remade(*known, state.agent.head));
   const std::scoped_lock lock(mutex_);

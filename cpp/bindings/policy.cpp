@@ -208,6 +208,7 @@ void bind_fit(py::module_& module) {
       .def_property_readonly("keep",
                              [](const Fit& fit) {
                                std::vector<std::pair<std::int64_t, std::int64_t>> keep;
+                               keep.reserve(fit.keep.size());
                                for (const auto& range : fit.keep)
                                  keep.emplace_back(range.begin, range.end);
                                return keep;
