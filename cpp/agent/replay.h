@@ -18,7 +18,8 @@ struct Divergence {
   std::int64_t seq = 0;  // of the commit
   std::string kind;      // of the commit: step, input, edit, ...
   // What differs: context, tokens, correction, prefix, window, reply, messages, or the rows that
-  // are not as they were written: step, config, blocks, passages, summary, pins, tool_runs, unreadable.
+  // are not as they were written: step, config, blocks, passages, summary, pins, tool_runs,
+  // unreadable.
   std::string what;
   std::string diff;  // for people: what was recorded and what there is
 };
