@@ -7,7 +7,6 @@ from typing import Any
 
 import memgpt
 import pytest
-from memgpt._core import CoreAgent
 from memgpt.errors import InvalidInput, MessageTooLarge
 
 from tests.test_explain import NoBlocks
@@ -132,7 +131,6 @@ def test_room_for_something_that_is_no_number_of_tokens(kit: Any, tokens: Any) -
         kit.agent().budget().room_for(tokens)
 
 
-@pytest.mark.skipif(not hasattr(CoreAgent, "would_evict"), reason="the core does not tell yet")
 def test_room_for_more_tokens(kit: Any) -> None:
     agent = kit.agent(lambda context: kit.say("I see."), context_window=4096)
     for number in range(8):

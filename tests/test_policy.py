@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -297,3 +298,29 @@ def test_a_value_over_its_limit_is_refused_with_the_numbers(kit, via):
         reply = agent.send("remember")
         assert any(m.failed and "2000" in m.text.replace(",", "") for m in reply.messages)
     assert agent.memory["human"].value == before
+
+
+class KeepsSome(memgpt.MemoryPolicy):
+    def __init__(self) -> None:
+        self.k = 1
+
+    def fit(self, window: memgpt.PolicyWindow) -> list[tuple[int, int]]:
+        return [(0, len(window))]
+
+
+def test_a_parameter_set_on_a_bound_policy_is_journalled(kit):
+    agent = kit.agent(lambda context: kit.say("so"), policy=KeepsSome())
+    agent.send("hello")
+    before = agent.config
+    assert json.loads(before["policy_parameters"]) == {"k": 1}
+    agent.policy.k = 5
+    agent.send("again")
+    assert json.loads(agent.config["policy_parameters"]) == {"k": 5}
+    kinds = [step.kind for step in agent.steps()]
+    assert kinds == ["create", "input", "step", "config", "input", "step"]
+    agent.policy.k = object()
+    with pytest.raises(ConfigError, match="journal keeps them"):
+        agent.send("and now")
+    agent.policy.k = 5
+    agent.send("once more")
+    assert [step.kind for step in agent.steps()] == [*kinds, "input", "step"]

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "agent/fit.h"
 #include "agent/home.h"
 #include "agent/live_state.h"
+#include "agent/recompile.h"
 #include "agent/replay.h"
 #include "agent/turn.h"
 #include "store/recall.h"
@@ -92,6 +94,13 @@ class Agent {
   [[nodiscard]] std::vector<std::shared_ptr<const Message>> would_evict(int tokens);
   // Makes every context of the history again from the journal, see replay.h.
   [[nodiscard]] ReplayReport replay();
+  // What the model would have seen, see recompile.h; null and 0: as on record.
+  [[nodiscard]] Recompilation recompile(std::shared_ptr<const MemoryPolicy> policy,
+                                        int context_window);
+  // The same for one model call. Throws what past_context() does, and InvalidInput where the call
+  // would not have been made.
+  [[nodiscard]] Context recompiled_context(std::shared_ptr<const MemoryPolicy> policy,
+                                           int context_window, std::int64_t seq);
   [[nodiscard]] std::vector<Message> messages(std::int64_t from_position, std::int64_t limit);
 
   // What a user message with this text would take of the window.
@@ -170,26 +179,25 @@ class Agent {
 
   // window.cpp
   void fit_window(WriteSet& writes, TurnRun& run, bool forced = false);
-  void check_fits(const LiveState& state) const;
   void check_pins(const LiveState& state) const;
-  [[nodiscard]] bool evict(WriteSet& writes, const Fit& fit, TurnRun& run);
+  void evict(WriteSet& writes, Window kept, const Window& evicted, const Fit& fit, bool preview);
   [[nodiscard]] SummaryRow write_summary(const LiveState& state, const Window& messages,
                                          const std::string& prompt, bool preview) const;
-  void append_alert(WriteSet& writes, const TurnRun& run);
   [[nodiscard]] Budget budget(const LiveState& state) const;
-  [[nodiscard]] std::shared_ptr<PolicyWindow> policy_window(const LiveState& state) const;
+  [[nodiscard]] WindowRules rules() const;
   void refresh_prefix(WriteSet& writes);
   void refresh_prefix(WriteSet& writes, const Parts& parts);
   [[nodiscard]] static std::shared_ptr<const Prefix> compile_state(const LiveState& state,
                                                                    const Parts& parts);
   void check_room(const LiveState& state, const Parts& parts, int message_cost) const;
-  void limit_shown(Message& message, const WriteSet& writes) const;
   [[nodiscard]] WindowMessage measure_input(const LiveState& state, const std::string& text);
 
   // past.cpp
   [[nodiscard]] ReplayOptions replay_options() const;
   [[nodiscard]] LastCall remade(LastCall call, Head head);
   [[nodiscard]] std::shared_ptr<const LastCall> last_call(const LiveState& state);
+  [[nodiscard]] Recompilation recompile_to(Head head, std::shared_ptr<const MemoryPolicy> policy,
+                                           int context_window);
   void record_prefix(WriteSet& writes, const Context& context);
 
   // binding.cpp

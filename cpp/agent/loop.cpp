@@ -78,14 +78,12 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   auto measured = measure(std::move(message), *parts()->counter);
   int cost = measured.cost();
   // A system message leaves the newest user message where it is: both must fit.
-  if (input.role == Role::system) {
-    const auto now = policy_window(writes.state);
-    if (now->newest_user >= 0) cost += now->tokens[static_cast<std::size_t>(now->newest_user)];
-  }
+  if (input.role == Role::system) cost += turn_costs(writes.state.window).newest_user;
   check_room(writes.state, *parts(), cost);
   // A policy that lets nothing go says so before the input is in the log.
   if (!parts()->policy->evicts()) {
-    const auto window = policy_window(writes.state);
+    const auto window =
+        std::make_shared<PolicyWindow>(policy_window(writes.state, parts()->config.context_window));
     window->fixed_tokens += measured.cost();
     static_cast<void>(parts()->policy->fit(window));
   }
@@ -271,7 +269,7 @@ void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult res
   message.tool_call_id = call.id;
   message.author = "tool:" + call.name;
   message.trust = trust;
-  limit_shown(message, writes);
+  limit_shown(message, writes.state, rules(), *parts()->counter);
   writes.append(measure(std::move(message), *parts()->counter));
 }
 

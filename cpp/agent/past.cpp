@@ -68,4 +68,34 @@ Context Agent::past_context(std::int64_t seq) {
   return std::move(past.context);
 }
 
+Recompilation Agent::recompile_to(Head head, std::shared_ptr<const MemoryPolicy> policy,
+                                  int context_window) {
+  RecompileOptions options;
+  options.policy = std::move(policy);
+  options.context_window = context_window;
+  options.policy_named = [bound = parts()->policy](const std::string& name,
+                                                   const std::string& parameters) {
+    const bool same = bound && bound->name() == name && bound->parameters() == parameters;
+    return same ? bound : builtin_policy(name, parameters);
+  };
+  return memgpt::recompile(*home_->journal(), id_, head, replay_options(), options);
+}
+
+Recompilation Agent::recompile(std::shared_ptr<const MemoryPolicy> policy, int context_window) {
+  return recompile_to(state().agent.head, std::move(policy), context_window);
+}
+
+Context Agent::recompiled_context(std::shared_ptr<const MemoryPolicy> policy, int context_window,
+                                  std::int64_t seq) {
+  const auto head = state().agent.head;
+  // Refuses what called no model.
+  static_cast<void>(context_at(*home_->journal(), id_, head, seq, replay_options()));
+  auto made = recompile_to({head.branch, seq}, std::move(policy), context_window);
+  if (made.stopped_at != 0)
+    throw InvalidInput("commit " + std::to_string(seq) + " has no context here: commit " +
+                       std::to_string(made.stopped_at) +
+                       " would not have been made: " + made.stopped);
+  return std::move(made.last).value();
+}
+
 }  // namespace memgpt

@@ -26,23 +26,10 @@ void Replayer::note_unchecked(const std::string& line) {
   if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(line);
 }
 
-// The window's counts belong to one tokenizer: under another they are made anew.
 void Replayer::use_counter(const std::string& tokenizer) {
-  if (counter_ && tokenizer == tokenizer_) return;
-  tokenizer_ = tokenizer;
-  auto counter = options_.counter(tokenizer);
-  can_count_ = counter != nullptr;
-  if (!can_count_) {
+  past_.use_counter(tokenizer);
+  if (!past_.can_count())
     note_unchecked("token counts of the tokenizer \"" + tokenizer + "\", which is not to be had");
-    counter = options_.counter("o200k_base");
-  }
-  counter_ = std::move(counter);
-  Window window;
-  for (const auto& item : state_.window)
-    window.push_back(std::make_shared<const WindowMessage>(measure(*item->message, *counter_)));
-  state_.window = std::move(window);
-  tools_.reset();
-  dirty_ = true;
 }
 
 std::optional<Divergence> Replayer::apply(const Commit& commit) {
@@ -82,11 +69,7 @@ std::optional<Divergence> Replayer::apply(const Commit& commit) {
 
 Replayer::Finding Replayer::replay_commit(const Commit& commit) {
   const StepRow& step = commit.step;
-  if (commit.config) {
-    config_ = agent_config_from_json(*commit.config);
-    tools_.reset();
-    dirty_ = true;
-  }
+  if (commit.config) past_.configure(*commit.config);
   if (!commit.messages.empty()) use_counter(commit.tokenizer);
   // What was appended before the reply is in the context that the model saw.
   std::size_t next = 0;
@@ -100,25 +83,27 @@ Replayer::Finding Replayer::replay_commit(const Commit& commit) {
 }
 
 Replayer::Finding Replayer::append(const Commit& commit, const Message& message, bool to_window) {
-  if (message.position != state_.next_position)
+  LiveState& state = past_.state();
+  if (message.position != state.next_position)
     return Found{"messages", "the log goes from position " +
-                                 std::to_string(state_.next_position - 1) + " to " +
+                                 std::to_string(state.next_position - 1) + " to " +
                                  std::to_string(message.position)};
-  ++state_.next_position;
+  ++state.next_position;
   if (!to_window) return std::nullopt;
-  auto measured = std::make_shared<const WindowMessage>(measure(message, *counter_));
+  auto measured = std::make_shared<const WindowMessage>(measure(message, past_.counter()));
   const int counted = measured->message->tokens;
-  if (can_count_ && commit.tokenizer == tokenizer_ && counted != message.tokens)
+  if (past_.can_count() && commit.tokenizer == past_.tokenizer() && counted != message.tokens)
     return Found{"tokens", "message " + message.id + ": " + std::to_string(message.tokens) +
-                               " tokens recorded, " + tokenizer_ + " counts " +
+                               " tokens recorded, " + past_.tokenizer() + " counts " +
                                std::to_string(counted) +
                                " (a counter of one's own must count as it did then)"};
-  state_.window.push_back(std::move(measured));
+  state.window.push_back(std::move(measured));
   return std::nullopt;
 }
 
 // The recorded decision of the policy, applied to the window.
 Replayer::Finding Replayer::replay_decision(const Commit& commit) {
+  LiveState& state = past_.state();
   if (commit.step.decision.empty()) return std::nullopt;
   boost::system::error_code error;
   const auto decision = json::parse(commit.step.decision, error);
@@ -129,7 +114,7 @@ Replayer::Finding Replayer::replay_decision(const Commit& commit) {
   const auto keep = ranges_of(pairs->get_array());
   Window kept;
   Window evicted;
-  for (const auto& item : state_.window) {
+  for (const auto& item : state.window) {
     const auto position = item->message->position;
     const bool stays = std::any_of(keep.begin(), keep.end(), [&](const Range& range) {
       return position >= range.begin && position < range.end;
@@ -142,43 +127,30 @@ Replayer::Finding Replayer::replay_decision(const Commit& commit) {
     return Found{"window", "the policy's decision evicts " + drawn(covers) +
                                ", the summary covers " +
                                (commit.summary ? drawn(commit.summary->covers) : "nothing")};
-  const auto before = state_.summary_id();
+  const auto before = state.summary_id();
   if (commit.summary->replaces != before)
     return Found{"summary", "the summary replaces " + summary_name(commit.summary->replaces) +
                                 ", before it there was " + summary_name(before)};
-  state_.window = std::move(kept);
-  state_.summary = commit.summary;
-  state_.outside = state_.outside_line();
-  dirty_ = true;
+  state.window = std::move(kept);
+  state.summary = commit.summary;
+  state.outside = state.outside_line();
+  past_.touch();
   return std::nullopt;
 }
 
 Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before_reply) {
+  LiveState& state = past_.state();
   const StepRow& step = commit.step;
   use_counter(step.tokenizer);
   if (!called_ || step.model != called_->model || step.tokenizer != called_->tokenizer)
-    state_.correction = kNoCorrection;
+    state.correction = kNoCorrection;
   if (auto found = replay_decision(commit)) return found;
   for (std::size_t i = 0; i < before_reply; ++i)
     if (auto found = append(commit, commit.messages[i], true)) return found;
 
-  if (!tools_ || unbound_ != step.unbound_tools) {
-    unbound_ = step.unbound_tools;
-    std::vector<ToolSchema> schemas;
-    for (const auto& tool : config_.tools)
-      if (std::find(unbound_.begin(), unbound_.end(), tool.schema.name) == unbound_.end())
-        schemas.push_back(inject_arguments(tool.schema));
-    tools_ = compile_tools(std::move(schemas), *counter_);
-    dirty_ = true;
-  }
-  if (dirty_) {
-    state_.prefix = state_.compile_prefix(config_.system_prompt, tools_, *counter_);
-    dirty_ = false;
-  }
+  past_.use_tools(step.unbound_tools);
   Context context =
-      compile(state_.prefix, state_.window,
-              budget_for_window(config_.context_window, std::max(step.correction, kNoCorrection)),
-              *counter_);
+      past_.context(past_.config().context_window, std::max(step.correction, kNoCorrection));
   ++report_.steps;
   if (auto found = compare_context(step, context)) return found;
   if (auto found = compare_prefix(step, context)) return found;
@@ -188,13 +160,14 @@ Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before
   if (!reply) return Found{"reply", "the recorded reply is not readable: " + step.reply};
   if (before_reply == commit.messages.size())
     return Found{"reply", "the reply has no message in the log"};
-  const auto clean = clean_reply(*std::move(reply), state_.window, state_.next_position);
+  const auto clean = clean_reply(*std::move(reply), state.window, state.next_position);
   if (auto diff = reply_diff(clean.reply, commit.messages[before_reply]); !diff.empty())
     return Found{"reply", diff};
   return std::nullopt;
 }
 
 Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& context) {
+  LiveState& state = past_.state();
   if (step.compiler != kCompilerVersion) {
     note_unchecked("contexts of compiler version " + std::to_string(step.compiler) + ", this is " +
                    std::to_string(kCompilerVersion));
@@ -206,17 +179,17 @@ Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& 
   }
   const bool same_counts =
       step.context_tokens == context.text_tokens && step.overhead_tokens == context.overhead_tokens;
-  if (can_count_ && step.compiler == kCompilerVersion && !same_counts)
+  if (past_.can_count() && step.compiler == kCompilerVersion && !same_counts)
     return Found{"tokens", "recorded " + std::to_string(step.context_tokens) + " + " +
                                std::to_string(step.overhead_tokens) +
-                               " tokens (text + overhead), " + tokenizer_ + " counts " +
+                               " tokens (text + overhead), " + past_.tokenizer() + " counts " +
                                std::to_string(context.text_tokens) + " + " +
                                std::to_string(context.overhead_tokens)};
-  if (step.correction > 0 && step.correction != state_.correction)
+  if (step.correction > 0 && step.correction != state.correction)
     return Found{"correction", "recorded " + std::to_string(step.correction) +
                                    " thousandths, the reports before it give " +
-                                   std::to_string(state_.correction)};
-  state_.correction = correction_after(step);
+                                   std::to_string(state.correction)};
+  state.correction = correction_after(step);
   return std::nullopt;
 }
 
@@ -226,7 +199,8 @@ Replayer::Finding Replayer::compare_prefix(const StepRow& step, const Context& c
   const auto shared =
       prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer, context);
   if (called_ && shared.tokens < 0) return std::nullopt;  // begun after that call
-  if (step.prefix_broken == shared.broken && (step.prefix_tokens == shared.tokens || !can_count_))
+  if (step.prefix_broken == shared.broken &&
+      (step.prefix_tokens == shared.tokens || !past_.can_count()))
     return std::nullopt;
   const auto text = [](int tokens, const std::string& broken) {
     return tokens < 0 ? "no call before it"
@@ -239,48 +213,40 @@ Replayer::Finding Replayer::compare_prefix(const StepRow& step, const Context& c
 
 // Everything else that the commit wrote, and the window as it left it.
 Replayer::Finding Replayer::end_commit(const Commit& commit) {
-  for (const auto& version : commit.blocks) {
-    auto& blocks = state_.blocks;
-    std::erase_if(blocks, [&](const auto& other) { return other.block.id == version.block.id; });
-    if (!version.detached) blocks.push_back(version);
-    std::stable_sort(blocks.begin(), blocks.end(),
-                     [](const auto& a, const auto& b) { return a.place < b.place; });
-    dirty_ = true;
-  }
-  state_.passages += static_cast<std::int64_t>(commit.passages.size());
-  for (const auto& pin : commit.pins) state_.set_pin(pin);
+  LiveState& state = past_.state();
+  past_.apply_blocks(commit);
+  state.passages += static_cast<std::int64_t>(commit.passages.size());
+  for (const auto& pin : commit.pins) state.set_pin(pin);
   if (commit.step.kind == "summary" && commit.summary) {
     // Made anew from the messages, without an eviction.
-    if (commit.summary->replaces != state_.summary_id())
+    if (commit.summary->replaces != state.summary_id())
       return Found{"summary", "the summary replaces " + summary_name(commit.summary->replaces) +
-                                  ", before it there was " + summary_name(state_.summary_id())};
-    state_.summary = commit.summary;
-    dirty_ = true;
+                                  ", before it there was " + summary_name(state.summary_id())};
+    state.summary = commit.summary;
+    past_.touch();
   }
   if (!commit.window) return std::nullopt;
-  const auto ranges = state_.window_ranges();
+  const auto ranges = state.window_ranges();
   if (ranges != commit.window->ranges)
     return Found{"window", "recorded window " + drawn(commit.window->ranges) +
                                ", the history gives " + drawn(ranges)};
-  if (commit.window->summary != state_.summary_id())
+  if (commit.window->summary != state.summary_id())
     return Found{"window", "the window names " + summary_name(commit.window->summary) +
-                               ", the history has " + summary_name(state_.summary_id())};
-  if (commit.window->outside != state_.outside) dirty_ = true;
-  state_.outside = commit.window->outside;
-  state_.warned = commit.window->warned;
+                               ", the history has " + summary_name(state.summary_id())};
+  if (commit.window->outside != state.outside) past_.touch();
+  state.outside = commit.window->outside;
+  state.warned = commit.window->warned;
   return std::nullopt;
 }
 
 void Replayer::begin_after(AgentState loaded, std::int64_t passages, const std::string& tokenizer) {
   report_.commits = loaded.agent.head.seq;
-  config_ = agent_config_from_json(loaded.config);
-  use_counter(tokenizer);
   const auto last = loaded.last_call;
-  state_ = live_state(std::move(loaded), *counter_);
-  state_.passages = passages;
+  past_.begin(std::move(loaded), passages, tokenizer);
+  use_counter(tokenizer);
   if (!last) return;
   called_ = LastCall::of(*last);
-  state_.correction = correction_after(*last);
+  past_.state().correction = correction_after(*last);
 }
 
 namespace {

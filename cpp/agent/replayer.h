@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/agent_config.h"
-#include "agent/live_state.h"
+#include "agent/past_state.h"
 #include "agent/replay.h"
 
 namespace memgpt {
@@ -15,7 +14,7 @@ namespace memgpt {
 // Goes through the commits of one agent in order and holds what its state was after each.
 class Replayer {
  public:
-  explicit Replayer(const ReplayOptions& options) : options_(options) {}
+  explicit Replayer(const ReplayOptions& options) : past_(options) {}
 
   // Nothing where the commit is as it was recorded.
   [[nodiscard]] std::optional<Divergence> apply(const Commit& commit);
@@ -23,6 +22,7 @@ class Replayer {
   void begin_after(AgentState loaded, std::int64_t passages, const std::string& tokenizer);
   // What the model saw at the last call that was applied.
   [[nodiscard]] const Context& last_context() const { return called_.value().context.value(); }
+  [[nodiscard]] const std::vector<std::string>& unchecked() const { return report_.unchecked; }
   [[nodiscard]] ReplayReport take_report() { return std::move(report_); }
 
  private:
@@ -42,17 +42,9 @@ class Replayer {
   void use_counter(const std::string& tokenizer);
   void note_unchecked(const std::string& line);
 
-  const ReplayOptions& options_;
   ReplayReport report_;
-  LiveState state_;
-  AgentConfig config_;
+  PastState past_;
   std::optional<LastCall> called_;  // with its context, which was as recorded
-  std::shared_ptr<const TokenCounter> counter_;
-  std::string tokenizer_;   // whose counts the state holds
-  bool can_count_ = false;  // counter_ is the one of tokenizer_
-  bool dirty_ = true;       // the prefix has to be made anew
-  std::vector<std::string> unbound_;
-  std::shared_ptr<const CompiledTools> tools_;
   DigestChain digests_;
   bool had_content_ = false;  // the last commit names what it wrote
 };

@@ -188,6 +188,45 @@ void bind_replay(py::module_& module) {
       .def("_repr_html_", [](const py::object& self) { return shown("replay_html", self); });
 }
 
+void bind_recompile(py::module_& module) {
+  py::class_<StepFigures>(module, "StepFigures",
+                          "Figures of a context as it was sent, or as it would have been.")
+      .def_readonly("tokens", &StepFigures::tokens, "Of the whole context.")
+      .def_readonly("text_tokens", &StepFigures::text_tokens, "Without the wire format's estimate.")
+      .def_readonly("limit", &StepFigures::limit, "What it might take.")
+      .def_readonly("evicted", &StepFigures::evicted,
+                    "Messages that left the window before this call.")
+      .def_readonly("warned", &StepFigures::warned, "The agent was warned of memory pressure.")
+      .def_readonly("prefix_tokens", &StepFigures::prefix_tokens, "As in Step.")
+      .def_readonly("prefix_broken", &StepFigures::prefix_broken, "As in Step.");
+  py::class_<RecompiledStep>(module, "RecompiledStep",
+                             "A model call, as it was and as it would have been.")
+      .def_readonly("seq", &RecompiledStep::seq, "Number of the commit.")
+      .def_readonly("recorded", &RecompiledStep::recorded)
+      .def_readonly("recompiled", &RecompiledStep::recompiled)
+      .def_readonly("kept", &RecompiledStep::kept, "Spans that both contexts show alike.")
+      .def_readonly("lost", &RecompiledStep::lost,
+                    "Spans that only the recorded context shows, or shows so.")
+      .def_readonly("added", &RecompiledStep::added,
+                    "Spans that only the recompiled context shows, or shows so.")
+      .def_property_readonly(
+          "lost_messages",
+          [](const RecompiledStep& step) {
+            std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
+            for (const auto& range : step.lost_messages)
+              ranges.emplace_back(range.begin, range.end);
+            return ranges;
+          },
+          "(begin, end) positions of the messages that only the recorded context shows.")
+      .def_readonly("digest", &RecompiledStep::digest,
+                    "A mechanical digest stands in the recompiled context.");
+  py::class_<Recompilation>(module, "CoreRecompilation")
+      .def_readonly("steps", &Recompilation::steps)
+      .def_readonly("stopped_at", &Recompilation::stopped_at)
+      .def_readonly("stopped", &Recompilation::stopped)
+      .def_readonly("unchecked", &Recompilation::unchecked);
+}
+
 void bind_options(py::module_& module) {
   py::class_<Tool, std::shared_ptr<Tool>>(module, "CoreTool")
       .def_property_readonly("name", [](const Tool& tool) { return tool.schema().name; });
@@ -375,6 +414,21 @@ void bind_agent_class(py::module_& module) {
       .def("eviction_line", &Agent::eviction_line, Release())
       .def("steps", &Agent::steps, Release())
       .def("replay", &Agent::replay, Release())
+      .def(
+          "recompile",
+          [](Agent& agent, std::optional<std::shared_ptr<MemoryPolicy>> policy,
+             int context_window) {
+            return agent.recompile(std::move(policy).value_or(nullptr), context_window);
+          },
+          py::arg("policy"), py::arg("context_window"), Release())
+      .def(
+          "recompiled_context",
+          [](Agent& agent, std::optional<std::shared_ptr<MemoryPolicy>> policy, int context_window,
+             std::int64_t seq) {
+            return std::make_shared<Context>(
+                agent.recompiled_context(std::move(policy).value_or(nullptr), context_window, seq));
+          },
+          py::arg("policy"), py::arg("context_window"), py::arg("seq"), Release())
       .def("messages", &Agent::messages, py::arg("from_position"), py::arg("limit"), Release())
       .def("add_tool", &Agent::add_tool, py::arg("tool"), Release())
       .def("remove_tool", &Agent::remove_tool, py::arg("name"), Release())
@@ -386,6 +440,7 @@ void bind_agent_class(py::module_& module) {
 void bind_agent(py::module_& module) {
   bind_results(module);
   bind_replay(module);
+  bind_recompile(module);
   bind_options(module);
   bind_transcript(module);
   bind_agent_class(module);

@@ -1,6 +1,7 @@
 #include "memory/policy.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -118,11 +119,32 @@ void check_shares(std::string_view policy, const Share& evict_at, const Share& e
                     " needs 0 < evict_to < evict_at <= 1 (shares of the window)");
 }
 
-std::string object_of(
-    std::initializer_list<std::pair<const char*, std::reference_wrapper<const Share>>> shares) {
+// A parameter of a policy: its name, and where it is kept.
+template <typename Options>
+struct NamedShare {
+  const char* name;
+  Share Options::* member;
+};
+template <typename Options, std::size_t N>
+using Shares = std::array<NamedShare<Options>, N>;
+
+constexpr Shares<RecursiveSummary::Options, 3> kRecursiveSummary = {
+    {{"warn_at", &RecursiveSummary::Options::warn_at},
+     {"evict_at", &RecursiveSummary::Options::evict_at},
+     {"evict_to", &RecursiveSummary::Options::evict_to}}};
+constexpr Shares<SlidingWindow::Options, 2> kSlidingWindow = {
+    {{"evict_at", &SlidingWindow::Options::evict_at},
+     {"evict_to", &SlidingWindow::Options::evict_to}}};
+constexpr Shares<Importance::Options, 3> kImportance = {
+    {{"evict_at", &Importance::Options::evict_at},
+     {"evict_to", &Importance::Options::evict_to},
+     {"recent", &Importance::Options::recent}}};
+
+template <typename Options, std::size_t N>
+std::string json_of(const Options& options, const Shares<Options, N>& shares) {
   std::string out = "{";
-  for (const auto& [name, share] : shares)
-    out += (out.size() > 1 ? ", \"" : "\"") + std::string(name) + "\": " + share.get().json();
+  for (const auto& [name, member] : shares)
+    out += (out.size() > 1 ? ", \"" : "\"") + std::string(name) + "\": " + (options.*member).json();
   return out + '}';
 }
 
@@ -208,11 +230,7 @@ RecursiveSummary::RecursiveSummary(Options options) : options_(options) {
     throw ConfigError("RecursiveSummary needs 0 < warn_at <= 1 (a share of the window)");
 }
 
-std::string RecursiveSummary::parameters() const {
-  return object_of({{"warn_at", options_.warn_at},
-                    {"evict_at", options_.evict_at},
-                    {"evict_to", options_.evict_to}});
-}
+std::string RecursiveSummary::parameters() const { return json_of(options_, kRecursiveSummary); }
 
 int RecursiveSummary::evicts_above(int limit_tokens) const {
   return options_.evict_at.of(limit_tokens);
@@ -229,9 +247,7 @@ SlidingWindow::SlidingWindow(Options options) : options_(options) {
   check_shares(name(), options.evict_at, options.evict_to);
 }
 
-std::string SlidingWindow::parameters() const {
-  return object_of({{"evict_at", options_.evict_at}, {"evict_to", options_.evict_to}});
-}
+std::string SlidingWindow::parameters() const { return json_of(options_, kSlidingWindow); }
 
 int SlidingWindow::evicts_above(int limit_tokens) const {
   return options_.evict_at.of(limit_tokens);
@@ -249,11 +265,7 @@ Importance::Importance(Options options) : options_(options) {
     throw ConfigError("Importance needs 0 <= recent < evict_to (shares of the window)");
 }
 
-std::string Importance::parameters() const {
-  return object_of({{"evict_at", options_.evict_at},
-                    {"evict_to", options_.evict_to},
-                    {"recent", options_.recent}});
-}
+std::string Importance::parameters() const { return json_of(options_, kImportance); }
 
 int Importance::evicts_above(int limit_tokens) const { return options_.evict_at.of(limit_tokens); }
 
@@ -290,50 +302,36 @@ Fit NoEviction::fit(const std::shared_ptr<const PolicyWindow>& window) const {
 
 namespace {
 
-// Reads the named shares; any other parameter is refused.
-void read_shares(std::string_view policy, std::string_view parameters,
-                 std::initializer_list<std::pair<const char*, Share*>> shares) {
+// Any parameter that the policy has not is refused.
+template <typename Policy, typename Options, std::size_t N>
+std::shared_ptr<const MemoryPolicy> make_policy(std::string_view policy,
+                                                std::string_view parameters,
+                                                const Shares<Options, N>& shares) {
   boost::system::error_code error;
   const auto value = json::parse(parameters, error);
   if (error || !value.is_object())
     throw ConfigError("the parameters of " + std::string(policy) + " are not a JSON object");
+  Options options;
   for (const auto& [key, number] : value.get_object()) {
     const auto found = std::find_if(shares.begin(), shares.end(), [&](const auto& share) {
-      return key == std::string_view(share.first);
+      return key == std::string_view(share.name);
     });
     if (found == shares.end() || !number.is_number())
       throw ConfigError(std::string(policy) + " has no parameter \"" + std::string(key) +
                         "\" of this form");
-    *found->second = Share(number.to_number<double>());
+    options.*(found->member) = Share(number.template to_number<double>());
   }
+  return std::make_shared<const Policy>(options);
 }
 
 }  // namespace
 
 std::shared_ptr<const MemoryPolicy> builtin_policy(std::string_view name,
                                                    std::string_view parameters) {
-  if (name == "RecursiveSummary") {
-    RecursiveSummary::Options options;
-    read_shares(name, parameters,
-                {{"warn_at", &options.warn_at},
-                 {"evict_at", &options.evict_at},
-                 {"evict_to", &options.evict_to}});
-    return std::make_shared<const RecursiveSummary>(options);
-  }
-  if (name == "SlidingWindow") {
-    SlidingWindow::Options options;
-    read_shares(name, parameters,
-                {{"evict_at", &options.evict_at}, {"evict_to", &options.evict_to}});
-    return std::make_shared<const SlidingWindow>(options);
-  }
-  if (name == "Importance") {
-    Importance::Options options;
-    read_shares(name, parameters,
-                {{"evict_at", &options.evict_at},
-                 {"evict_to", &options.evict_to},
-                 {"recent", &options.recent}});
-    return std::make_shared<const Importance>(options);
-  }
+  if (name == "RecursiveSummary")
+    return make_policy<RecursiveSummary>(name, parameters, kRecursiveSummary);
+  if (name == "SlidingWindow") return make_policy<SlidingWindow>(name, parameters, kSlidingWindow);
+  if (name == "Importance") return make_policy<Importance>(name, parameters, kImportance);
   if (name == "NoEviction") return std::make_shared<const NoEviction>();
   return nullptr;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'Replay', 'Span', 'Step', 'Summary', 'ToolCall', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'ToolCall', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -687,6 +687,98 @@ class Replay:
         """
         What could not be compared, and why; one line each.
         """
+class StepFigures:
+    """
+    Figures of a context as it was sent, or as it would have been.
+    """
+    @property
+    def evicted(self) -> int:
+        """
+        Messages that left the window before this call.
+        """
+    @property
+    def limit(self) -> int:
+        """
+        What it might take.
+        """
+    @property
+    def prefix_broken(self) -> str:
+        """
+        As in Step.
+        """
+    @property
+    def prefix_tokens(self) -> int:
+        """
+        As in Step.
+        """
+    @property
+    def text_tokens(self) -> int:
+        """
+        Without the wire format's estimate.
+        """
+    @property
+    def tokens(self) -> int:
+        """
+        Of the whole context.
+        """
+    @property
+    def warned(self) -> bool:
+        """
+        The agent was warned of memory pressure.
+        """
+class RecompiledStep:
+    """
+    A model call, as it was and as it would have been.
+    """
+    @property
+    def added(self) -> int:
+        """
+        Spans that only the recompiled context shows, or shows so.
+        """
+    @property
+    def digest(self) -> bool:
+        """
+        A mechanical digest stands in the recompiled context.
+        """
+    @property
+    def kept(self) -> int:
+        """
+        Spans that both contexts show alike.
+        """
+    @property
+    def lost(self) -> int:
+        """
+        Spans that only the recorded context shows, or shows so.
+        """
+    @property
+    def lost_messages(self) -> list[tuple[int, int]]:
+        """
+        (begin, end) positions of the messages that only the recorded context shows.
+        """
+    @property
+    def recompiled(self) -> StepFigures:
+        ...
+    @property
+    def recorded(self) -> StepFigures:
+        ...
+    @property
+    def seq(self) -> int:
+        """
+        Number of the commit.
+        """
+class CoreRecompilation:
+    @property
+    def steps(self) -> list[RecompiledStep]:
+        ...
+    @property
+    def stopped(self) -> str:
+        ...
+    @property
+    def stopped_at(self) -> int:
+        ...
+    @property
+    def unchecked(self) -> list[str]:
+        ...
 class CoreTool:
     @property
     def name(self) -> str:
@@ -829,6 +921,10 @@ class CoreAgent:
     def pins(self) -> list[int]:
         ...
     def policy(self) -> CorePolicy:
+        ...
+    def recompile(self, policy: CorePolicy | None, context_window: typing.SupportsInt | typing.SupportsIndex) -> CoreRecompilation:
+        ...
+    def recompiled_context(self, policy: CorePolicy | None, context_window: typing.SupportsInt | typing.SupportsIndex, seq: typing.SupportsInt | typing.SupportsIndex) -> Context:
         ...
     def remove_tool(self, name: str) -> None:
         ...

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any
 
 __all__ = ["Report"]
 
 
-class Report:
-    """What explanations, differences and budgets have in common."""
+class Report(ABC):
+    """What explanations, differences, budgets and other reports have in common."""
 
     _view = ""  # of memgpt._views: its functions with _text and _html behind the name
 
+    @abstractmethod
     def to_dicts(self) -> list[dict[str, Any]]:
         """The rows as dicts, of values that JSON knows."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """The rows, and the figures that belong to all of them."""

@@ -13,12 +13,13 @@ from memgpt._async import send_async
 from memgpt._budget import BudgetReport
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
 from memgpt._core import Context, Message, Replay, Step, Summary
+from memgpt._recompile import Recompilation
 from memgpt._response import Response, Usage
 from memgpt._text import checked_number, checked_text
 from memgpt._tiers import Archival, CoreMemory, Recall
 from memgpt.errors import Error, InvalidInput
 from memgpt.llm import LLMProvider, to_core_provider
-from memgpt.policy import MemoryPolicy, from_core_policy, to_core_policy
+from memgpt.policy import MemoryPolicy, from_core_policy, renewed_policy, to_core_policy
 from memgpt.tools import renewed, to_core
 from memgpt.transcript import microseconds
 
@@ -135,6 +136,8 @@ class Agent(CoreHandle):
             for tool in self._core.bound_tools():
                 if new := renewed(tool, getter):
                     self._writer.add_tool(new)
+            if policy := renewed_policy(self._core.policy()):
+                self._bind_policy(policy)
             return Response(self._core.send(*arguments, call.cancellation))
 
         return send
@@ -207,6 +210,34 @@ class Agent(CoreHandle):
         """
         return self._core.replay()
 
+    def recompile(
+        self,
+        policy: MemoryPolicy | type[MemoryPolicy] | None = None,
+        context_window: int | None = None,
+    ) -> Recompilation:
+        """What the model would have seen at each step of the history under another policy, or in
+        another window. The agent stays as it is.
+
+        No model is asked: replies, results and edits are those on record, and mechanical digests
+        stand in for summaries. With neither argument the policies and windows on record are used,
+        so that only summaries differ. Costs what the history holds, like ``replay()``.
+
+        Args:
+            policy: decides at every step; those on record by default.
+            context_window: in tokens; those on record by default.
+
+        Returns:
+            A :class:`Recompilation`: by step the tokens, evictions, prefix share, and the spans
+            kept and lost; the same of the record beside; ``.context(step)``.
+
+        Raises:
+            ConfigError: for something that is no policy, or no number of tokens.
+            PolicyError: where the policy's decision cannot be followed; names the step.
+            Unbound: where a policy on record is not bound.
+            StoreError: where the history is not as it was recorded.
+        """
+        return Recompilation(self._own, policy, context_window)
+
     @property
     def policy(self) -> MemoryPolicy | None:
         """What decides what stays in the window; assigning another is a journalled step. None for
@@ -220,8 +251,11 @@ class Agent(CoreHandle):
 
     @policy.setter
     def policy(self, policy: MemoryPolicy | type[MemoryPolicy]) -> None:
+        self._bind_policy(to_core_policy(policy))
+
+    def _bind_policy(self, policy: _core.CorePolicy) -> None:
         binding = _core.Binding()
-        binding.policy = to_core_policy(policy)
+        binding.policy = policy
         self._writer.bind(binding)
 
     def pin(self, message: Message | int) -> None:

@@ -30,7 +30,8 @@ class MemoryPolicy:
     """Decides what stays in the window. Subclass it and define :meth:`fit`.
 
     Public attributes of an instance are its parameters: the journal keeps them with its name, so
-    they are numbers, texts, bools, None, or lists and dicts of these.
+    they are numbers, texts, bools, None, or lists and dicts of these. Setting one on a bound policy
+    is a journalled step of the next ``send()``.
     """
 
     def fit(self, window: PolicyWindow) -> Fit | Sequence[tuple[int, int]]:
@@ -211,3 +212,15 @@ def to_core_policy(policy: Any) -> _core.CorePolicy:
     return _core.PythonPolicy(
         policy.name, parameters, policy.fit, policy.evicts_above if own_line else None
     )
+
+
+def renewed_policy(policy: _core.CorePolicy | None) -> _core.CorePolicy | None:
+    """A policy of one's own whose parameters were set since it was bound, as it is now; or None.
+
+    Raises:
+        ConfigError: where the parameters are no JSON any more.
+    """
+    if not isinstance(policy, _core.PythonPolicy):
+        return None
+    now = to_core_policy(policy.callable.__self__)
+    return None if now.parameters == policy.parameters else now

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from memgpt._views import budget, cards, evaluation, explain, replay, spans, text, turns
+from memgpt._views import budget, cards, evaluation, explain, recompile, replay, spans, text, turns
 from memgpt._views.html import div, prose, span, view, visible
 
 if TYPE_CHECKING:
@@ -71,12 +71,15 @@ message_text = _safe_text(text.message_text)
 home_text = _safe_text(text.home_text)
 hits_text = _safe_text(text.hits_text)
 results_html = _safe_html(evaluation.results_html)
+results_text = _safe_text(lambda results: results.table())
 explanation_html = _safe_html(explain.explanation_html)
 explanation_text = _safe_text(explain.explanation_text)
 difference_html = _safe_html(explain.difference_html)
 difference_text = _safe_text(explain.difference_text)
 budget_html = _safe_html(budget.budget_html)
 budget_text = _safe_text(budget.budget_text)
+recompilation_html = _safe_html(recompile.recompilation_html)
+recompilation_text = _safe_text(recompile.recompilation_text)
 replay_html = _safe_html(replay.replay_html)
 replay_text = _safe_text(replay.replay_text)
 divergence_text = _safe_text(replay.divergence_text)

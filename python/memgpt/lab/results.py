@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from memgpt._report import Report
 from memgpt.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ __all__ = ["METRICS", "Results"]
 METRICS = ("evidence in window", "evidence with search", "stale in window", "stale with search")
 
 
-class Results:
+class Results(Report):
     """The values of each question, by policy, budget and metric; see :func:`evaluate`.
 
     All policies are asked the same questions in the same order.
     """
+
+    _view = "results"
 
     def __init__(
         self, dataset: str, seed: int, policies: tuple[str, ...], budgets: tuple[int, ...]
@@ -105,6 +108,10 @@ class Results:
             for budget in self.budgets
         ]
 
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The rows."""
+        return self.rows
+
     def table(self) -> str:
         """A table for each metric: policies in lines, budgets in columns."""
         return "\n\n".join("\n".join(self._lines(metric)) for metric in self.metrics)
@@ -122,19 +129,11 @@ class Results:
         count = len(self._values[self.policies[0], self.budgets[0], metric])
         return f"{metric}, by tokens for messages ({self.dataset}, {count} questions)"
 
-    def __str__(self) -> str:
-        return self.table()
-
     def __repr__(self) -> str:
         return (
             f"<Results of {self.dataset}: {len(self.policies)} policies, {len(self.budgets)} "
             f"budgets, {', '.join(self.metrics)}>"
         )
-
-    def _repr_html_(self) -> str:
-        from memgpt import _views
-
-        return _views.results_html(self)
 
     def plot(self, metric: str = METRICS[0], axes: Axes | None = None) -> Figure:
         """Draw a metric against the budget; needs matplotlib (``memgpt-cpp[plots]``).
@@ -165,15 +164,3 @@ class Results:
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
         return axes.get_figure(root=True)  # type: ignore[return-value]
-
-    def to_pandas(self) -> Any:
-        """The rows as a pandas DataFrame.
-
-        Raises:
-            ConfigError: where pandas is missing.
-        """
-        try:
-            import pandas  # type: ignore[import-not-found]
-        except ImportError as error:
-            raise ConfigError("to_pandas needs pandas: pip install pandas") from error
-        return pandas.DataFrame(self.rows)

@@ -1,0 +1,69 @@
+#include "agent/past_state.h"
+
+#include <algorithm>
+
+namespace memgpt {
+
+void PastState::begin(AgentState loaded, std::int64_t passages, const std::string& tokenizer) {
+  config_ = agent_config_from_json(loaded.config);
+  use_counter(tokenizer);
+  state_ = live_state(std::move(loaded), *counter_);
+  state_.passages = passages;
+}
+
+void PastState::configure(const std::string& config) {
+  config_ = agent_config_from_json(config);
+  tools_.reset();
+  stale_ = true;
+}
+
+// The window's counts belong to one tokenizer: under another they are made anew.
+void PastState::use_counter(const std::string& tokenizer) {
+  if (counter_ && tokenizer == tokenizer_) return;
+  tokenizer_ = tokenizer;
+  counter_ = options_.counter(tokenizer);
+  can_count_ = counter_ != nullptr;
+  if (!can_count_) counter_ = options_.counter("o200k_base");
+  Window window;
+  for (const auto& item : state_.window)
+    window.push_back(std::make_shared<const WindowMessage>(measure(*item->message, *counter_)));
+  state_.window = std::move(window);
+  tools_.reset();
+  stale_ = true;
+}
+
+void PastState::use_tools(const std::vector<std::string>& unbound) {
+  if (tools_ && unbound_ == unbound) return;
+  unbound_ = unbound;
+  std::vector<ToolSchema> schemas;
+  for (const auto& tool : config_.tools)
+    if (std::find(unbound_.begin(), unbound_.end(), tool.schema.name) == unbound_.end())
+      schemas.push_back(inject_arguments(tool.schema));
+  tools_ = compile_tools(std::move(schemas), *counter_);
+  stale_ = true;
+}
+
+void PastState::apply_blocks(const Commit& commit) {
+  auto& blocks = state_.blocks;
+  for (const auto& version : commit.blocks) {
+    std::erase_if(blocks, [&](const auto& other) { return other.block.id == version.block.id; });
+    if (!version.detached) blocks.push_back(version);
+    std::stable_sort(blocks.begin(), blocks.end(),
+                     [](const auto& a, const auto& b) { return a.place < b.place; });
+    stale_ = true;
+  }
+}
+
+void PastState::refresh() {
+  if (!tools_) use_tools(unbound_);
+  if (stale_) state_.prefix = state_.compile_prefix(config_.system_prompt, tools_, *counter_);
+  stale_ = false;
+}
+
+Context PastState::context(int context_window, int correction) {
+  refresh();
+  return compile(state_.prefix, state_.window, budget_for_window(context_window, correction),
+                 *counter_);
+}
+
+}  // namespace memgpt
