@@ -1,4 +1,4 @@
-"""What an evaluation of policies found, as HTML."""
+"""What an evaluation of policies found, as text and as HTML."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from memgpt._views.html import Html, div, element, join, span, view
 
 if TYPE_CHECKING:
     from memgpt.lab.results import Results
+
+
+def results_text(results: Results) -> str:
+    """The same tables."""
+    return results.table()
 
 
 def results_html(results: Results) -> str:
