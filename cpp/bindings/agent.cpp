@@ -101,12 +101,7 @@ void bind_results(py::module_& module) {
   py::class_<SummaryRow>(module, "Summary", "What stands for messages that left the window.")
       .def_readonly("text", &SummaryRow::text, "Empty where the policy wants none.")
       .def_property_readonly(
-          "covers",
-          [](const SummaryRow& summary) {
-            std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
-            for (const auto& range : summary.covers) ranges.emplace_back(range.begin, range.end);
-            return ranges;
-          },
+          "covers", [](const SummaryRow& summary) { return pairs_of(summary.covers); },
           "Ranges (begin, end) of positions that it is the first to cover; it also stands for what "
           "the summary before it covered.")
       .def_readonly("covered", &SummaryRow::covered, "Messages that it stands for, all told.")
@@ -210,13 +205,7 @@ void bind_recompile(py::module_& module) {
       .def_readonly("added", &RecompiledStep::added,
                     "Spans that only the recompiled context shows, or shows so.")
       .def_property_readonly(
-          "lost_messages",
-          [](const RecompiledStep& step) {
-            std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
-            for (const auto& range : step.lost_messages)
-              ranges.emplace_back(range.begin, range.end);
-            return ranges;
-          },
+          "lost_messages", [](const RecompiledStep& step) { return pairs_of(step.lost_messages); },
           "(begin, end) positions of the messages that only the recorded context shows.")
       .def_readonly("digest", &RecompiledStep::digest,
                     "A mechanical digest stands in the recompiled context.");

@@ -8,9 +8,11 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "memory/json.h"
+#include "memory/policy.h"
 
 namespace memgpt {
 
@@ -63,6 +65,10 @@ class FromPython final : public CoreError, public PythonOrigin {
   FromPython(const std::string& text, std::shared_ptr<py::error_already_set> origin)
       : CoreError(text), PythonOrigin(std::move(origin)) {}
 };
+
+// (begin, end) of each.
+[[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> pairs_of(
+    const std::vector<Range>& ranges);
 
 // Python's signals and environment.
 [[nodiscard]] Outside process_outside();

@@ -224,14 +224,7 @@ void bind_fit(py::module_& module) {
            }),
            py::arg("keep"), py::arg("warn") = false, py::arg("summarize") = true,
            py::arg("summary_prompt") = py::none())
-      .def_property_readonly("keep",
-                             [](const Fit& fit) {
-                               std::vector<std::pair<std::int64_t, std::int64_t>> keep;
-                               keep.reserve(fit.keep.size());
-                               for (const auto& range : fit.keep)
-                                 keep.emplace_back(range.begin, range.end);
-                               return keep;
-                             })
+      .def_property_readonly("keep", [](const Fit& fit) { return pairs_of(fit.keep); })
       .def_readonly("warn", &Fit::warn)
       .def_readonly("summarize", &Fit::summarize)
       .def_readonly("summary_prompt", &Fit::summary_prompt)
@@ -251,6 +244,13 @@ double time_fit(const MemoryPolicy& policy, const std::shared_ptr<PolicyWindow>&
 }
 
 }  // namespace
+
+std::vector<std::pair<std::int64_t, std::int64_t>> pairs_of(const std::vector<Range>& ranges) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> pairs;
+  pairs.reserve(ranges.size());
+  for (const auto& range : ranges) pairs.emplace_back(range.begin, range.end);
+  return pairs;
+}
 
 void bind_policy(py::module_& module) {
   bind_window(module);
