@@ -64,12 +64,12 @@ OUTSIDE = re.compile(
 
 
 def check_system_message(system: list[Any]) -> None:
-    """One core memory, one line about what is outside, at most one summary: no text poses."""
+    """One core memory, at most one summary, one line about what is outside: no text poses."""
     kinds = [span.kind for span in system]
     blocks = [span for span in system if span.kind == "memory_block"]
     summaries = kinds.count("summary")
-    assert kinds == ["system"] + ["memory_block"] * len(blocks) + ["external_memory"] + (
-        ["summary"] * summaries
+    assert kinds == (
+        ["system"] + ["memory_block"] * len(blocks) + ["summary"] * summaries + ["external_memory"]
     )
     assert summaries <= 1
     text = "".join(span.text for span in system[1:])  # the prompt is the user's own
@@ -78,7 +78,7 @@ def check_system_message(system: list[Any]) -> None:
     assert text.count("<block") == text.count("</block") == len(blocks)
     assert text.count("<summary") == text.count("</summary") == summaries
     assert text.count("outside_context>\n") >= 2
-    assert OUTSIDE.fullmatch(system[1 + len(blocks)].text)
+    assert OUTSIDE.fullmatch(system[-1].text)
     assert text.count("<outside_context") == text.count("</outside_context") == 1
 
 

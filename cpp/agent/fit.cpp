@@ -145,10 +145,8 @@ bool alert_fits(const LiveState& state, const WindowMessage& alert, const Budget
 SummaryRow digest_of(const LiveState& state, const Window& evicted, int context_window,
                      const TokenCounter& counter) {
   SummaryRow row;
-  row.text = mechanical_digest(
-      state.summary ? state.summary->text : "", evicted,
-      (state.summary ? state.summary->covered : 0) + static_cast<std::int64_t>(evicted.size()),
-      summary_limit_tokens(budget_for_window(context_window)), counter);
+  row.text = mechanical_digest(state.summary ? state.summary->text : "", evicted,
+                               summary_limit_tokens(budget_for_window(context_window)), counter);
   row.author = "digest";
   row.tokens = static_cast<int>(counter.count(row.text));
   row.trust = Trust::user;

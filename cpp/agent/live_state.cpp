@@ -83,8 +83,8 @@ std::shared_ptr<const Prefix> LiveState::compile_prefix(std::string_view system_
   const PrefixInput input{system_prompt,
                           std::move(tools),
                           values,
-                          outside,
                           summary ? std::string_view(summary->text) : "",
+                          outside,
                           system_prompt == kSystemPrompt ? "kernel" : "user",
                           summary ? std::string_view(summary->author) : ""};
   return std::make_shared<const Prefix>(memgpt::compile_prefix(input, counter, prefix.get()));

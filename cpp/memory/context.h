@@ -93,6 +93,6 @@ struct SharedPrefix {
 [[nodiscard]] SharedPrefix shared_prefix(const Context& before, const Context& now);
 
 // Raised whenever the same input would give other bytes; recorded with every step.
-inline constexpr int kCompilerVersion = 1;
+inline constexpr int kCompilerVersion = 2;
 
 }  // namespace memgpt

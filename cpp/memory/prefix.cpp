@@ -46,15 +46,16 @@ std::vector<Span> system_spans(const PrefixInput& input) {
     span.version = block.version;
     span.time_us = block.time_us;
   }
+  if (!input.summary.empty())
+    add(make_span(SpanKind::summary, "summary",
+                  "<summary>\n" + escape_markup(input.summary) + "\n</summary>\n\n"),
+        input.summary_author);
+  // Behind the summary, whose beginning an eviction may keep: its counts are new each time.
   if (!input.external_memory.empty())
     add(make_span(
             SpanKind::external_memory, "external_memory",
             "<outside_context>\n" + std::string(input.external_memory) + "\n</outside_context>\n"),
         "kernel");
-  if (!input.summary.empty())
-    add(make_span(SpanKind::summary, "summary",
-                  "\n<summary>\n" + escape_markup(input.summary) + "\n</summary>\n"),
-        input.summary_author);
   return spans;
 }
 

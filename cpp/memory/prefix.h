@@ -1,5 +1,5 @@
-// What stands before the messages and changes seldom: system prompt, tools, memory blocks, the line
-// about what lies outside, summary.
+// What stands before the messages and changes seldom: system prompt, tools, memory blocks,
+// summary, the line about what lies outside.
 #pragma once
 
 #include <memory>
@@ -28,8 +28,8 @@ struct PrefixInput {
   std::string_view system_prompt;
   std::shared_ptr<const CompiledTools> tools;
   const std::vector<Block>& blocks;
-  std::string_view external_memory;  // the line about what lies outside the context
   std::string_view summary;          // empty = none yet
+  std::string_view external_memory;  // the line about what lies outside the context
   // See Span.
   std::string_view system_author = "kernel";
   std::string_view summary_author = "";

@@ -9,6 +9,8 @@ namespace memgpt {
 namespace {
 
 constexpr std::size_t kLineBytes = 160;
+constexpr std::string_view kHeader =
+    "Earlier messages are no longer shown; conversation_search finds them. Excerpts:";
 
 struct Line {
   std::string text;
@@ -58,12 +60,8 @@ std::string transcript(const Window& messages) {
   return out;
 }
 
-std::string mechanical_digest(std::string_view previous, const Window& evicted,
-                              std::int64_t covered_messages, int limit_tokens,
+std::string mechanical_digest(std::string_view previous, const Window& evicted, int limit_tokens,
                               const TokenCounter& counter) {
-  std::string header = std::to_string(covered_messages) +
-                       " earlier messages are no longer shown; conversation_search finds them. "
-                       "Excerpts:";
   std::vector<Line> lines;
   // The previous digest's lines compete with the new ones; its header is made anew.
   for (auto rest = previous; !rest.empty();) {
@@ -79,7 +77,7 @@ std::string mechanical_digest(std::string_view previous, const Window& evicted,
                          std::string(speaker(message)) + ": " + one_line(message.text),
                      0, 0});
   }
-  int total = static_cast<int>(counter.count(header));
+  int total = static_cast<int>(counter.count(kHeader));
   for (auto& line : lines) {
     line.score = score_line(line.text);
     line.tokens = static_cast<int>(counter.count(line.text)) + 1;
@@ -94,7 +92,7 @@ std::string mechanical_digest(std::string_view previous, const Window& evicted,
     total -= lines[index].tokens;
     lines[index].text.clear();
   }
-  std::string out = header;
+  std::string out(kHeader);
   for (const auto& line : lines)
     if (!line.text.empty()) out += '\n' + line.text;
   return out;

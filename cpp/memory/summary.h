@@ -1,7 +1,6 @@
 // The recursive summary's fallback: a mechanical digest, deterministic and without a model.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,9 +15,8 @@ namespace memgpt {
 [[nodiscard]] std::string transcript(const Window& messages);
 
 // Lines taken from the previous summary and the evicted messages, at most `limit_tokens` tokens.
-// Lines with names and numbers stay longest. The first line counts what is covered.
+// Lines with names and numbers stay longest. Nothing in it is live: what stays begins it.
 [[nodiscard]] std::string mechanical_digest(std::string_view previous, const Window& evicted,
-                                            std::int64_t covered_messages, int limit_tokens,
-                                            const TokenCounter& counter);
+                                            int limit_tokens, const TokenCounter& counter);
 
 }  // namespace memgpt
