@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import sqlite3
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,46 @@ def last(agent: memgpt.Agent) -> tuple[int, str]:
     return step.prefix_tokens, step.prefix_broken
 
 
-def tokens_before(context: Context, origin: str) -> int:
-    """Tokens of the spans that stand before the one of this origin."""
-    origins = [span.origin for span in context.spans]
-    return sum(span.tokens for span in context.spans[: origins.index(origin)])
+def texts(context: Context) -> list[tuple[str, str, str]]:
+    """The text of each span as the request has it, with what stands there before and after it."""
+    request = context.to_request()
+    tools = [json.dumps(tool, ensure_ascii=False) for tool in request.get("tools", [])]
+    parts = [("tool ", tool, "\x1f") for tool in tools]
+    system, *messages = request["messages"]
+    left = system["content"]
+    for span in context.spans[len(parts) : len(context.spans) - len(messages)]:
+        assert left.startswith(span.text)
+        parts.append(("" if len(parts) > len(tools) else "system ", span.text, ""))
+        left = left.removeprefix(span.text)
+    assert not left
+    for message in messages:
+        calls = message.get("tool_calls", [])
+        text, after = message["content"] or "", json.dumps(calls) + message.get("tool_call_id", "")
+        parts.append((f"\x1f{message['role']} {message['content'] is None} ", text, "\x1f" + after))
+    return parts
+
+
+def shared_tokens(before: Context, now: Context) -> int:
+    """What prefix_tokens should be, by the bytes of the two requests."""
+    one, other = texts(before), texts(now)
+    pairs = zip(*("".join(map("".join, parts)) for parts in (one, other)), strict=False)
+    left, tokens = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)), 0
+    for span, (head, text, tail) in zip(now.spans, other, strict=True):
+        left -= len(head) + len(text)
+        if left < len(tail):
+            part = text[: max(0, len(text) + min(left, 0))]
+            return tokens + min(memgpt.TokenCounter(now.tokenizer).count(part), span.tokens)
+        left -= len(tail)
+        tokens += span.tokens
+    return tokens
+
+
+def tokens_before(context: Context, origin: str, begins: str = "") -> int:
+    """Tokens of the spans that stand before the one of this origin, and of its beginning."""
+    at = [span.origin for span in context.spans].index(origin)
+    assert context.spans[at].text.startswith(begins)
+    beginning = memgpt.TokenCounter(context.tokenizer).count(begins)
+    return sum(span.tokens for span in context.spans[:at]) + beginning
 
 
 class Remembering(CheckedLLM):
@@ -80,7 +118,8 @@ def test_a_block_edit_breaks_at_that_block(kit):
     before = agent.context()
     assert before.spans[before.previous_spans].origin == "block:human"
     agent.send("again")
-    expected = tokens_before(kit.llm.last_context, "block:human")
+    # The attribute that follows, chars="10", begins another way.
+    expected = tokens_before(kit.llm.last_context, "block:human", '<block label="human" chars="')
     assert last(agent) == (expected, "block:human") and expected > 0
     agent.send("once more")
     assert last(agent)[1] == ""
@@ -88,16 +127,25 @@ def test_a_block_edit_breaks_at_that_block(kit):
 
 def test_an_eviction_breaks_behind_the_blocks(kit):
     agent = kit.agent(lambda context: say("so"), context_window=WINDOW)
-    broken = []
-    for _ in range(60):
-        evicted = agent.send(WORDS * 4).evicted
+    before, breaks, kept = "", [], 0
+    for number in range(60):
+        evicted = agent.send("I saw Ann. " * (number % 7) + WORDS * 4).evicted
         tokens, origin = last(agent)
         assert (origin != "") == (evicted > 0)
-        if evicted:
-            assert origin in ("external_memory", "summary")
-            assert tokens == tokens_before(kit.llm.last_context, origin)
-            broken.append(origin)
-    assert len(broken) > 2
+        if not evicted:
+            continue
+        # The summary stands where the line about what lies outside stood, or an older summary did;
+        # the lines that stay begin it.
+        breaks.append(origin)
+        begins = "<" if len(breaks) == 1 else "<summary>\nEarlier messages are no longer shown;"
+        if before and agent.memory.summary.startswith(before):
+            begins = "<summary>\n" + before
+            kept += 1
+        assert tokens >= tokens_before(kit.llm.last_context, "summary", begins)
+        assert tokens < tokens_before(kit.llm.last_context, "external_memory") + 15
+        before = agent.memory.summary
+    assert breaks[0] == "external_memory" and "summary" in breaks[1:]
+    assert 0 < kept < len(breaks) - 1
 
 
 def test_a_tool_that_comes_or_goes_breaks_among_the_tools(kit):
@@ -112,8 +160,10 @@ def test_a_tool_that_comes_or_goes_breaks_among_the_tools(kit):
     tokens, broken = last(agent)
     assert broken == "tool:core_memory_replace"
     names = [span.origin for span in agent.context(step=calls(agent)[1].seq).spans]
-    spans = kit.llm.last_context.spans[: names.index(broken)]
-    assert tokens == sum(span.tokens for span in spans)
+    # What stands in its place now begins as every tool does.
+    after = kit.llm.last_context.spans[names.index(broken)].origin
+    begins = '{"type": "function", "function": {"name": "'
+    assert tokens == tokens_before(kit.llm.last_context, after, begins)
 
 
 @pytest.mark.parametrize("reopened", [False, True])
@@ -202,7 +252,8 @@ def test_what_another_process_sent_is_the_request_before(home, kit, tmp_path):
     theirs = calls(agent)[-1]
     assert len(calls(agent)) == 2 and theirs.prefix_broken == ""
     agent.send("again")
-    assert last(agent) == (tokens_before(kit.llm.last_context, "block:human"), "block:human")
+    expected = tokens_before(kit.llm.last_context, "block:human", '<block label="human" chars="')
+    assert last(agent) == (expected, "block:human")
 
 
 def shared_spans(before: Context, now: Context) -> int:
@@ -249,16 +300,22 @@ def test_past_contexts_are_what_the_model_saw(tmp_path, seed):
             home = memgpt.open(path, durability="process")
             agent = home.agent("sam", model=llm, tools=[launch])
         elif what == 1:
-            agent.memory["human"].value = f"edited in turn {turn}"
+            agent.memory["human"].value = f"{rng.choice('🙂🙃é')} in turn {turn}"
         elif what == 2:
             item = {"speaker": "Bob", "text": WORDS, "time": "2023-05-08"}
             agent.recall.import_transcript([item] * 3)
         elif what == 3:
             agent.send("A goose was seen.", role="system")
+        elif what == 4:
+            if "launch" in agent.tools:
+                agent.remove_tool("launch")
+            else:
+                agent.add_tool(launch)
         items[:] = script()
         agent.send(f"{turn} {WORDS * rng.randrange(1, 5)}")
     steps = calls(agent)
     assert len(steps) == len(llm.contexts) > 60 and agent.memory.summary
+    halves = set()
     for number, (step, seen) in enumerate(zip(steps, llm.contexts, strict=True)):
         past = agent.context(step=step.seq)
         assert past.digest() == seen.digest() == step.digest
@@ -270,9 +327,12 @@ def test_past_contexts_are_what_the_model_saw(tmp_path, seed):
         before = llm.contexts[number - 1]
         same = shared_spans(before, seen)
         assert past.previous_spans == same
-        assert step.prefix_tokens == sum(span.tokens for span in seen.spans[:same])
+        assert step.prefix_tokens == shared_tokens(before, seen)
+        whole = sum(span.tokens for span in seen.spans[:same])
+        halves.add(step.prefix_tokens - whole)
         rest = before.spans[same:]
         assert step.prefix_broken == (rest[0].origin if rest else "")
+    assert len(halves) > 5 and min(halves) == 0
     home.close()
 
 

@@ -3,6 +3,7 @@ request before it had, byte for byte."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -15,9 +16,9 @@ class Sent:
 
     Attributes:
         tokens: of all of them.
-        prefix: of the leading spans that the request before had.
+        prefix: of what they begin with that the request before began with.
         volatile: the same if clock and live counts stood behind the memory blocks: no prefix goes
-            further then than to where the line about what lies outside the context begins.
+            further then than to the first of these counts.
         lost: what is not in the prefix, by what ended it; "appended" where all of the request
             before is there.
     """
@@ -56,9 +57,8 @@ def sent_by(agent: memgpt.Agent) -> Sent:
 
 
 def _tokens_before_counts(context: memgpt.Context) -> int:
-    tokens = 0
-    for span in context.spans:
-        if span.kind not in ("tool_schema", "system", "memory_block"):
-            break
-        tokens += span.tokens
-    return tokens
+    """As if the line that has the counts stood behind the blocks; what it begins with is shared."""
+    fixed = ("tool_schema", "system", "memory_block")
+    tokens = sum(span.tokens for span in context.spans if span.kind in fixed)
+    line = "".join(span.text for span in context.spans if span.kind == "external_memory")
+    return tokens + memgpt.TokenCounter(context.tokenizer).count(re.split(r"\d", line)[0])

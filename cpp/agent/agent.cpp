@@ -315,7 +315,7 @@ Context Agent::context() {
   Context context =
       compile(preview.state.prefix, preview.state.window, budget(preview.state), *parts->counter);
   context.previous_spans = prefix_after(last_call(preview.state).get(), parts->config.model,
-                                        parts->counter->name(), context)
+                                        parts->counter->name(), context, nullptr)
                                .spans;
   return context;
 }

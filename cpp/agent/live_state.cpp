@@ -30,12 +30,13 @@ void check_label(std::string_view label) {
 }
 
 SharedPrefix prefix_after(const LastCall* before, const std::string& model,
-                          const std::string& tokenizer, const Context& now) {
+                          const std::string& tokenizer, const Context& now,
+                          const TokenCounter* counter) {
   if (before == nullptr) return {};
   if (before->model != model) return {0, 0, "model"};
   if (before->tokenizer != tokenizer) return {0, 0, "tokenizer"};
   if (!before->context) return {};
-  return shared_prefix(*before->context, now);
+  return shared_prefix(*before->context, now, counter);
 }
 
 LiveState live_state(AgentState loaded, const TokenCounter& counter) {

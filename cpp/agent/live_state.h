@@ -22,8 +22,10 @@ struct LastCall {
 };
 // What a context shares with the call before it: nothing where another model is asked, or the same
 // one with another tokenizer; unknown without a call before it, or without that call's context.
+// The counter as in shared_prefix().
 [[nodiscard]] SharedPrefix prefix_after(const LastCall* before, const std::string& model,
-                                        const std::string& tokenizer, const Context& now);
+                                        const std::string& tokenizer, const Context& now,
+                                        const TokenCounter* counter);
 
 // A snapshot: never changed once it is published, so that readers need no lock while they read.
 struct LiveState {

@@ -48,7 +48,8 @@ std::shared_ptr<const LastCall> Agent::last_call(const LiveState& state) {
 // What the request shares with the last one; the next request is compared with this one.
 void Agent::record_prefix(WriteSet& writes, const Context& context) {
   StepRow& row = writes.commit.step;
-  auto shared = prefix_after(last_call(writes.state).get(), row.model, row.tokenizer, context);
+  auto shared = prefix_after(last_call(writes.state).get(), row.model, row.tokenizer, context,
+                             parts()->counter.get());
   row.prefix_tokens = shared.tokens;
   row.prefix_broken = std::move(shared.broken);
   LastCall call = LastCall::of(row);
@@ -63,7 +64,7 @@ Context Agent::past_context(std::int64_t seq) {
   if (past.before) {
     const LastCall before = remade(LastCall::of(*past.before), head);
     past.context.previous_spans =
-        prefix_after(&before, past.call.model, past.call.tokenizer, past.context).spans;
+        prefix_after(&before, past.call.model, past.call.tokenizer, past.context, nullptr).spans;
   }
   return std::move(past.context);
 }

@@ -186,8 +186,8 @@ void Recompiler::call(const Commit& commit, std::size_t before_reply, const Cont
   RecompiledStep made;
   made.seq = step.seq;
   compare(recorded, context, made);
-  const auto shared =
-      prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer, context);
+  const auto shared = prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer,
+                                   context, &past_.counter());
   made.recompiled = {context.tokens(), context.text_tokens, context.budget.limit(), evicted_,
                      warned,           shared.tokens,       shared.broken};
   int gone = 0;

@@ -196,8 +196,8 @@ Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& 
 // Since schema 4.
 Replayer::Finding Replayer::compare_prefix(const StepRow& step, const Context& context) const {
   if (step.prefix_tokens < 0 || step.compiler != kCompilerVersion) return std::nullopt;
-  const auto shared =
-      prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer, context);
+  const auto shared = prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer,
+                                   context, &past_.counter());
   if (called_ && shared.tokens < 0) return std::nullopt;  // begun after that call
   if (step.prefix_broken == shared.broken &&
       (step.prefix_tokens == shared.tokens || !past_.can_count()))

@@ -131,10 +131,11 @@ void bind_results(py::module_& module) {
       .def_readonly("completion_tokens", &StepRow::completion_tokens)
       .def_readonly("correction", &StepRow::correction,
                     "Of our counts, in thousandths, by what the provider had reported before.")
-      .def_readonly("prefix_tokens", &StepRow::prefix_tokens,
-                    "Text tokens of the leading spans that the agent's last request had, byte for "
-                    "byte: what a provider may have in its cache. -1: not recorded, as at the "
-                    "first call.")
+      .def_readonly(
+          "prefix_tokens", &StepRow::prefix_tokens,
+          "Text tokens of what the request begins with that the agent's last request began "
+          "with, byte for byte: what a provider may have in its cache. -1: not recorded, "
+          "as at the first call.")
       .def_property_readonly(
           "prefix_share",
           [](const StepRow& step) {

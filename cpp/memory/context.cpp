@@ -10,6 +10,28 @@ namespace {
 constexpr std::int64_t kHighestCorrection = 4000;
 constexpr int kDecay = 16;
 
+// Where a span's text stands in a request: the spans of one place follow the same bytes.
+enum class Place { tools, system, messages };
+
+Place place_of(const Span& span) {
+  if (span.kind == SpanKind::tool_schema) return Place::tools;
+  return span.message ? Place::messages : Place::system;
+}
+
+// What the text of `now` begins with that stands in the request before, too, all before these spans
+// being the same.
+std::string_view shared_beginning(const Span& before, const Span& now) {
+  if (place_of(before) != place_of(now)) return {};
+  if (now.message) {
+    const RequestMessage then = request_message(before);
+    const RequestMessage message = request_message(now);
+    // The role stands before the text. What has calls is no single text in the request.
+    if (then.role != message.role || !then.tool_calls.empty() || !message.tool_calls.empty())
+      return {};
+  }
+  return common_prefix(now.text, before.text);
+}
+
 }  // namespace
 
 Budget budget_for_window(int context_window, int correction) {
@@ -99,7 +121,7 @@ Digest DigestChain::digest(const Context& context) {
   return links_.empty() ? Digest{} : links_.back();
 }
 
-SharedPrefix shared_prefix(const Context& before, const Context& now) {
+SharedPrefix shared_prefix(const Context& before, const Context& now, const TokenCounter* counter) {
   const Spans& then = before.prefix->spans;
   const Spans& spans = now.prefix->spans;
   const auto is_same = [](const auto& a, const auto& b) {
@@ -117,7 +139,12 @@ SharedPrefix shared_prefix(const Context& before, const Context& now) {
   }
   SharedPrefix shared{static_cast<int>(same), now.text_tokens, ""};
   for (std::size_t i = same; i < now.span_count(); ++i) shared.tokens -= now.span(i)->tokens;
-  if (same < before.span_count()) shared.broken = before.span(same)->origin;
+  if (same == before.span_count()) return shared;
+  shared.broken = before.span(same)->origin;
+  if (counter == nullptr || same == now.span_count()) return shared;
+  const Span& next = *now.span(same);
+  const auto text = shared_beginning(*before.span(same), next);
+  if (!text.empty()) shared.tokens += std::min(static_cast<int>(counter->count(text)), next.tokens);
   return shared;
 }
 

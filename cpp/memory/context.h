@@ -85,14 +85,17 @@ class DigestChain {
 // cache can give. Spans stand in the order in which it is looked up: tools, system message,
 // messages.
 struct SharedPrefix {
-  int spans = -1;      // -1 = not known
-  int tokens = -1;     // of the text of these spans, as `now` counts them
+  int spans = -1;      // whole ones; -1 = not known
+  int tokens = -1;     // of these spans, and of what the next one begins with in both
   std::string broken;  // the origin of the first span of `before` that is not among them; "" = none
 };
-// Costs what comes after the shared spans where both contexts share the others' memory.
-[[nodiscard]] SharedPrefix shared_prefix(const Context& before, const Context& now);
+// Costs what comes after the shared spans where both contexts share the others' memory. Only where
+// something broke is text counted; without a counter the tokens are those of whole spans.
+[[nodiscard]] SharedPrefix shared_prefix(const Context& before, const Context& now,
+                                         const TokenCounter* counter);
 
-// Raised whenever the same input would give other bytes; recorded with every step.
+// Raised whenever the same input would give other bytes, or another figure of what they share;
+// recorded with every step.
 inline constexpr int kCompilerVersion = 2;
 
 }  // namespace memgpt

@@ -44,6 +44,11 @@ std::string_view utf8_prefix(std::string_view text, std::size_t bytes) {
   return text.substr(0, bytes);
 }
 
+std::string_view common_prefix(std::string_view text, std::string_view other) {
+  const auto* const end = std::mismatch(text.begin(), text.end(), other.begin(), other.end()).first;
+  return utf8_prefix(text, static_cast<std::size_t>(end - text.begin()));
+}
+
 bool is_blank(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](unsigned char c) { return std::isspace(c) != 0; });

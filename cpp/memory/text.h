@@ -18,6 +18,9 @@ void check_utf8(std::string_view text, std::string_view what);
 // The longest prefix of at most `bytes` bytes that ends between two characters.
 [[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes);
 
+// What both begin with, to the end of a character; a view of `text`.
+[[nodiscard]] std::string_view common_prefix(std::string_view text, std::string_view other);
+
 // True where nothing but white space is in it.
 [[nodiscard]] bool is_blank(std::string_view text);
 

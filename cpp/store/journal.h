@@ -51,9 +51,9 @@ struct StepRow {
   int completion_tokens = -1;
   int correction = 0;                      // of our counts, in thousandths; 0 = not recorded
   std::vector<std::string> unbound_tools;  // of the configuration, and not offered
-  // The leading spans that the last request had, byte for byte, in tokens; -1 = not recorded.
+  // What the last request began with, too, byte for byte, in tokens; -1 = not recorded.
   int prefix_tokens = -1;
-  std::string prefix_broken;  // the origin of the last request's first span that is not among them
+  std::string prefix_broken;  // the origin of the last request's first span that is not there
   std::string decision;
   std::string reply;
   std::int64_t seq = 0;  // set when read, as is what follows

@@ -611,7 +611,7 @@ class Step:
     @property
     def prefix_tokens(self) -> int:
         """
-        Text tokens of the leading spans that the agent's last request had, byte for byte: what a provider may have in its cache. -1: not recorded, as at the first call.
+        Text tokens of what the request begins with that the agent's last request began with, byte for byte: what a provider may have in its cache. -1: not recorded, as at the first call.
         """
     @property
     def prompt_tokens(self) -> int:
