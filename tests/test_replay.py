@@ -20,7 +20,8 @@ from memgpt.testing import ScriptedLLM
 # found where it was changed.
 UNCHECKED = {
     "agent": "a name that points at a place in the history, not history",
-    "branch": "where a line of history begins: there is one line yet",
+    "branch": "where a line of history begins",
+    "tag": "a name for a place in the history",
     "message.id": "a row's number",
     "passage.id": "a row's number",
     "embedding": "what a search found by them stands in the log; they can be made again",
@@ -218,7 +219,17 @@ def keys_of(path: Path, table: str) -> list[str]:
 
 # What a divergence may be called where a row of the table was changed.
 WHATS = {
-    "step": {"step", "reply", "context", "tokens", "correction", "prefix", "window", "config"},
+    "step": {
+        "passages",
+        "step",
+        "reply",
+        "context",
+        "tokens",
+        "correction",
+        "prefix",
+        "window",
+        "config",
+    },
     "config": {"config", "context", "tokens"},
     "message": {"messages", "tokens", "reply", "context"},
     "block": {"blocks", "context"},
@@ -307,7 +318,9 @@ def test_what_a_person_needs_stands_in_the_diff(life, tmp_path):
     assert "PLANTED" in diff("UPDATE tool_run SET arguments = 'PLANTED' WHERE seq = 3")
     assert "commit" in diff("UPDATE agent SET head_seq = head_seq + 7")
     assert "first commit" in diff("UPDATE agent SET head_seq = 0")
-    assert "commits up to" in diff("UPDATE agent SET head_seq = head_seq - 2")
+    assert "commits up to" in diff(
+        "UPDATE agent SET head_seq = head_seq - 2, line_seq = line_seq - 2"
+    )
     shutil.copy(life, tmp_path / "many.db")
     with memgpt.open(tmp_path / "many.db", durability="process") as home:
         items = [{"speaker": "Bob", "text": WORDS * 9, "time": "2023-05-08"}] * 2000

@@ -241,6 +241,13 @@ def test_a_file_without_the_column_is_migrated(tmp_path: Path) -> None:
     with memgpt.open(path) as home:
         home.create_agent("sam").send("I live in Turin.")
     db = sqlite3.connect(path)
+    db.execute("DROP TABLE tag")
+    for index in ("branch_agent", "branch_parent", "config_commit", "passage_commit"):
+        db.execute(f"DROP INDEX {index}")
+    for column in ("line_branch", "line_seq", "archive"):
+        db.execute(f"ALTER TABLE agent DROP COLUMN {column}")
+    db.execute("ALTER TABLE branch DROP COLUMN first_position")
+    db.execute("ALTER TABLE step DROP COLUMN passages")
     db.execute("DROP INDEX block_commit")
     db.execute("DROP TABLE pin")
     db.execute("ALTER TABLE summary DROP COLUMN failure")

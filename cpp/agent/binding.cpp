@@ -104,11 +104,14 @@ void Agent::adopt(Parts parts) {
     writes.prefix_changed = true;
     refresh_prefix(writes, parts);
     // Without its model its tokens are not known, and it is not sent to.
-    if (parts.provider) check_room(writes.state, parts, 0);
+    if (parts.provider) check_room(writes.state, rules(parts), 0);
     writes.commit.tokenizer = parts.counter->name();
     writes.commit.config = to_json(parts.config);
-    writes.state.config_version = ++writes.commit.step.config;
-    writes.state.agent.head = home_->journal()->commit(writes.commit).head;
+    writes.commit.step.config = ++writes.state.config_version;
+    writes.state.config_elsewhere = false;
+    writes.commit.step.passages = static_cast<int>(writes.state.passages);
+    writes.state.agent.head = writes.state.agent.line =
+        home_->journal()->commit(writes.commit).head;
   }
   auto snapshot = std::make_shared<const LiveState>(std::move(writes.state));
   auto adopted = std::make_shared<const Parts>(std::move(parts));

@@ -177,9 +177,9 @@ RecallPage ToolScope::search_recall(RecallQuery query) const {
 ArchivalPage ToolScope::search_archival(const std::string& text, ArchivalQuery query) const {
   query.vector = agent_.embed_query(text);
   const auto embedder = agent_.parts()->embedder;
-  auto page = agent_.home_->indexes().search(*agent_.home_->journal(), agent_.id_,
-                                             embedder ? embedder->name() : "",
-                                             writes_.state.agent.head, query);
+  const AgentRow& agent = writes_.state.agent;
+  auto page = agent_.home_->indexes().search(*agent_.home_->journal(), agent.archive,
+                                             embedder ? embedder->name() : "", agent.head, query);
   for (const auto& hit : page.hits) found_.push_back(hit.passage.text);
   return page;
 }

@@ -2,7 +2,6 @@
 
 #include "agent/replayer.h"
 #include "error.h"
-#include "store/archival.h"
 
 namespace memgpt {
 
@@ -12,7 +11,7 @@ Commit read_call(Journal& journal, const std::string& agent_id, Head head, std::
   if (seq < 1 || seq > head.seq)
     throw NotFound("there is no commit " + std::to_string(seq) +
                    "; the agent's history has commits 1 to " + std::to_string(head.seq));
-  auto cursor = journal.cursor_after(agent_id, {head.branch, seq - 1});
+  auto cursor = journal.cursor_after({head.branch, seq - 1});
   auto commits = journal.commits(agent_id, {head.branch, seq}, cursor, 1);
   if (commits.empty()) throw StoreError("commit " + std::to_string(seq) + " is gone from the file");
   const StepRow& step = commits.front().step;
@@ -34,10 +33,8 @@ PastContext context_at(Journal& journal, const std::string& agent_id, Head head,
   const Head before{head.branch, seq - 1};
   AgentState loaded = journal.load(agent_id, before);
   PastContext past{commit.step, {}, loaded.last_call};
-  // They are counted only where the line about what lies outside is made anew.
-  const auto passages = commit.window ? count_passages(journal, agent_id, before) : 0;
   Replayer replayer(options);
-  replayer.begin_after(std::move(loaded), passages, commit.step.tokenizer);
+  replayer.begin_after(std::move(loaded), commit.step.tokenizer);
   if (const auto divergence = replayer.apply(commit))
     throw StoreError("commit " + std::to_string(seq) + " is not as it was recorded (" +
                      divergence->what + "); agent.replay() says more: " + divergence->diff);

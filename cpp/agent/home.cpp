@@ -18,7 +18,6 @@ namespace memgpt {
 
 namespace {
 
-constexpr const char* kEstimate = "estimate:o200k_base";
 constexpr const char* kTurnsSuffix = "-turns";
 
 // The model's tokenizer is not to be had: another one stands in and says so.
@@ -216,14 +215,15 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   first.commit.step.kind = "create";
   first.commit.step.author = "user";
   first.commit.step.config = 1;
+  first.commit.step.passages = 0;
   first.commit.config = to_json(parts.config);
   first.commit.tokenizer = parts.counter->name();
   const std::shared_ptr<Agent> agent(
-      new Agent(shared_from_this(), {id, name, 0, {}}, std::move(parts)));
+      new Agent(shared_from_this(), {id, name, 0, {}, {}, id}, std::move(parts)));
   // Nothing is written for an agent that could not take a single message.
   first.prefix_changed = true;
   agent->refresh_prefix(first);
-  agent->check_room(first.state, *agent->parts(), 0);
+  check_room(first.state, agent->rules(), 0);
   static_cast<void>(journal()->create_agent(id, name, std::move(first.commit)));
   agent->refresh();
   const std::scoped_lock lock(mutex_);

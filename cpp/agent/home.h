@@ -21,6 +21,9 @@ namespace memgpt {
 
 class Agent;
 
+// The counter that stands in for one that is not to be had.
+inline constexpr const char* kEstimate = "estimate:o200k_base";
+
 // In tokens, of a model whose window is not known.
 inline constexpr int kUnknownWindow = 32'768;
 

@@ -43,6 +43,8 @@ LiveState live_state(AgentState loaded, const TokenCounter& counter) {
   LiveState state;
   state.agent = std::move(loaded.agent);
   state.config_version = loaded.config_version;
+  state.config_elsewhere = loaded.config_elsewhere;
+  state.passages = loaded.passages;
   state.blocks = std::move(loaded.blocks);
   state.summary = std::move(loaded.summary);
   state.warned = loaded.window.warned;

@@ -31,6 +31,7 @@ struct LastCall {
 struct LiveState {
   AgentRow agent;
   std::int64_t config_version = 0;
+  bool config_elsewhere = false;  // the line of history does not have it yet
   std::vector<BlockVersion> blocks;
   Window window;
   std::optional<SummaryRow> summary;
@@ -62,8 +63,8 @@ struct LiveState {
   [[nodiscard]] const BlockVersion* find_block(std::string_view label) const;
 };
 
-// What was loaded, with the messages rendered. What depends on more is left: the number of
-// passages, the correction, the prefix.
+// What was loaded, with the messages rendered. What depends on more is left: the correction and
+// the prefix.
 [[nodiscard]] LiveState live_state(AgentState loaded, const TokenCounter& counter);
 
 // Effects gathered by a step. Copied before a tool runs and put back if the tool fails.

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "agent/home.h"
+
 namespace memgpt {
 
-void PastState::begin(AgentState loaded, std::int64_t passages, const std::string& tokenizer) {
+void PastState::begin(AgentState loaded, const std::string& tokenizer) {
   config_ = agent_config_from_json(loaded.config);
   use_counter(tokenizer);
   state_ = live_state(std::move(loaded), *counter_);
-  state_.passages = passages;
 }
 
 void PastState::configure(const std::string& config) {
@@ -23,7 +24,7 @@ void PastState::use_counter(const std::string& tokenizer) {
   tokenizer_ = tokenizer;
   counter_ = options_.counter(tokenizer);
   can_count_ = counter_ != nullptr;
-  if (!can_count_) counter_ = options_.counter("o200k_base");
+  if (!can_count_) counter_ = options_.counter(kEstimate);
   Window window;
   for (const auto& item : state_.window)
     window.push_back(std::make_shared<const WindowMessage>(measure(*item->message, *counter_)));

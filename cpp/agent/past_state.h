@@ -24,7 +24,7 @@ class PastState {
   [[nodiscard]] bool can_count() const { return can_count_; }
 
   // Goes on from a state that was loaded.
-  void begin(AgentState loaded, std::int64_t passages, const std::string& tokenizer);
+  void begin(AgentState loaded, const std::string& tokenizer);
   void configure(const std::string& config);
   void use_counter(const std::string& tokenizer);
   void use_tools(const std::vector<std::string>& unbound);

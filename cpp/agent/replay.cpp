@@ -216,6 +216,9 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
   LiveState& state = past_.state();
   past_.apply_blocks(commit);
   state.passages += static_cast<std::int64_t>(commit.passages.size());
+  if (commit.step.passages >= 0 && commit.step.passages != state.passages)
+    return Found{"passages", std::to_string(commit.step.passages) + " passages recorded, the " +
+                                 "history gives " + std::to_string(state.passages)};
   for (const auto& pin : commit.pins) state.set_pin(pin);
   if (commit.step.kind == "summary" && commit.summary) {
     // Made anew from the messages, without an eviction.
@@ -239,10 +242,10 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
   return std::nullopt;
 }
 
-void Replayer::begin_after(AgentState loaded, std::int64_t passages, const std::string& tokenizer) {
+void Replayer::begin_after(AgentState loaded, const std::string& tokenizer) {
   report_.commits = loaded.agent.head.seq;
   const auto last = loaded.last_call;
-  past_.begin(std::move(loaded), passages, tokenizer);
+  past_.begin(std::move(loaded), tokenizer);
   use_counter(tokenizer);
   if (!last) return;
   called_ = LastCall::of(*last);
@@ -296,10 +299,12 @@ ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
     }
   }
   // In this order: others may commit meanwhile.
-  const auto last = journal.last_seq(head.branch);
-  if (const auto end = journal.head(agent_id); !divergence && end == head && last > head.seq)
-    divergence = Divergence{head.seq + 1, "unknown", "step",
-                            "the agent's head is at commit " + std::to_string(head.seq) +
+  const auto agent = journal.agent_row(agent_id);
+  const auto last = journal.last_seq(agent.line.branch);
+  const auto now = journal.agent_row(agent_id);
+  if (!divergence && agent.head == head && now.line == agent.line && last > agent.line.seq)
+    divergence = Divergence{agent.line.seq + 1, "unknown", "step",
+                            "the agent's line ends at commit " + std::to_string(agent.line.seq) +
                                 ", and the file has commits up to " + std::to_string(last)};
   ReplayReport report = replayer.take_report();
   report.first_divergence = std::move(divergence);

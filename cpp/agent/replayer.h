@@ -19,7 +19,7 @@ class Replayer {
   // Nothing where the commit is as it was recorded.
   [[nodiscard]] std::optional<Divergence> apply(const Commit& commit);
   // Goes on after the commit that `loaded` is of; `tokenizer`: of the next one.
-  void begin_after(AgentState loaded, std::int64_t passages, const std::string& tokenizer);
+  void begin_after(AgentState loaded, const std::string& tokenizer);
   // What the model saw at the last call that was applied.
   [[nodiscard]] const Context& last_context() const { return called_.value().context.value(); }
   [[nodiscard]] const std::vector<std::string>& unchecked() const { return report_.unchecked; }

@@ -15,16 +15,15 @@ namespace memgpt {
 namespace {
 
 // The passages of an archive that a head can see and that pass the filters, oldest first.
-std::vector<std::int64_t> visible_passages(Database& db, const std::string& archive, Head head,
-                                           const ArchivalQuery& query) {
+std::vector<std::int64_t> visible_passages(Database& db, const std::string& archive,
+                                           const Lineage& line, const ArchivalQuery& query) {
   auto& row = db.prepare(
-      "SELECT p.id, p.tags FROM passage p WHERE p.archive = ?1 AND p.branch = ?2 AND p.seq <= ?3 "
-      "AND p.time_us >= ?4 AND p.time_us < ?5 AND NOT EXISTS (SELECT 1 FROM retirement r "
-      "WHERE r.kind = 'passage' AND r.target = p.id AND r.branch = ?2 AND r.seq <= ?3) "
+      "SELECT p.id, p.tags FROM passage p WHERE p.archive = ?1 AND seen(?2, p.branch, p.seq) "
+      "AND p.time_us >= ?3 AND p.time_us < ?4 AND NOT EXISTS (SELECT 1 FROM retirement r "
+      "WHERE r.kind = 'passage' AND r.target = p.id AND seen(?2, r.branch, r.seq)) "
       "ORDER BY p.id");
   const Reset reset(row);
-  row.bind(archive, head.branch, head.seq,
-           query.start.value_or(std::numeric_limits<std::int64_t>::min()),
+  row.bind(archive, &line, query.start.value_or(std::numeric_limits<std::int64_t>::min()),
            query.end.value_or(std::numeric_limits<std::int64_t>::max()));
   std::vector<std::int64_t> ids;
   while (row.step()) {
@@ -128,7 +127,8 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   if (query.limit <= 0 || query.offset < 0) return page;
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
-  const auto visible = visible_passages(reader.db, archive, head, query);
+  const auto line = journal.lineage(reader.db, head);
+  const auto visible = visible_passages(reader.db, archive, line, query);
   page.total = static_cast<std::int64_t>(visible.size());
   std::vector<Scored> ranked;
   if (query.vector.empty()) {
@@ -181,11 +181,6 @@ ArchivalPage with_pending(ArchivalPage page, const std::vector<Passage>& pending
   if (page.hits.size() > static_cast<std::size_t>(query.limit))
     page.hits.resize(static_cast<std::size_t>(query.limit));
   return page;
-}
-
-std::int64_t count_passages(Journal& journal, const std::string& archive, Head head) {
-  const auto reader = journal.reader();
-  return static_cast<std::int64_t>(visible_passages(reader.db, archive, head, {}).size());
 }
 
 void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,

@@ -53,8 +53,6 @@ class ArchivalIndexes {
 [[nodiscard]] ArchivalPage with_pending(ArchivalPage page, const std::vector<Passage>& pending,
                                         const ArchivalQuery& query);
 
-[[nodiscard]] std::int64_t count_passages(Journal& journal, const std::string& archive, Head head);
-
 // Scales each row to unit length. Throws ConfigError for NaN, infinity or a wrong size.
 void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,
                     const std::string& embedder);

@@ -74,13 +74,13 @@ void write_message(Database& db, const Message& message, Head head, const std::s
       .run();
 }
 
-void write_passage(Database& db, const Passage& passage, Head head, const std::string& agent_id) {
+void write_passage(Database& db, const Passage& passage, Head head, const std::string& archive) {
   json::array tags(passage.tags.begin(), passage.tags.end());
   const std::string tags_json = json::serialize(tags);
   db.prepare(
         "INSERT INTO passage(uid, archive, branch, seq, text, tags, metadata, time_us, "
         "author, trust) VALUES(?,?,?,?,?,?,?,?,?,?)")
-      .bind(passage.id, agent_id, head.branch, head.seq, passage.text, tags_json, passage.metadata,
+      .bind(passage.id, archive, head.branch, head.seq, passage.text, tags_json, passage.metadata,
             passage.time_us, passage.author, static_cast<int>(passage.trust))
       .run();
   const auto row = db.last_row_id();
@@ -92,6 +92,12 @@ void write_passage(Database& db, const Passage& passage, Head head, const std::s
       .bind(row, passage.embedder, static_cast<std::int64_t>(passage.vector.size()),
             std::span<const float>(passage.vector))
       .run();
+}
+
+std::string archive_of(Database& db, const std::string& agent_id) {
+  auto& row = db.prepare("SELECT archive FROM agent WHERE id = ?1");
+  const Reset reset(row);
+  return row.bind(agent_id).step() ? row.text(0) : agent_id;
 }
 
 // Returns the id of the summary, if there is one.
@@ -107,7 +113,7 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
         "INSERT INTO step(branch, seq, kind, author, time_us, config, seed, model, "
         "tokenizer, compiler, digest, context_tokens, overhead_tokens, prompt_tokens, "
         "completion_tokens, decision, reply, correction, unbound_tools, content, prefix_tokens, "
-        "prefix_broken) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+        "prefix_broken, passages) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
       .bind(head.branch, head.seq, step.kind, step.author, step.time_us, step.config, step.seed,
             optional_text(step.model), optional_text(step.tokenizer), step.compiler,
             optional_text(step.digest), step.context_tokens, step.overhead_tokens,
@@ -115,7 +121,8 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
             optional_text(step.decision), optional_text(step.reply),
             step.correction > 0 ? std::optional(step.correction) : std::nullopt,
             optional_names(step.unbound_tools), content_of(commit),
-            optional_count(step.prefix_tokens), optional_text(step.prefix_broken))
+            optional_count(step.prefix_tokens), optional_text(step.prefix_broken),
+            optional_count(step.passages))
       .run();
   for (const auto& message : commit.messages) write_message(db, message, head, commit.tokenizer);
   for (const auto& version : commit.blocks) {
@@ -128,7 +135,10 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
               static_cast<int>(block.trust))
         .run();
   }
-  for (const auto& passage : commit.passages) write_passage(db, passage, head, commit.agent_id);
+  if (!commit.passages.empty()) {
+    const auto archive = archive_of(db, commit.agent_id);
+    for (const auto& passage : commit.passages) write_passage(db, passage, head, archive);
+  }
   for (const auto& run : commit.tool_runs)
     db.prepare(
           "INSERT INTO tool_run(branch, seq, call_id, phase, tool, arguments, effects, "
@@ -161,21 +171,61 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
   return commit.summary ? summary_id : std::nullopt;
 }
 
-Journal::Committed write_commit(Database& db, const Commit& commit) {
-  Transaction transaction(db);
-  const Head next{commit.expected.branch, commit.expected.seq + 1};
+std::int64_t add_branch(Database& db, const std::string& agent_id, Head parent, TimeUs now_us) {
+  const auto position = end_position(db, Lineage(db, parent.branch).up_to(parent.seq));
   db.prepare(
-        "UPDATE agent SET head_seq = ?4 WHERE id = ?1 AND head_branch = ?2 "
-        "AND head_seq = ?3 AND deleted_us IS NULL")
-      .bind(commit.agent_id, commit.expected.branch, commit.expected.seq, next.seq)
+        "INSERT INTO branch(agent_id, parent, parent_seq, created_us, first_position) "
+        "VALUES(?1, ?2, ?3, ?4, ?5)")
+      .bind(agent_id, parent.branch, parent.seq, now_us, position)
+      .run();
+  return db.last_row_id();
+}
+
+bool is_end(Database& db, Head head) {
+  auto& row = db.prepare("SELECT 1 FROM step WHERE branch = ?1 AND seq = ?2");
+  const Reset reset(row);
+  return !row.bind(head.branch, head.seq + 1).step();
+}
+
+void set_head(Database& db, const std::string& agent_id, Head expected, Head head, Head line) {
+  db.prepare(
+        "UPDATE agent SET head_branch = ?4, head_seq = ?5, line_branch = ?6, line_seq = ?7 "
+        "WHERE id = ?1 AND head_branch = ?2 AND head_seq = ?3 AND deleted_us IS NULL")
+      .bind(agent_id, expected.branch, expected.seq, head.branch, head.seq, line.branch, line.seq)
       .run();
   if (sqlite3_changes(db.get()) != 1)
     throw Conflict(
         "another process moved this agent's head, or deleted the agent, while the step "
         "ran; nothing of the step was written, send again");
+}
+
+Journal::Committed write_commit(Database& db, const Commit& commit) {
+  Transaction transaction(db);
+  Head next{commit.expected.branch, commit.expected.seq + 1};
+  // After an undo the line goes on beside what was undone.
+  if (!is_end(db, commit.expected))
+    next.branch = add_branch(db, commit.agent_id, commit.expected, commit.step.time_us);
+  set_head(db, commit.agent_id, commit.expected, next, next);
   const auto summary = write_rows(db, commit, next);
   transaction.commit();
   return {next, summary};
+}
+
+void check_name_is_free(Database& db, const std::string& name) {
+  auto& taken = db.prepare("SELECT 1 FROM agent WHERE name = ?1 AND deleted_us IS NULL");
+  const Reset reset(taken);
+  if (taken.bind(name).step())
+    throw AlreadyExists("an agent named \"" + name +
+                        "\" exists; open it with agent(), pass exist_ok=True, or choose a name");
+}
+
+void insert_agent(Database& db, const AgentRow& agent) {
+  db.prepare(
+        "INSERT INTO agent(id, name, created_us, head_branch, head_seq, line_branch, line_seq, "
+        "archive) VALUES(?1, ?2, ?3, ?4, ?5, ?4, ?5, ?6)")
+      .bind(agent.id, agent.name, agent.created_us, agent.head.branch, agent.head.seq,
+            agent.archive)
+      .run();
 }
 
 }  // namespace
@@ -185,31 +235,61 @@ Journal::Journal(const std::string& path, Durability durability)
     : path_(path),
       durability_(durability),
       writer_db_(path),
-      reader_db_(open_and_migrate(writer_db_, path, durability)) {}
+      reader_db_(open_and_migrate(writer_db_, path, durability)) {
+  add_lineage_function(reader_db_);
+}
 
 AgentRow Journal::create_agent(const std::string& id, const std::string& name, Commit first) {
   const std::scoped_lock lock(writer_mutex_);
   Transaction transaction(writer_db_);
-  auto& taken = writer_db_.prepare("SELECT 1 FROM agent WHERE name = ?1 AND deleted_us IS NULL");
-  if (taken.bind(name).step()) {
-    taken.reset();
-    throw AlreadyExists("an agent named \"" + name +
-                        "\" exists; open it with agent(), pass exist_ok=True, or choose a name");
-  }
+  check_name_is_free(writer_db_, name);
   writer_db_.prepare("INSERT INTO branch(agent_id, created_us) VALUES(?1, ?2)")
       .bind(id, first.step.time_us)
       .run();
-  AgentRow agent{id, name, first.step.time_us, {writer_db_.last_row_id(), 1}};
-  writer_db_
-      .prepare(
-          "INSERT INTO agent(id, name, created_us, head_branch, head_seq) "
-          "VALUES(?1, ?2, ?3, ?4, 1)")
-      .bind(id, name, agent.created_us, agent.head.branch)
-      .run();
+  const Head head{writer_db_.last_row_id(), 1};
+  AgentRow agent{id, name, first.step.time_us, head, head, id};
+  insert_agent(writer_db_, agent);
   first.agent_id = id;
-  write_rows(writer_db_, first, agent.head);
+  write_rows(writer_db_, first, head);
   transaction.commit();
   return agent;
+}
+
+AgentRow Journal::fork_agent(const std::string& id, const std::string& name, const AgentRow& from,
+                             Commit first) {
+  const std::scoped_lock lock(writer_mutex_);
+  Transaction transaction(writer_db_);
+  check_name_is_free(writer_db_, name);
+  const Head head{add_branch(writer_db_, id, from.head, first.step.time_us), from.head.seq + 1};
+  AgentRow agent{id, name, first.step.time_us, head, head, from.archive};
+  insert_agent(writer_db_, agent);
+  first.agent_id = id;
+  write_rows(writer_db_, first, head);
+  transaction.commit();
+  return agent;
+}
+
+void Journal::move_head(const std::string& agent_id, Head expected, Head head, Head line) {
+  const std::scoped_lock lock(writer_mutex_);
+  Transaction transaction(writer_db_);
+  set_head(writer_db_, agent_id, expected, head, line);
+  transaction.commit();
+}
+
+void Journal::add_tag(const std::string& agent_id, const TagRow& tag) {
+  const std::scoped_lock lock(writer_mutex_);
+  Transaction transaction(writer_db_);
+  {
+    auto& taken = writer_db_.prepare("SELECT 1 FROM tag WHERE agent_id = ?1 AND name = ?2");
+    const Reset reset(taken);
+    if (taken.bind(agent_id, tag.name).step())
+      throw AlreadyExists("there is a tag \"" + tag.name + "\" already; choose another name");
+  }
+  writer_db_
+      .prepare("INSERT INTO tag(agent_id, name, branch, seq, time_us) VALUES(?1, ?2, ?3, ?4, ?5)")
+      .bind(agent_id, tag.name, tag.head.branch, tag.head.seq, tag.time_us)
+      .run();
+  transaction.commit();
 }
 
 void Journal::delete_agent(const std::string& id, TimeUs now_us) {

@@ -2,16 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "memory/block.h"
 #include "memory/context.h"
 #include "memory/message.h"
 #include "memory/policy.h"
+#include "store/lineage.h"
 #include "store/passage.h"
 #include "store/sqlite.h"
 
@@ -20,18 +23,29 @@ namespace memgpt {
 // full: every commit is on the disk. process: survives a kill, perhaps not a power cut.
 enum class Durability { full, process };
 
-// A place in a line of history.
-struct Head {
-  std::int64_t branch = 0;
-  std::int64_t seq = 0;
-  friend bool operator==(const Head&, const Head&) = default;
-};
-
 struct AgentRow {
   std::string id;
   std::string name;
   TimeUs created_us = 0;
   Head head;
+  Head line;            // the end of its line of history: after an undo the head stands before it
+  std::string archive;  // where its passages are; shared with its forks
+};
+
+// A name for a place in an agent's history.
+struct TagRow {
+  std::string name;
+  Head head;
+  TimeUs time_us = 0;
+};
+
+struct BranchRow {
+  std::int64_t id = 0;
+  std::string agent_id;  // who writes on it
+  Head parent;           // {0, 0} = none
+  std::int64_t last_seq = 0;
+  TimeUs created_us = 0;
+  TimeUs changed_us = 0;  // of its last commit
 };
 
 // The row of a commit. Fields of the model call stay empty where there was none.
@@ -56,6 +70,7 @@ struct StepRow {
   std::string prefix_broken;  // the origin of the last request's first span that is not there
   std::string decision;
   std::string reply;
+  int passages = -1;     // that are seen after the commit; -1 = not recorded
   std::int64_t seq = 0;  // set when read, as is what follows
   std::string content;   // what the commit held, see content_of()
 };
@@ -118,6 +133,7 @@ struct Commit {
   std::vector<ToolRunRow> tool_runs;
   std::vector<PinRow> pins;
   std::optional<std::string> config;  // a new version
+  std::int64_t branch = 0;            // when read: that holds it
 
   // When read: a row that contradicts the others of the commit, by kind and in words.
   struct Contradiction {
@@ -132,6 +148,8 @@ struct AgentState {
   AgentRow agent;
   std::int64_t config_version = 0;
   std::string config;
+  bool config_elsewhere = false;  // it was set on another line of history
+  std::int64_t passages = 0;
   std::vector<BlockVersion> blocks;
   WindowRow window;
   std::optional<SummaryRow> summary;
@@ -159,23 +177,43 @@ class Journal {
   [[nodiscard]] AgentRow create_agent(const std::string& id, const std::string& name, Commit first);
   [[nodiscard]] std::optional<AgentRow> find_agent(const std::string& name);
   [[nodiscard]] std::vector<AgentRow> agents();
-  // The name is free afterwards; the history stays in the file.
+  // A new agent whose history goes on from `from`; its first commit lies behind that. Costs the
+  // same however long the history is.
+  [[nodiscard]] AgentRow fork_agent(const std::string& id, const std::string& name,
+                                    const AgentRow& from, Commit first);
+  // The name is free afterwards; the history stays in the file, and forks of it go on.
   void delete_agent(const std::string& id, TimeUs now_us);
 
   struct Committed {
     Head head;
     std::optional<std::int64_t> summary;  // id of the summary that was written
   };
-  // Throws Conflict where the head is not `expected`.
+  // Throws Conflict where the head is not `expected`. Where that is not the end of its branch, a
+  // new branch begins.
   Committed commit(const Commit& commit);
 
-  [[nodiscard]] Head head(const std::string& agent_id);
+  // The head of an agent that is alive, and the end of its line.
+  [[nodiscard]] AgentRow agent_row(const std::string& agent_id);
+  [[nodiscard]] Head head(const std::string& agent_id) { return agent_row(agent_id).head; }
+  // Throws Conflict where the head is not `expected`.
+  void move_head(const std::string& agent_id, Head expected, Head head, Head line);
+  // All branches that an agent's history lies on or was written on, oldest first.
+  [[nodiscard]] std::vector<BranchRow> branches(const std::string& agent_id);
+  // Throws AlreadyExists.
+  void add_tag(const std::string& agent_id, const TagRow& tag);
+  [[nodiscard]] std::vector<TagRow> tags(const std::string& agent_id);  // oldest first
   // At the agent's head, or as it was at an earlier commit. Costs what the window holds then.
   [[nodiscard]] AgentState load(const std::string& agent_id, std::optional<Head> at = std::nullopt);
   // Changes whenever another process has committed.
   [[nodiscard]] std::int64_t data_version();
 
   [[nodiscard]] std::vector<StepRow> steps(Head head);
+  // Commits from `head` back, newest first, for as long as `more` returns true.
+  void steps_back(Head head, const std::function<bool(const StepRow&)>& more);
+  // Of commits (after, head].
+  [[nodiscard]] std::vector<ToolRunRow> tool_runs(Head head, std::int64_t after);
+  // Every version of a block, oldest first.
+  [[nodiscard]] std::vector<BlockVersion> block_versions(Head head, const std::string& block_id);
   [[nodiscard]] std::vector<SummaryRow> summaries(Head head);
   // The newest commit on a branch, 0 where it has none.
   [[nodiscard]] std::int64_t last_seq(std::int64_t branch);
@@ -184,7 +222,7 @@ class Journal {
   [[nodiscard]] std::vector<Commit> commits(const std::string& agent_id, Head head,
                                             CommitCursor& cursor, std::int64_t limit);
   // The cursor of a reader that has read the commits up to `head`.
-  [[nodiscard]] CommitCursor cursor_after(const std::string& agent_id, Head head);
+  [[nodiscard]] CommitCursor cursor_after(Head head);
   [[nodiscard]] std::vector<Message> messages(Head head, std::int64_t from_position,
                                               std::int64_t limit);
 
@@ -197,6 +235,8 @@ class Journal {
     Database& db;
   };
   [[nodiscard]] Reader reader();
+  // What a head sees. `db` is the reader's.
+  [[nodiscard]] Lineage lineage(Database& db, Head head);
 
  private:
   std::string path_;
@@ -205,6 +245,8 @@ class Journal {
   Database reader_db_;
   std::mutex writer_mutex_;
   std::mutex reader_mutex_;
+  // Branches never change; guarded by the reader's mutex.
+  std::unordered_map<std::int64_t, Lineage> lineages_;
 };
 
 // Digests of what a commit writes, by kind of row: "step=0123456789abcdef messages=...". Ids that

@@ -57,6 +57,7 @@ void add_step(Fields& out, const StepRow& step) {
   // Since schema 4: what was written before keeps its digest.
   if (step.prefix_tokens >= 0 || !step.prefix_broken.empty())
     out.add(step.prefix_tokens).add(step.prefix_broken);
+  if (step.passages >= 0) out.add(step.passages);  // since schema 5
 }
 
 void add_message(Fields& out, const Message& message) {
@@ -152,18 +153,19 @@ namespace {
 // Reads the rows of a table that belong to commits of [first, last], which are in `commits`.
 class CommitReader {
  public:
-  CommitReader(Database& db, const std::string& agent_id, Head head, std::vector<Commit>& commits)
+  CommitReader(Database& db, const std::string& agent_id, std::int64_t branch,
+               std::vector<Commit>& commits)
       : db_(db),
         agent_id_(agent_id),
-        branch_(head.branch),
+        branch_(branch),
         commits_(commits),
         first_(commits.front().step.seq),
         last_(commits.back().step.seq) {}
 
   void read_configs() {
     each(
-        "SELECT seq, json, version, author FROM config WHERE agent_id = ?4 AND branch = ?1 AND "
-        "seq BETWEEN ?2 AND ?3",
+        "SELECT c.seq, c.json, c.version, c.author FROM config c JOIN branch b ON b.id = c.branch "
+        "AND b.agent_id = c.agent_id WHERE c.branch = ?1 AND c.seq BETWEEN ?2 AND ?3",
         [](Commit& commit, Statement& row) {
           if (commit.config) contradicts(commit, "config", "there are two configurations");
           commit.config = row.text(1);
@@ -198,12 +200,13 @@ class CommitReader {
 
   void read_passages(std::int64_t& passage) {
     static const std::string sql = std::string("SELECT ") + kPassageColumns +
-                                   ", p.seq, p.id FROM passage p WHERE p.archive = ?1 AND "
-                                   "p.id > ?2 AND p.branch = ?3 ORDER BY p.id";
+                                   ", p.seq, p.id FROM passage p WHERE p.branch = ?1 AND "
+                                   "p.id > ?2 AND p.archive = (SELECT archive FROM agent "
+                                   "WHERE id = ?3) ORDER BY p.id";
     constexpr int kSeq = 7;
     auto& row = db_.prepare(sql);
     const Reset reset(row);
-    row.bind(agent_id_, passage, branch_);
+    row.bind(branch_, passage, agent_id_);
     while (row.step() && row.integer(kSeq) <= last_) {
       if (Commit* const commit = find(row.integer(kSeq)))
         commit->passages.push_back(read_passage(row));
@@ -235,14 +238,9 @@ class CommitReader {
   }
 
   void read_tool_runs() {
-    each(
-        "SELECT seq, call_id, phase, tool, arguments, effects, idempotency_key, status, result, "
-        "time_us FROM tool_run WHERE branch = ?1 AND seq BETWEEN ?2 AND ?3",
-        [](Commit& commit, Statement& row) {
-          commit.tool_runs.push_back({row.text(1), row.text(2), row.text(3), row.text(4),
-                                      row.text(5), row.text(6), row.text(7), row.text(8),
-                                      row.integer(9)});
-        });
+    each(std::string("SELECT r.seq, ") + kToolRunColumns +
+             " FROM tool_run r WHERE r.branch = ?1 AND r.seq BETWEEN ?2 AND ?3",
+         [](Commit& commit, Statement& row) { commit.tool_runs.push_back(read_tool_run(row, 1)); });
   }
 
   void read_pins() {
@@ -266,12 +264,11 @@ class CommitReader {
     commit.tokenizer = name;
   }
 
-  // Column 0 is the commit; ?1 is the branch, ?2 and ?3 are the commits, ?4 is the agent.
+  // Column 0 is the commit; ?1 is the branch, ?2 and ?3 are the commits.
   template <typename Read>
   void each(const std::string& sql, const Read& read) {
     Statement row(db_.get(), sql);
     row.bind(branch_, first_, last_);
-    if (sql.find("?4") != std::string::npos) row.bind_one(4, agent_id_);
     while (row.step())
       if (Commit* const commit = find(row.integer(0))) read(*commit, row);
   }
@@ -298,22 +295,29 @@ std::vector<Commit> Journal::commits(const std::string& agent_id, Head head, Com
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
   std::vector<Commit> commits;
+  // Those of one branch at a time.
+  const auto line = lineage(reader.db, head);
+  const auto branch = line.branch_of(cursor.seq + 1);
   {
     static const std::string sql =
         std::string("SELECT ") + kStepColumns +
         " FROM step WHERE branch = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
     auto& row = reader.db.prepare(sql);
     const Reset reset(row);
-    row.bind(head.branch, cursor.seq, head.seq, limit);
+    std::int64_t last = 0;
+    for (const auto& segment : line.segments())
+      if (segment.branch == branch) last = segment.last_seq;
+    row.bind(branch, cursor.seq, last, limit);
     while (row.step()) {
       commits.emplace_back();
       commits.back().agent_id = agent_id;
+      commits.back().branch = branch;
       commits.back().step = read_step(row);
     }
   }
   if (commits.empty()) return commits;
   CommitCursor next = cursor;
-  CommitReader rows(reader.db, agent_id, head, commits);
+  CommitReader rows(reader.db, agent_id, branch, commits);
   rows.read_configs();
   rows.read_messages(next.position);
   rows.read_passages(next.passage);

@@ -1,6 +1,9 @@
 // The journal's reading half.
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <set>
+#include <unordered_set>
 
 #include "error.h"
 #include "store/journal.h"
@@ -10,74 +13,90 @@ namespace memgpt {
 
 namespace {
 
-// The key of the last row that a commit up to `seq` wrote, -1 where there is none. `row` gives
-// (key, seq) of the last row whose key is at most what `bind` gives it. Keys grow with the commits,
-// so that it is a search by halves: there may be a million rows since.
-template <typename Bind>
-std::int64_t last_key(Statement& row, std::int64_t seq, const Bind& bind) {
+// Calls `read` with a statement that is bound to each branch of a line, the newest first, until it
+// returns true. ?1 is the branch, ?2 the last commit.
+template <typename Read>
+bool newest_first(Statement& row, const Lineage& line, const Read& read) {
   const Reset reset(row);
-  const auto last_up_to = [&](std::int64_t key) {
-    bind(key);
-    return row.step() ? row.integer(0) : -1;
-  };
-  const auto newest = last_up_to(std::numeric_limits<std::int64_t>::max());
-  if (newest < 0 || row.integer(1) <= seq) return newest;
-  std::int64_t found = -1;
-  std::int64_t low = -1;  // no row up to here is too new
-  std::int64_t high = newest - 1;
-  while (low < high) {
-    const auto middle = high - (high - low) / 2;
-    const auto key = last_up_to(middle);
-    if (key > low && row.integer(1) > seq) {
-      high = key - 1;
-      continue;
+  const auto& segments = line.segments();
+  return std::any_of(segments.rbegin(), segments.rend(), [&](const Lineage::Segment& segment) {
+    return read(row.bind(segment.branch, segment.last_seq));
+  });
+}
+
+// The configuration is not undone: the newest is in force, on whatever line it was set. `past`: as
+// it was then.
+void load_config(Database& db, const Lineage& line, bool past, AgentState& state) {
+  std::int64_t seen = 0;
+  auto& on_line = db.prepare(
+      "SELECT version, json, seq FROM config WHERE branch = ?1 AND seq <= ?2 "
+      "ORDER BY seq DESC LIMIT 1");
+  const bool found = newest_first(on_line, line, [&](Statement& row) {
+    if (!row.step()) return false;
+    state.config_version = row.integer(0);
+    state.config = row.text(1);
+    seen = row.integer(2);
+    return true;
+  });
+  if (!past) {
+    auto& row = db.prepare(
+        "SELECT version, json, branch, seq FROM config WHERE agent_id = ?1 "
+        "ORDER BY version DESC LIMIT 1");
+    const Reset reset(row);
+    if (row.bind(state.agent.id).step()) {
+      const Head place{row.integer(2), row.integer(3)};
+      state.config_elsewhere = !found || line.place(seen) != place;
+      state.config_version = row.integer(0);
+      state.config = row.text(1);
+      return;
     }
-    found = std::max(found, key);
-    low = middle;
   }
-  return found;
-}
-
-std::int64_t last_position(Database& db, Head head) {
-  auto& row = db.prepare(
-      "SELECT position, seq FROM message WHERE branch = ?1 AND position <= ?2 "
-      "ORDER BY position DESC LIMIT 1");
-  return last_key(row, head.seq, [&](std::int64_t key) { row.bind(head.branch, key); });
-}
-
-void load_config(Database& db, std::int64_t up_to, AgentState& state) {
-  auto& row = db.prepare(
-      "SELECT version, json FROM config WHERE agent_id = ?1 AND seq <= ?2 "
-      "ORDER BY version DESC LIMIT 1");
-  const Reset reset(row);
-  if (!row.bind(state.agent.id, up_to).step())
+  if (!found)
     throw StoreError("agent \"" + state.agent.name + "\" has no configuration in this file");
-  state.config_version = row.integer(0);
-  state.config = row.text(1);
 }
 
-void load_blocks(Database& db, Head head, AgentState& state) {
+// Their names one after the other: what a block once held costs nothing.
+std::vector<std::string> block_ids(Database& db, std::int64_t branch) {
+  std::vector<std::string> ids;
+  auto& row = db.prepare("SELECT id FROM block WHERE branch = ?1 AND id > ?2 ORDER BY id LIMIT 1");
+  const Reset reset(row);
+  while (row.bind(branch, ids.empty() ? "" : ids.back()).step()) {
+    auto id = row.text(0);
+    // A file that was changed by hand may hold what is no text, and sorts behind all texts.
+    if (!ids.empty() && id <= ids.back()) break;
+    ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
+void load_blocks(Database& db, const Lineage& line, AgentState& state) {
   static const std::string sql = std::string("SELECT ") + kBlockColumns +
-                                 " FROM block b JOIN (SELECT id, max(seq) AS seq FROM block "
-                                 "WHERE branch = ?1 AND seq <= ?2 GROUP BY id) AS newest "
-                                 "ON b.branch = ?1 AND b.id = newest.id AND b.seq = newest.seq "
-                                 "WHERE NOT b.detached ORDER BY b.place";
+                                 " FROM block b WHERE b.branch = ?1 AND b.id = ?2 AND b.seq <= ?3 "
+                                 "ORDER BY b.seq DESC LIMIT 1";
   auto& row = db.prepare(sql);
   const Reset reset(row);
-  row.bind(head.branch, head.seq);
-  while (row.step()) state.blocks.push_back(read_block(row));
+  std::unordered_set<std::string> known;
+  const auto& segments = line.segments();
+  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment)
+    for (auto& id : block_ids(db, segment->branch)) {
+      if (known.contains(id) || !row.bind(segment->branch, id, segment->last_seq).step()) continue;
+      auto version = read_block(row);
+      known.insert(std::move(id));
+      if (!version.detached) state.blocks.push_back(std::move(version));
+    }
+  std::stable_sort(state.blocks.begin(), state.blocks.end(),
+                   [](const auto& a, const auto& b) { return a.place < b.place; });
 }
 
-void load_window(Database& db, Head head, AgentState& state) {
-  {
-    static const std::string sql =
-        std::string("SELECT ") + kWindowColumns +
-        " FROM window w WHERE w.branch = ?1 AND w.seq <= ?2 ORDER BY w.seq DESC LIMIT 1";
-    auto& row = db.prepare(sql);
-    const Reset reset(row);
-    if (!row.bind(head.branch, head.seq).step()) return;
-    state.window = read_window(row);
-  }
+void load_window(Database& db, const Lineage& line, AgentState& state) {
+  static const std::string newest =
+      std::string("SELECT ") + kWindowColumns +
+      " FROM window w WHERE w.branch = ?1 AND w.seq <= ?2 ORDER BY w.seq DESC LIMIT 1";
+  newest_first(db.prepare(newest), line, [&](Statement& row) {
+    const bool found = row.step();
+    if (found) state.window = read_window(row);
+    return found;
+  });
   if (!state.window.summary) return;
   static const std::string sql =
       std::string("SELECT ") + kSummaryColumns + " FROM summary s WHERE s.id = ?1";
@@ -86,85 +105,181 @@ void load_window(Database& db, Head head, AgentState& state) {
   if (row.bind(*state.window.summary).step()) state.summary = read_summary(row);
 }
 
-void load_pins(Database& db, Head head, AgentState& state) {
-  auto& row = db.prepare(
-      "SELECT p.position FROM pin p JOIN (SELECT position, max(seq) AS seq FROM pin "
-      "WHERE branch = ?1 AND seq <= ?2 GROUP BY position) AS newest "
-      "ON p.branch = ?1 AND p.position = newest.position AND p.seq = newest.seq "
-      "WHERE p.pinned ORDER BY p.position");
-  const Reset reset(row);
-  row.bind(head.branch, head.seq);
-  while (row.step()) state.pins.push_back(row.integer(0));
+void load_pins(Database& db, const Lineage& line, AgentState& state) {
+  auto& rows = db.prepare(
+      "SELECT position, pinned FROM pin WHERE branch = ?1 AND seq <= ?2 "
+      "ORDER BY position, seq DESC");
+  std::map<std::int64_t, bool> pins;
+  newest_first(rows, line, [&](Statement& row) {
+    while (row.step()) pins.emplace(row.integer(0), row.integer(1) != 0);
+    return false;
+  });
+  for (const auto& [position, pinned] : pins)
+    if (pinned) state.pins.push_back(position);
 }
 
-void load_last_call(Database& db, Head head, AgentState& state) {
+void load_last_call(Database& db, const Lineage& line, AgentState& state) {
   static const std::string sql =
       std::string("SELECT ") + kStepColumns +
       " FROM step WHERE branch = ?1 AND seq <= ?2 AND digest IS NOT NULL ORDER BY seq DESC LIMIT 1";
-  auto& row = db.prepare(sql);
-  const Reset reset(row);
-  if (row.bind(head.branch, head.seq).step()) state.last_call = read_step(row);
+  newest_first(db.prepare(sql), line, [&](Statement& row) {
+    const bool found = row.step();
+    if (found) state.last_call = read_step(row);
+    return found;
+  });
 }
 
-void load_messages(Database& db, Head head, AgentState& state) {
-  {
-    auto& row =
-        db.prepare("SELECT session, time_us FROM message WHERE branch = ?1 AND position = ?2");
-    const Reset reset(row);
-    const auto last = last_position(db, head);
-    if (!row.bind(head.branch, last).step()) return;
-    state.next_position = last + 1;
-    state.session = row.integer(0);
-    state.last_time_us = row.integer(1);
+// Of messages [from, to) of a line, in order, until `read` returns false.
+template <typename Read>
+void read_messages(Database& db, const Lineage& line, std::int64_t from, std::int64_t to,
+                   const Read& read) {
+  static const std::string sql = std::string("SELECT ") + kMessageColumns +
+                                 ", m.tokenizer FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
+                                 "AND m.position >= ?3 AND m.position < ?4 ORDER BY m.position";
+  auto& row = db.prepare(sql);
+  const Reset reset(row);
+  const auto& segments = line.segments();
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto end = i + 1 < segments.size() ? segments[i + 1].first_position : to;
+    const auto first = std::max(from, segments[i].first_position);
+    if (first >= std::min(end, to)) continue;
+    row.bind(segments[i].branch, segments[i].last_seq, first, std::min(end, to));
+    while (row.step())
+      if (!read(row)) return;
   }
-  const std::string sql = std::string("SELECT ") + kMessageColumns +
-                          ", m.tokenizer FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
-                          "AND m.position >= ?3 AND m.position < ?4 ORDER BY m.position";
+}
+
+void load_messages(Database& db, const Lineage& line, AgentState& state) {
+  state.next_position = end_position(db, line);
+  if (state.next_position == 0) return;
+  read_messages(db, line, state.next_position - 1, state.next_position, [&](Statement& row) {
+    const Message last = read_message(row);
+    state.session = last.session;
+    state.last_time_us = last.time_us;
+    return true;
+  });
   constexpr int kTokenizer = 18;
-  Statement row(db.get(), sql);
   for (std::size_t i = 0; i < state.window.ranges.size(); ++i) {
     const auto range = state.window.ranges[i];
     const bool last = i + 1 == state.window.ranges.size();
-    row.bind(head.branch, head.seq, range.begin, last ? state.next_position : range.end);
-    while (row.step()) {
-      state.messages.push_back(read_message(row));
-      state.tokenizers.push_back(row.text(kTokenizer));
+    read_messages(db, line, range.begin, last ? state.next_position : range.end,
+                  [&](Statement& row) {
+                    state.messages.push_back(read_message(row));
+                    state.tokenizers.push_back(row.text(kTokenizer));
+                    return true;
+                  });
+  }
+}
+
+// Counted where the last commit did not record it.
+void load_passages(Database& db, const Lineage& line, AgentState& state) {
+  {
+    auto& row = db.prepare("SELECT passages FROM step WHERE branch = ?1 AND seq = ?2");
+    const Reset reset(row);
+    const Head head = state.agent.head;
+    if (row.bind(head.branch, head.seq).step() && !row.is_null(0)) {
+      state.passages = row.integer(0);
+      return;
     }
   }
+  auto& row = db.prepare(
+      "SELECT count(*) FROM passage p WHERE p.archive = ?1 AND seen(?2, p.branch, p.seq) AND NOT "
+      "EXISTS (SELECT 1 FROM retirement r WHERE r.kind = 'passage' AND r.target = p.id AND "
+      "seen(?2, r.branch, r.seq))");
+  const Reset reset(row);
+  if (row.bind(state.agent.archive, &line).step()) state.passages = row.integer(0);
+}
+
+constexpr const char* kAgentColumns =
+    "id, name, created_us, head_branch, head_seq, line_branch, line_seq, archive";
+
+AgentRow read_agent(const Statement& row) {
+  return {row.text(0),
+          row.text(1),
+          row.integer(2),
+          {row.integer(3), row.integer(4)},
+          {row.integer(5), row.integer(6)},
+          row.text(7)};
+}
+
+AgentRow living_agent(Database& db, const std::string& agent_id) {
+  static const std::string sql =
+      std::string("SELECT ") + kAgentColumns + " FROM agent WHERE id = ?1 AND deleted_us IS NULL";
+  auto& row = db.prepare(sql);
+  const Reset reset(row);
+  if (!row.bind(agent_id).step())
+    throw AgentNotFound("this agent was deleted; its name is free for a new one");
+  return read_agent(row);
 }
 
 }  // namespace
 
 std::optional<AgentRow> Journal::find_agent(const std::string& name) {
   const auto reader = this->reader();
-  auto& row = reader.db.prepare(
-      "SELECT id, name, created_us, head_branch, head_seq FROM agent "
-      "WHERE name = ?1 AND deleted_us IS NULL");
+  static const std::string sql =
+      std::string("SELECT ") + kAgentColumns + " FROM agent WHERE name = ?1 AND deleted_us IS NULL";
+  auto& row = reader.db.prepare(sql);
   const Reset reset(row);
   if (!row.bind(name).step()) return std::nullopt;
-  return AgentRow{row.text(0), row.text(1), row.integer(2), {row.integer(3), row.integer(4)}};
+  return read_agent(row);
 }
 
 std::vector<AgentRow> Journal::agents() {
   const auto reader = this->reader();
-  auto& row = reader.db.prepare(
-      "SELECT id, name, created_us, head_branch, head_seq FROM agent "
-      "WHERE deleted_us IS NULL ORDER BY created_us, name");
+  static const std::string sql = std::string("SELECT ") + kAgentColumns +
+                                 " FROM agent WHERE deleted_us IS NULL ORDER BY created_us, name";
+  auto& row = reader.db.prepare(sql);
   const Reset reset(row);
   std::vector<AgentRow> rows;
-  while (row.step())
-    rows.push_back({row.text(0), row.text(1), row.integer(2), {row.integer(3), row.integer(4)}});
+  while (row.step()) rows.push_back(read_agent(row));
   return rows;
 }
 
-Head Journal::head(const std::string& agent_id) {
+AgentRow Journal::agent_row(const std::string& agent_id) {
+  const auto reader = this->reader();
+  return living_agent(reader.db, agent_id);
+}
+
+std::vector<BranchRow> Journal::branches(const std::string& agent_id) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  const auto agent = living_agent(reader.db, agent_id);
+  std::set<std::int64_t> ids;
+  for (const Head head : {agent.head, agent.line})
+    for (const auto& segment : lineage(reader.db, head)) ids.insert(segment.branch);
+  {
+    auto& row = reader.db.prepare("SELECT id FROM branch WHERE agent_id = ?1");
+    const Reset reset(row);
+    row.bind(agent_id);
+    while (row.step()) ids.insert(row.integer(0));
+  }
+  auto& row = reader.db.prepare(
+      "SELECT b.id, b.agent_id, ifnull(b.parent, 0), ifnull(b.parent_seq, 0), b.created_us, s.seq, "
+      "s.time_us FROM branch b JOIN step s ON s.branch = b.id WHERE b.id = ?1 "
+      "ORDER BY s.seq DESC LIMIT 1");
+  const Reset reset(row);
+  std::vector<BranchRow> rows;
+  for (const auto id : ids)
+    if (row.bind(id).step())
+      rows.push_back({row.integer(0),
+                      row.text(1),
+                      {row.integer(2), row.integer(3)},
+                      row.integer(5),
+                      row.integer(4),
+                      row.integer(6)});
+  return rows;
+}
+
+std::vector<TagRow> Journal::tags(const std::string& agent_id) {
   const auto reader = this->reader();
   auto& row = reader.db.prepare(
-      "SELECT head_branch, head_seq FROM agent WHERE id = ?1 AND deleted_us IS NULL");
+      "SELECT name, branch, seq, time_us FROM tag WHERE agent_id = ?1 ORDER BY time_us, name");
   const Reset reset(row);
-  if (!row.bind(agent_id).step())
-    throw AgentNotFound("this agent was deleted; its name is free for a new one");
-  return {row.integer(0), row.integer(1)};
+  row.bind(agent_id);
+  std::vector<TagRow> tags;
+  while (row.step())
+    tags.push_back({row.text(0), {row.integer(1), row.integer(2)}, row.integer(3)});
+  return tags;
 }
 
 std::int64_t Journal::data_version() {
@@ -176,65 +291,120 @@ std::int64_t Journal::data_version() {
 
 Journal::Reader Journal::reader() { return {std::unique_lock(reader_mutex_), reader_db_}; }
 
+Lineage Journal::lineage(Database& db, Head head) {
+  auto known = lineages_.find(head.branch);
+  if (known == lineages_.end())
+    known = lineages_.emplace(head.branch, Lineage(db, head.branch)).first;
+  return known->second.up_to(head.seq);
+}
+
 AgentState Journal::load(const std::string& agent_id, std::optional<Head> at) {
   const auto reader = this->reader();
   Database& db = reader.db;
   // One read transaction, so that all parts are of the same head; it ends with this call.
   const ReadTransaction transaction(db);
   AgentState state;
-  {
-    auto& row = db.prepare(
-        "SELECT id, name, created_us, head_branch, head_seq FROM agent "
-        "WHERE id = ?1 AND deleted_us IS NULL");
-    const Reset reset(row);
-    if (!row.bind(agent_id).step())
-      throw AgentNotFound("this agent was deleted; its name is free for a new one");
-    state.agent = {row.text(0), row.text(1), row.integer(2), {row.integer(3), row.integer(4)}};
-  }
+  state.agent = living_agent(db, agent_id);
   if (at) state.agent.head = *at;
-  const Head head = state.agent.head;
+  const auto line = lineage(db, state.agent.head);
+  state.agent.head = at ? line.place(at->seq) : state.agent.head;
   // An agent whose head was changed by hand can still be opened, and replay says what is wrong.
-  load_config(db, at ? at->seq : std::numeric_limits<std::int64_t>::max(), state);
-  load_blocks(db, head, state);
-  load_window(db, head, state);
-  load_messages(db, head, state);
-  load_last_call(db, head, state);
-  load_pins(db, head, state);
+  load_config(db, line, at.has_value(), state);
+  load_blocks(db, line, state);
+  load_window(db, line, state);
+  load_messages(db, line, state);
+  load_last_call(db, line, state);
+  load_pins(db, line, state);
+  load_passages(db, line, state);
   return state;
 }
 
-CommitCursor Journal::cursor_after(const std::string& agent_id, Head head) {
+CommitCursor Journal::cursor_after(Head head) {
   const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  const auto line = lineage(reader.db, head);
   auto& row = reader.db.prepare(
-      "SELECT id, seq FROM passage WHERE archive = ?1 AND branch = ?2 AND id <= ?3 "
-      "ORDER BY id DESC LIMIT 1");
-  const auto passage =
-      last_key(row, head.seq, [&](std::int64_t key) { row.bind(agent_id, head.branch, key); });
-  return {head.seq, last_position(reader.db, head) + 1, std::max<std::int64_t>(0, passage)};
+      "SELECT id, seq FROM passage WHERE branch = ?1 AND id <= ?2 ORDER BY id DESC LIMIT 1");
+  std::int64_t passage = -1;
+  const auto& segments = line.segments();
+  for (auto segment = segments.rbegin(); segment != segments.rend() && passage < 0; ++segment)
+    passage =
+        last_key(row, segment->last_seq, [&](std::int64_t key) { row.bind(segment->branch, key); });
+  return {head.seq, end_position(reader.db, line), std::max<std::int64_t>(0, passage)};
 }
 
 std::vector<StepRow> Journal::steps(Head head) {
   const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
   static const std::string sql = std::string("SELECT ") + kStepColumns +
                                  " FROM step WHERE branch = ?1 AND seq <= ?2 ORDER BY seq";
   auto& row = reader.db.prepare(sql);
   const Reset reset(row);
-  row.bind(head.branch, head.seq);
   std::vector<StepRow> steps;
-  while (row.step()) steps.push_back(read_step(row));
+  for (const auto& segment : lineage(reader.db, head)) {
+    row.bind(segment.branch, segment.last_seq);
+    while (row.step()) steps.push_back(read_step(row));
+  }
   return steps;
+}
+
+void Journal::steps_back(Head head, const std::function<bool(const StepRow&)>& more) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  static const std::string sql = std::string("SELECT ") + kStepColumns +
+                                 " FROM step WHERE branch = ?1 AND seq <= ?2 ORDER BY seq DESC";
+  newest_first(reader.db.prepare(sql), lineage(reader.db, head), [&](Statement& row) {
+    while (row.step())
+      if (!more(read_step(row))) return true;
+    return false;
+  });
+}
+
+std::vector<ToolRunRow> Journal::tool_runs(Head head, std::int64_t after) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  static const std::string sql = std::string("SELECT ") + kToolRunColumns +
+                                 " FROM tool_run r WHERE r.branch = ?1 AND r.seq > ?2 AND "
+                                 "r.seq <= ?3 ORDER BY r.seq";
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  std::vector<ToolRunRow> runs;
+  for (const auto& segment : lineage(reader.db, head)) {
+    row.bind(segment.branch, after, segment.last_seq);
+    while (row.step()) runs.push_back(read_tool_run(row));
+  }
+  return runs;
+}
+
+std::vector<BlockVersion> Journal::block_versions(Head head, const std::string& block_id) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  static const std::string sql = std::string("SELECT ") + kBlockColumns +
+                                 " FROM block b WHERE b.branch = ?1 AND b.id = ?2 AND b.seq <= ?3 "
+                                 "ORDER BY b.seq";
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  std::vector<BlockVersion> versions;
+  for (const auto& segment : lineage(reader.db, head)) {
+    row.bind(segment.branch, block_id, segment.last_seq);
+    while (row.step()) versions.push_back(read_block(row));
+  }
+  return versions;
 }
 
 std::vector<SummaryRow> Journal::summaries(Head head) {
   const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
   static const std::string sql =
       std::string("SELECT ") + kSummaryColumns +
       " FROM summary s WHERE s.branch = ?1 AND s.seq <= ?2 ORDER BY s.seq";
   auto& row = reader.db.prepare(sql);
   const Reset reset(row);
-  row.bind(head.branch, head.seq);
   std::vector<SummaryRow> summaries;
-  while (row.step()) summaries.push_back(read_summary(row));
+  for (const auto& segment : lineage(reader.db, head)) {
+    row.bind(segment.branch, segment.last_seq);
+    while (row.step()) summaries.push_back(read_summary(row));
+  }
   return summaries;
 }
 
@@ -247,26 +417,30 @@ std::int64_t Journal::last_seq(std::int64_t branch) {
 
 std::vector<Message> Journal::messages(Head head, std::int64_t from_position, std::int64_t limit) {
   const auto reader = this->reader();
-  const std::string sql = std::string("SELECT ") + kMessageColumns +
-                          " FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
-                          "AND m.position >= ?3 ORDER BY m.position LIMIT ?4";
-  Statement row(reader.db.get(), sql);
-  row.bind(head.branch, head.seq, from_position, limit);
+  const ReadTransaction transaction(reader.db);
   std::vector<Message> messages;
-  while (row.step()) messages.push_back(read_message(row));
+  if (limit <= 0) return messages;
+  read_messages(reader.db, lineage(reader.db, head), from_position,
+                std::numeric_limits<std::int64_t>::max(), [&](Statement& row) {
+                  messages.push_back(read_message(row));
+                  return std::ssize(messages) < limit;
+                });
   return messages;
 }
 
 std::vector<Message> Journal::imported(Head head, const std::string& source_id) {
   const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
   static const std::string sql = std::string("SELECT ") + kMessageColumns +
                                  " FROM message m WHERE m.branch = ?1 AND m.source_id = ?3 "
                                  "AND m.source_id <> '' AND m.seq <= ?2 ORDER BY m.position";
   auto& row = reader.db.prepare(sql);
   const Reset reset(row);
-  row.bind(head.branch, head.seq, source_id);
   std::vector<Message> messages;
-  while (row.step()) messages.push_back(read_message(row));
+  for (const auto& segment : lineage(reader.db, head)) {
+    row.bind(segment.branch, segment.last_seq, source_id);
+    while (row.step()) messages.push_back(read_message(row));
+  }
   return messages;
 }
 

@@ -107,12 +107,10 @@ RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query) 
   // CROSS JOIN keeps the index outermost: probing it once a message is a hundred times slower.
   std::string sql = ranked ? "SELECT m.id, -bm25(message_fts, 1.0, 0.5) FROM message_fts "
                              "CROSS JOIN message m ON m.id = message_fts.rowid "
-                             "WHERE message_fts MATCH ?6"
-                           : "SELECT m.id, 0.0 FROM message m WHERE m.text <> '' AND ?6 = ''";
-  sql +=
-      " AND m.branch = ?1 AND m.seq <= ?2 AND m.time_us >= ?3 AND m.time_us < ?4 "
-      "AND m.position < ?5" +
-      roles_filter(query.roles);
+                             "WHERE message_fts MATCH ?1 AND seen(?2, m.branch, m.seq)"
+                           : "SELECT m.id, 0.0 FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
+                             "AND m.text <> ''";
+  sql += " AND m.time_us >= ?3 AND m.time_us < ?4 AND m.position < ?5" + roles_filter(query.roles);
   // Echoes of searches stand with the tool results that they repeat.
   if (std::find(query.roles.begin(), query.roles.end(), Role::tool) == query.roles.end())
     sql += std::string(" AND m.type <> '") + kSearchEcho + "'";
@@ -120,11 +118,18 @@ RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query) 
   constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
 
   const auto reader = journal.reader();
+  const auto line = journal.lineage(reader.db, head);
   Statement rows(reader.db.get(), sql);
-  rows.bind(head.branch, head.seq, query.start.value_or(kLowest), query.end.value_or(kHighest),
-            query.before_position.value_or(kHighest), expression);
   std::vector<Candidate> candidates;
-  while (rows.step()) candidates.push_back({rows.integer(0), rows.real(1)});
+  const auto gather = [&](const auto& first, const auto& second) {
+    rows.bind(first, second, query.start.value_or(kLowest), query.end.value_or(kHighest),
+              query.before_position.value_or(kHighest));
+    while (rows.step()) candidates.push_back({rows.integer(0), rows.real(1)});
+  };
+  if (ranked)
+    gather(expression, &line);
+  else
+    for (const auto& segment : line.segments()) gather(segment.branch, segment.last_seq);
   page.total = static_cast<std::int64_t>(candidates.size());
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     return a.score != b.score ? a.score > b.score : a.id > b.id;

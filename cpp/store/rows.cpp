@@ -83,6 +83,7 @@ StepRow read_step(const Statement& row) {
   step.content = row.text(18);
   step.prefix_tokens = static_cast<int>(row.integer(19));
   step.prefix_broken = row.text(20);
+  step.passages = static_cast<int>(row.integer(21));
   return step;
 }
 
@@ -151,6 +152,12 @@ SummaryRow read_summary(const Statement& row, int first) {
   summary.tokens = static_cast<int>(row.integer(first + 7));
   summary.failure = row.text(first + 8);
   return summary;
+}
+
+ToolRunRow read_tool_run(const Statement& row, int first) {
+  return {row.text(first),     row.text(first + 1), row.text(first + 2),
+          row.text(first + 3), row.text(first + 4), row.text(first + 5),
+          row.text(first + 6), row.text(first + 7), row.integer(first + 8)};
 }
 
 WindowRow read_window(const Statement& row, int first) {

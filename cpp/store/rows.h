@@ -23,7 +23,7 @@ inline constexpr const char* kStepColumns =
     "compiler, ifnull(digest, ''), context_tokens, overhead_tokens, ifnull(prompt_tokens, -1), "
     "ifnull(completion_tokens, -1), ifnull(decision, ''), ifnull(reply, ''), "
     "ifnull(correction, 0), ifnull(unbound_tools, ''), ifnull(content, ''), "
-    "ifnull(prefix_tokens, -1), ifnull(prefix_broken, '')";
+    "ifnull(prefix_tokens, -1), ifnull(prefix_broken, ''), ifnull(passages, -1)";
 [[nodiscard]] StepRow read_step(const Statement& row);
 
 // The columns of the other tables.
@@ -39,6 +39,10 @@ inline constexpr const char* kSummaryColumns =
     "s.id, s.text, s.covers, s.covered, s.replaces, s.author, s.trust, s.tokens, "
     "s.failure";
 [[nodiscard]] SummaryRow read_summary(const Statement& row, int first_column = 0);
+inline constexpr const char* kToolRunColumns =
+    "r.call_id, r.phase, r.tool, r.arguments, r.effects, r.idempotency_key, r.status, r.result, "
+    "r.time_us";
+[[nodiscard]] ToolRunRow read_tool_run(const Statement& row, int first_column = 0);
 inline constexpr const char* kWindowColumns = "w.ranges, w.summary, w.warned, w.outside";
 [[nodiscard]] WindowRow read_window(const Statement& row, int first_column = 0);
 

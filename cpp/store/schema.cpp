@@ -9,7 +9,7 @@ namespace memgpt {
 namespace {
 
 // Every row of history carries (branch, seq): the commit it belongs to. Rows are never updated
-// but for agent.head_*, agent.name and agent.deleted_us: pointers.
+// but for agent.head_*, agent.line_*, agent.name and agent.deleted_us: pointers.
 constexpr const char* k001_initial = R"sql(
 CREATE TABLE agent(
   id TEXT PRIMARY KEY,
@@ -21,7 +21,7 @@ CREATE TABLE agent(
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX agent_name ON agent(name) WHERE deleted_us IS NULL;
 
--- A line of history of one agent; it sees its parent's rows up to parent_seq.
+-- A piece of a line of history, written by one agent; it goes on from its parent's parent_seq.
 CREATE TABLE branch(
   id INTEGER PRIMARY KEY,
   agent_id TEXT NOT NULL,
@@ -218,7 +218,31 @@ ALTER TABLE step ADD COLUMN prefix_broken TEXT;     -- the origin of the first s
 ALTER TABLE summary ADD COLUMN failure TEXT NOT NULL DEFAULT '';  -- why it is a digest
 )sql";
 
-constexpr std::array kMigrations = {k001_initial, k002_source_id, k003_replay, k004_policy};
+// Lines of history: where a branch's messages begin, where an agent's line ends (undo moves the
+// head back on it, redo forward), the archive that forks share, tags, and what used to be counted.
+constexpr const char* k005_branches = R"sql(
+ALTER TABLE branch ADD COLUMN first_position INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE agent ADD COLUMN line_branch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE agent ADD COLUMN line_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE agent ADD COLUMN archive TEXT NOT NULL DEFAULT '';
+UPDATE agent SET line_branch = head_branch, line_seq = head_seq, archive = id;
+ALTER TABLE step ADD COLUMN passages INTEGER;  -- that are seen after it
+CREATE INDEX branch_agent ON branch(agent_id);
+CREATE INDEX branch_parent ON branch(parent, parent_seq);
+CREATE INDEX config_commit ON config(branch, seq);
+CREATE INDEX passage_commit ON passage(branch, id);
+CREATE TABLE tag(
+  agent_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  time_us INTEGER NOT NULL,
+  PRIMARY KEY(agent_id, name)
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {k001_initial, k002_source_id, k003_replay, k004_policy,
+                                    k005_branches};
 
 bool has_tables(Database& db) {
   Statement statement(db.get(), "SELECT count(*) FROM sqlite_schema");

@@ -13,6 +13,8 @@
 
 namespace memgpt {
 
+class Lineage;
+
 // A prepared statement. Bound values are copied; reset() before it is used again.
 class Statement {
  public:
@@ -45,6 +47,7 @@ class Statement {
   void bind_one(int index, const char* value) { bind_one(index, std::string_view(value)); }
   void bind_one(int index, std::span<const float> value);  // blob
   void bind_one(int index, std::nullptr_t);
+  void bind_one(int index, const Lineage* value);  // see lineage.h; it must outlive the reading
   template <typename T>
   void bind_one(int index, const std::optional<T>& value) {
     if (value)
