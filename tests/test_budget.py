@@ -140,6 +140,9 @@ def test_room_for_more_tokens(kit: Any) -> None:
     gone = report.room_for(report.until_eviction + 200)
     window = [message.id for message in agent.window]
     assert gone and [message.id for message in gone] == window[: len(gone)]
+    for tokens in (10**6, 2**31 - 1):
+        with pytest.raises(MessageTooLarge, match="tokens too many"):
+            report.room_for(tokens)
 
 
 def test_json_round_trip(kit: Any) -> None:

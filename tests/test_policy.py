@@ -8,7 +8,7 @@ from typing import Any
 
 import memgpt
 import pytest
-from memgpt.errors import ConfigError, PolicyError, Unbound, WindowFull
+from memgpt.errors import ConfigError, MessageTooLarge, PolicyError, Unbound, WindowFull
 
 BUILT_IN = [memgpt.RecursiveSummary(), memgpt.SlidingWindow(), memgpt.Importance()]
 WORDS = "seven white geese fly over the old mill "
@@ -324,3 +324,65 @@ def test_a_parameter_set_on_a_bound_policy_is_journalled(kit):
     agent.policy.k = 5
     agent.send("once more")
     assert [step.kind for step in agent.steps()] == [*kinds, "input", "step"]
+
+
+def test_a_policy_is_not_asked_about_no_messages(kit):
+    class All(memgpt.MemoryPolicy):
+        def fit(self, window: memgpt.PolicyWindow) -> list[tuple[int, int]]:
+            return [(window.groups[0], len(window))]
+
+    agent = kit.agent(lambda context: kit.say("so"), policy=All)
+    assert agent.context().tokens == agent.budget().used > 0
+    assert "PolicyError" not in str(agent)
+    agent.send("hello", role="system")
+
+
+@pytest.mark.parametrize("policy", BUILT_IN)
+def test_built_in_policies_do_not_change(kit, policy):
+    assert policy.evict_at == 0.9
+    for name in ("evict_at", "evict_att"):
+        with pytest.raises(ConfigError, match="does not change"):
+            setattr(policy, name, 0.3)
+    with pytest.raises(AttributeError, match="evict_att"):
+        policy.evict_att  # noqa: B018
+    kind = type(policy)
+    own = type(
+        "Own", (kind,), {"__init__": lambda self: (kind.__init__(self), vars(self).update(k=1))[0]}
+    )
+    with pytest.raises(ConfigError, match="does not change"):
+        own().evict_at = 0.3
+    mine = own()
+    mine.k = 4
+    assert mine.parameters == {**policy.parameters, "k": 4}
+
+
+def test_a_full_window_is_shown_as_it_stands(kit):
+    agent = kit.agent(lambda context: kit.say("so " + WORDS * 6), context_window=3500,
+                      policy=memgpt.NoEviction)  # fmt: skip
+    with pytest.raises(WindowFull):
+        for _ in range(30):
+            agent.send(WORDS * 3)
+    assert agent.context().tokens > 0.8 * agent.context().budget.limit
+    assert not agent.budget().fits(WORDS * 9)
+    assert "WindowFull" not in str(agent) and "cannot be shown" not in agent._repr_html_()
+    with pytest.raises((WindowFull, MessageTooLarge)):
+        agent.budget().room_for(2000)
+
+
+@pytest.mark.parametrize("line", [-5, 0, 10**6, 2.5, "x"])
+def test_a_line_of_eviction_that_cannot_be(kit, line):
+    class Own(memgpt.MemoryPolicy):
+        def fit(self, window: memgpt.PolicyWindow) -> list[tuple[int, int]]:
+            return [(0, len(window))]
+
+        def evicts_above(self, limit_tokens: int) -> int:
+            return line
+
+    with pytest.raises(PolicyError, match="evicts_above"):
+        kit.agent(policy=Own)
+
+
+def test_totals_beyond_32_bits():
+    window = memgpt.PolicyWindow([2**31 - 1] * 4, limit_tokens=5, newest_user=3, newest_input=3)
+    assert window.total == 4 * (2**31 - 1)
+    assert memgpt.SlidingWindow().fit(window).keep == [(3, 4)]

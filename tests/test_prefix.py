@@ -347,7 +347,7 @@ def test_a_step_without_a_model_call_has_no_context(kit):
     for seq in (0, -1, 4, 2**62):
         with pytest.raises(NotFound, match="commits 1 to 3"):
             agent.context(step=seq)
-    with pytest.raises(TypeError):
+    with pytest.raises(InvalidInput):
         agent.context(step="3")
 
 

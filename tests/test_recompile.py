@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import random
 import sqlite3
@@ -10,7 +11,15 @@ from typing import Any
 
 import memgpt
 import pytest
-from memgpt.errors import ConfigError, InvalidInput, NotFound, PolicyError, StoreError, Unbound
+from memgpt.errors import (
+    ConfigError,
+    InvalidInput,
+    NotFound,
+    PolicyError,
+    StoreError,
+    Unbound,
+    WindowTooSmall,
+)
 
 from tests.conftest import CheckedLLM, call, say
 
@@ -233,7 +242,7 @@ def test_a_window_that_is_too_small_stops_at_once(kit):
     agent = kit.agent(lambda context: say("so"))
     agent.send("hello")
     made = agent.recompile(context_window=1000)
-    assert made.steps == [] and made.stopped_at == calls(agent)[0].seq
+    assert made.steps == [] and made.stopped_at == 1
     assert "1000 tokens" in made.stopped
     assert "stopped at" in str(made) and made._repr_html_()
 
@@ -355,3 +364,109 @@ def test_it_can_be_taken_elsewhere_and_looked_at(kit):
     html = made._repr_html_()
     assert "cannot be shown" not in html and "20 more steps" in html
     assert f"{made.recompiled.tokens:,}" in html and f"{made.recorded.tokens:,}" in text
+
+
+def test_what_an_agent_of_these_rules_refuses_is_not_shown(kit):
+    """Neither windows in which it could not be made, nor messages that it would not take."""
+    agent = kit.agent(lambda context: say("so"))
+    agent.send("hello")
+    agent.send(WORDS * 120)
+    low = memgpt.SlidingWindow(evict_at=0.35, evict_to=0.3)
+    for options in ({"policy": low, "context_window": WINDOW}, {"context_window": 2000}):
+        with pytest.raises(WindowTooSmall):
+            kit.agent(name="other", **options)
+        made = agent.recompile(**options)
+        assert made.stopped_at == 1 and "Choose a context_window" in made.stopped
+    made = agent.recompile(context_window=WINDOW)
+    assert [step.kind for step in agent.steps() if step.seq == made.stopped_at] == ["input"]
+    assert "the message takes" in made.stopped and len(made.steps) == 1
+
+
+def test_a_recompilation_is_of_the_policy_as_it_was(kit):
+    class Counts(memgpt.MemoryPolicy):
+        def __init__(self) -> None:
+            self.k = 4
+            self._asked = 0
+
+        def fit(self, window: memgpt.PolicyWindow) -> list[tuple[int, int]]:
+            self._asked += 1
+            return [(max(0, min(len(window) - self.k, window.newest_input)), len(window))]
+
+    agent = kit.agent(lambda context: say("so"))
+    for _ in range(6):
+        agent.send(WORDS)
+    policy = Counts()
+    made = agent.recompile(policy)
+    assert policy._asked == 0
+    policy.k = 1000
+    last = made.steps[-1]
+    assert made.context(last.seq).tokens == last.recompiled.tokens
+    assert made.policy.k == 4 and made.to_dict()["parameters"] == {"k": 4}
+
+
+def test_parameters_that_a_bound_policy_no_longer_has(kit):
+    policy = Newest()
+    policy.k = 8
+    agent = kit.agent(lambda context: say("so"), policy=policy)
+    agent.send("hello")
+    policy.k = 3
+    agent.send("again")
+    with pytest.raises(Unbound, match=r'had the parameters \{"k": 8\} then'):
+        agent.recompile()
+    assert agent.recompile(policy).steps
+
+
+def test_positions_grow_and_warnings_are_not_pinned(kit):
+    seen = []
+
+    class Looks(memgpt.MemoryPolicy):
+        def __deepcopy__(self, memo: Any) -> Looks:
+            return self
+
+        def fit(self, window: memgpt.PolicyWindow) -> memgpt.Fit:
+            positions = list(window.positions)
+            assert all(a < b for a, b in itertools.pairwise(positions))
+            seen.append(sum(window.pins))
+            return memgpt.Fit([(0, len(window))], warn=len(window) % 4 == 0)
+
+    agent = kit.agent(lambda context: say("so"))
+    for _ in range(6):
+        agent.send(WORDS)
+        agent.pin(agent.window[-2])  # the reply that the warning stands before
+    made = agent.recompile(Looks())
+    assert made.recompiled.warnings > 1 and seen == [0, 1, 2, 3, 4, 5]
+    assert all(step.lost == 0 for step in made.steps)
+
+
+def test_a_counter_that_is_not_bound(kit):
+    class Letters(memgpt.TokenCounter):
+        name = "letters"
+
+        def count(self, text: str) -> int:
+            return len(text) // 3
+
+    class Own(CheckedLLM):
+        tokenizer = Letters()
+
+    agent = kit.home.create_agent("own", model=Own(lambda context: say("so")))
+    for _ in range(3):
+        agent.send(WORDS)
+    sent = sum(step.context_tokens + step.overhead_tokens for step in agent.steps() if step.digest)
+    kit.reopen()
+    agent = kit.home.agent("own")
+    made = agent.recompile()
+    assert made.recorded.tokens == sent != made.recompiled.tokens
+    assert "letters" in made.unchecked[0]
+    context = made.context(made.steps[-1].seq)
+    assert not context.exact and not agent.context(step=made.steps[-1].seq).exact
+
+
+@pytest.mark.parametrize("step", ["x", 2.5, None, True])
+def test_steps_that_are_no_numbers(kit, step):
+    agent = kit.agent(lambda context: say("so"))
+    agent.send("hello")
+    with pytest.raises(InvalidInput, match="step"):
+        agent.recompile().context(step)
+    if step is not None:
+        with pytest.raises(InvalidInput, match="step"):
+            agent.context(step=step)

@@ -93,7 +93,6 @@ LiveState Agent::load_state(const Parts& parts) {
   AgentState loaded = journal->load(id_);
   const auto last = loaded.last_call;
   LiveState state = live_state(std::move(loaded), *parts.counter);
-  state.passages = count_passages(*journal, id_, state.agent.head);
   if (last && last->model == parts.config.model && last->tokenizer == parts.counter->name())
     state.correction = correction_after(*last);
   state.prefix = compile_state(state, parts);
@@ -113,14 +112,21 @@ WriteSet Agent::begin(const std::string& kind, const std::string& author) {
   writes.commit.step.author = author;
   writes.commit.step.time_us = home_->environment().now_us();
   writes.commit.step.config = writes.state.config_version;
+  // The configuration is not undone: a line that begins before it was set gets it too.
+  if (writes.state.config_elsewhere) {
+    writes.state.config_elsewhere = false;
+    writes.commit.step.config = ++writes.state.config_version;
+    writes.commit.config = to_json(parts()->config);
+  }
   return writes;
 }
 
 void Agent::commit(WriteSet& writes) {
   refresh_prefix(writes);
+  writes.commit.step.passages = static_cast<int>(writes.state.passages);
   try {
     const auto committed = home_->journal()->commit(writes.commit);
-    writes.state.agent.head = committed.head;
+    writes.state.agent.head = writes.state.agent.line = committed.head;
     if (committed.summary && writes.state.summary) writes.state.summary->id = *committed.summary;
   } catch (const Conflict&) {
     static_cast<void>(home_->journal()->head(id_));  // says so where the agent was deleted
@@ -149,7 +155,7 @@ void Agent::edit(const std::string& author, Edit&& change) {
   change(writes, author, Trust::user);
   refresh_prefix(writes);
   if (parts()->provider && writes.state.prefix->tokens() > before->tokens())
-    check_room(writes.state, *parts(), 0);
+    check_room(writes.state, rules(), 0);
   commit(writes);
 }
 
@@ -243,19 +249,20 @@ RecallPage Agent::search_recall(const RecallQuery& query) {
 
 ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query) {
   check_utf8(text, "the query");
-  const auto head = state().agent.head;
+  const auto row = state().agent;
   query.vector = embed_query(text);
   const auto embedder = parts()->embedder;
   const auto name = embedder ? embedder->name() : "";
   // A tool reads what its step has written.
   const bool pending = turn_.held_by_this_thread() && active_ != nullptr &&
                        !active_->commit.passages.empty() && query.limit > 0 && query.offset >= 0;
-  if (!pending) return home_->indexes().search(*home_->journal(), id_, name, head, query);
+  if (!pending)
+    return home_->indexes().search(*home_->journal(), row.archive, name, row.head, query);
   ArchivalQuery all = query;
   all.limit = static_cast<int>(std::min<std::int64_t>(std::int64_t{query.limit} + query.offset,
                                                       std::numeric_limits<int>::max()));
   all.offset = 0;
-  return with_pending(home_->indexes().search(*home_->journal(), id_, name, head, all),
+  return with_pending(home_->indexes().search(*home_->journal(), row.archive, name, row.head, all),
                       active_->commit.passages, query);
 }
 
@@ -311,7 +318,17 @@ Context Agent::context() {
   TurnRun run;
   run.preview = true;
   const auto parts = this->parts();
-  if (parts->policy) fit_window(preview, run);
+  if (parts->policy) {
+    // A policy that refuses the next call hides nothing: the window is shown as it stands.
+    const WriteSet before = preview;
+    try {
+      fit_window(preview, run);
+    } catch (const WindowFull&) {
+      preview = before;
+    } catch (const PolicyError&) {
+      preview = before;
+    }
+  }
   Context context =
       compile(preview.state.prefix, preview.state.window, budget(preview.state), *parts->counter);
   context.previous_spans = prefix_after(last_call(preview.state).get(), parts->config.model,

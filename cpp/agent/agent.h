@@ -184,12 +184,12 @@ class Agent {
   [[nodiscard]] SummaryRow write_summary(const LiveState& state, const Window& messages,
                                          const std::string& prompt, bool preview) const;
   [[nodiscard]] Budget budget(const LiveState& state) const;
-  [[nodiscard]] WindowRules rules() const;
+  [[nodiscard]] static WindowRules rules(const Parts& parts);
+  [[nodiscard]] WindowRules rules() const { return rules(*parts()); }
   void refresh_prefix(WriteSet& writes);
   void refresh_prefix(WriteSet& writes, const Parts& parts);
   [[nodiscard]] static std::shared_ptr<const Prefix> compile_state(const LiveState& state,
                                                                    const Parts& parts);
-  void check_room(const LiveState& state, const Parts& parts, int message_cost) const;
   [[nodiscard]] WindowMessage measure_input(const LiveState& state, const std::string& text);
 
   // past.cpp

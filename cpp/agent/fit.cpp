@@ -10,6 +10,8 @@ namespace memgpt {
 
 namespace {
 
+// The smallest room for messages that an agent can work in.
+constexpr int kMinMessageRoom = 768;
 // What the call after this one is expected to take.
 constexpr int kNextCallRoom = 100;
 
@@ -109,7 +111,7 @@ int pinned_cost(const LiveState& state) {
 bool fit_state(LiveState& state, const WindowRules& rules, bool forced, const LetGo& let_go) {
   bool warn = false;
   // A new summary may be longer than the old one: then the window is fitted again.
-  for (int attempt = 0; attempt < 4; ++attempt) {
+  for (int attempt = 0; attempt < 4 && !state.window.empty(); ++attempt) {
     const auto window = std::make_shared<PolicyWindow>(policy_window(state, rules.context_window));
     window->forced = forced && attempt == 0;
     const Fit fit = rules.policy->fit(window);
@@ -130,6 +132,43 @@ bool fit_state(LiveState& state, const WindowRules& rules, bool forced, const Le
   }
   check_fits(state, rules.context_window);
   return warn;
+}
+
+void check_room(const LiveState& state, const WindowRules& rules, int message_cost) {
+  const int context_window = rules.context_window;
+  const int messages =
+      message_cost > 0 ? message_cost + kMinToolRoom
+                       : std::max(kMinMessageRoom, turn_costs(state.window).kept() + kMinToolRoom);
+  const auto fixed_in = [&](const Budget& budget) {
+    const int summary = state.summary ? state.summary->tokens : 0;
+    return state.prefix->tokens() + std::max(0, summary_limit_tokens(budget) - summary);
+  };
+  // Below the line at which the policy evicts: above it, a turn would lose what it has just found,
+  // and search for it again and again.
+  const auto fits = [&](int window) {
+    const Budget budget = budget_for_window(window);
+    return fixed_in(budget) + messages <= rules.eviction_line(budget);
+  };
+  if (fits(context_window)) return;
+  // The smallest window that would do: reserve and summary grow with it.
+  int enough = context_window;
+  for (int step = 1 << 29; step > 0; step /= 2)
+    if (!fits(enough + step)) enough += step;
+  ++enough;
+  const Budget budget = budget_for_window(context_window);
+  const std::string figures = "the window holds " + std::to_string(context_window) + " tokens, " +
+                              std::to_string(budget.reply_reserve) +
+                              " of them kept for the reply, and its policy evicts above " +
+                              std::to_string(rules.eviction_line(budget)) +
+                              "; system prompt, tools, " + "memory blocks and summary take " +
+                              std::to_string(fixed_in(budget)) + ": " +
+                              std::to_string(enough - context_window) + " tokens too many";
+  if (message_cost > 0)
+    throw MessageTooLarge("the message takes " + std::to_string(message_cost) + " tokens; " +
+                          figures + ". Send it in parts, or put it into archival memory.");
+  throw WindowTooSmall(figures + ", with at least " + std::to_string(messages) +
+                       " for messages. Choose a context_window of " + std::to_string(enough) +
+                       " or more, shorter memory blocks, or fewer tools.");
 }
 
 void make_alert(Message& message) {

@@ -43,6 +43,10 @@ using LetGo = std::function<void(Window kept, const Window& evicted, const Fit& 
 [[nodiscard]] bool fit_state(LiveState& state, const WindowRules& rules, bool forced,
                              const LetGo& let_go);
 
+// Throws WindowTooSmall (message_cost 0: can the agent work at all?) or MessageTooLarge, with the
+// figures.
+void check_room(const LiveState& state, const WindowRules& rules, int message_cost);
+
 // Memory pressure, said once between two evictions; left out where even that has no room.
 void make_alert(Message& message);
 [[nodiscard]] bool alert_fits(const LiveState& state, const WindowMessage& alert,

@@ -79,7 +79,7 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   int cost = measured.cost();
   // A system message leaves the newest user message where it is: both must fit.
   if (input.role == Role::system) cost += turn_costs(writes.state.window).newest_user;
-  check_room(writes.state, *parts(), cost);
+  check_room(writes.state, rules(), cost);
   // A policy that lets nothing go says so before the input is in the log.
   if (!parts()->policy->evicts()) {
     const auto window =
@@ -239,7 +239,7 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
     result = tool.run(scope, arguments);
     refresh_prefix(writes);
     if (writes.state.prefix->tokens() > before.state.prefix->tokens())
-      check_room(writes.state, *parts(), 0);
+      check_room(writes.state, rules(), 0);
   } catch (const Error& error) {
     result = {true, error.what()};
   } catch (...) {

@@ -74,10 +74,15 @@ Recompilation Agent::recompile_to(Head head, std::shared_ptr<const MemoryPolicy>
   RecompileOptions options;
   options.policy = std::move(policy);
   options.context_window = context_window;
-  options.policy_named = [bound = parts()->policy](const std::string& name,
-                                                   const std::string& parameters) {
-    const bool same = bound && bound->name() == name && bound->parameters() == parameters;
-    return same ? bound : builtin_policy(name, parameters);
+  options.policy_named = [bound = parts()->policy](
+                             const std::string& name,
+                             const std::string& parameters) -> std::shared_ptr<const MemoryPolicy> {
+    if (auto own = builtin_policy(name, parameters)) return own;
+    if (!bound || bound->name() != name) return nullptr;
+    if (bound->parameters() == parameters) return bound;
+    throw Unbound("the memory policy \"" + name + "\" had the parameters " + parameters +
+                  " then, and the bound one has " + bound->parameters() +
+                  ": give recompile(policy=...)");
   };
   return memgpt::recompile(*home_->journal(), id_, head, replay_options(), options);
 }

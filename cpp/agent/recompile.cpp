@@ -36,7 +36,9 @@ bool is_alert(const Message& message) {
 }
 
 // What two contexts have in common. Messages are compared by their ids, the rest by origin.
-void compare(const Context& recorded, const Context& now, RecompiledStep& step) {
+// `positions`: on record, of the positions of `now`.
+void compare(const Context& recorded, const Context& now,
+             const std::vector<std::int64_t>& positions, RecompiledStep& step) {
   std::map<std::string_view, const Span*> before;
   for (const auto& span : recorded.prefix->spans) before.emplace(span->origin, span.get());
   for (const auto& span : now.prefix->spans) {
@@ -60,7 +62,8 @@ void compare(const Context& recorded, const Context& now, RecompiledStep& step) 
   for (const auto& item : now.window) {
     const Message& message = *item->message;
     while (next < recorded.window.size() &&
-           recorded.window[next]->message->position < message.position)
+           recorded.window[next]->message->position <
+               positions[static_cast<std::size_t>(message.position)])
       lose(*recorded.window[next++]);
     if (next == recorded.window.size() || recorded.window[next]->message->id != message.id) {
       ++step.added;
@@ -74,24 +77,26 @@ void compare(const Context& recorded, const Context& now, RecompiledStep& step) 
   while (next < recorded.window.size()) lose(*recorded.window[next++]);
 }
 
-// Its state's next_position is the length of its own log, which has its own warnings; positions of
-// messages are those on record.
+// Its log has its own warnings, and so positions of its own.
 class Recompiler {
  public:
   Recompiler(const ReplayOptions& replay_options, const RecompileOptions& options)
       : options_(options), past_(replay_options) {}
 
-  // `recorded`: what the model saw, where the commit called it. False where that call would not
-  // have been made, for its context does not fit.
+  // `recorded`: what the model saw, where the commit called it. False where the commit would not
+  // have been made, for something does not fit.
   bool apply(const Commit& commit, const Context* recorded);
   [[nodiscard]] Recompilation take(std::vector<std::string> unchecked);
 
  private:
+  void apply_commit(const Commit& commit, const Context* recorded);
   void use_policy();
   [[nodiscard]] bool fit(bool forced);
   void call(const Commit& commit, std::size_t before_reply, const Context& recorded);
   void append_alert(const Commit& commit, std::size_t before_reply);
   void append(const Commit& commit, Message message);
+  void set_pin(const PinRow& pin);
+  void check_input(const Commit& commit);
 
   const RecompileOptions& options_;
   Recompilation made_;
@@ -99,6 +104,7 @@ class Recompiler {
   WindowRules rules_;
   std::optional<LastCall> called_;
   int evicted_ = 0;
+  std::vector<std::int64_t> positions_;  // on record, of the messages of this log
 };
 
 void Recompiler::use_policy() {
@@ -138,26 +144,37 @@ void Recompiler::append_alert(const Commit& commit, std::size_t before_reply) {
   Message alert;
   alert.id = "alert-" + std::to_string(commit.step.seq);
   const Message& reply = commit.messages.at(before_reply);
-  alert.position = reply.position;
   alert.role = Role::system;
   alert.type = "system_alert";
   alert.time_us = reply.time_us;
   alert.session = reply.session;
+  alert.position = reply.position;
   for (std::size_t i = before_reply; i-- > 0;)
     if (is_alert(commit.messages[i])) alert = commit.messages[i];
+  const auto position = alert.position;
+  alert.position = state.next_position;
   make_alert(alert);
   auto measured = measure(std::move(alert), past_.counter());
   const auto budget = budget_for_window(rules_.context_window, state.correction);
   if (alert_fits(state, measured, budget)) {
     state.window.push_back(std::make_shared<const WindowMessage>(std::move(measured)));
     ++state.next_position;
+    positions_.push_back(position);
   }
   state.warned = true;
 }
 
+// A warning that is not in this log cannot be pinned in it.
+void Recompiler::set_pin(const PinRow& pin) {
+  const auto after = std::upper_bound(positions_.begin(), positions_.end(), pin.position);
+  if (after == positions_.begin() || *(after - 1) != pin.position) return;
+  past_.state().set_pin({after - positions_.begin() - 1, pin.pinned});
+}
+
 void Recompiler::append(const Commit& commit, Message message) {
   LiveState& state = past_.state();
-  ++state.next_position;
+  positions_.push_back(message.position);
+  message.position = state.next_position++;
   if (commit.step.kind == "import") return;
   if (message.role == Role::tool) {
     message.shown_bytes = -1;
@@ -185,7 +202,7 @@ void Recompiler::call(const Commit& commit, std::size_t before_reply, const Cont
   Context context = past_.context(rules_.context_window, state.correction);
   RecompiledStep made;
   made.seq = step.seq;
-  compare(recorded, context, made);
+  compare(recorded, context, positions_, made);
   const auto shared = prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer,
                                    context, &past_.counter());
   made.recompiled = {context.tokens(), context.text_tokens, context.budget.limit(), evicted_,
@@ -194,8 +211,13 @@ void Recompiler::call(const Commit& commit, std::size_t before_reply, const Cont
   if (commit.summary)
     for (const auto& range : commit.summary->covers)
       gone += static_cast<int>(range.end - range.begin);
-  made.recorded = {recorded.tokens(), recorded.text_tokens, recorded.budget.limit(), gone,
-                   decision.warned,   step.prefix_tokens,   step.prefix_broken};
+  made.recorded = {step.context_tokens + step.overhead_tokens,
+                   step.context_tokens,
+                   recorded.budget.limit(),
+                   gone,
+                   decision.warned,
+                   step.prefix_tokens,
+                   step.prefix_broken};
   made_.steps.push_back(std::move(made));
   context.previous_spans = shared.spans;
   called_ = LastCall::of(step);
@@ -204,7 +226,36 @@ void Recompiler::call(const Commit& commit, std::size_t before_reply, const Cont
   state.correction = correction_after(step);
 }
 
+// What an agent of these rules would have refused. Those on record have been asked then.
+void Recompiler::check_input(const Commit& commit) {
+  if (!options_.policy && options_.context_window == 0) return;
+  const LiveState& state = past_.state();
+  if (commit.step.kind != "create" && commit.step.kind != "input") return;
+  past_.refresh();
+  int cost = 0;
+  for (const auto& message : commit.messages) {
+    cost += measure(message, past_.counter()).cost();
+    if (message.role == Role::system) cost += turn_costs(state.window).newest_user;
+  }
+  check_room(state, rules_, cost);
+}
+
 bool Recompiler::apply(const Commit& commit, const Context* recorded) {
+  try {
+    apply_commit(commit, recorded);
+  } catch (const WindowFull& error) {
+    made_.stopped = error.what();
+  } catch (const WindowTooSmall& error) {
+    made_.stopped = error.what();
+  } catch (const MessageTooLarge& error) {
+    made_.stopped = error.what();
+  }
+  if (made_.stopped.empty()) return true;
+  made_.stopped_at = commit.step.seq;
+  return false;
+}
+
+void Recompiler::apply_commit(const Commit& commit, const Context* recorded) {
   const StepRow& step = commit.step;
   LiveState& state = past_.state();
   state.agent.head.seq = step.seq - 1;
@@ -212,27 +263,17 @@ bool Recompiler::apply(const Commit& commit, const Context* recorded) {
     past_.configure(*commit.config);
     use_policy();
   }
-  if (!commit.messages.empty()) past_.use_counter(commit.tokenizer);
+  if (!commit.messages.empty() || step.kind == "create") past_.use_counter(commit.tokenizer);
   auto next = commit.messages.begin();
   if (recorded != nullptr) {
     while (next != commit.messages.end() && next->role != Role::assistant) ++next;
-    try {
-      call(commit, static_cast<std::size_t>(next - commit.messages.begin()), *recorded);
-    } catch (const WindowFull& error) {
-      made_.stopped = error.what();
-    } catch (const WindowTooSmall& error) {
-      made_.stopped = error.what();
-    }
-    if (!made_.stopped.empty()) {
-      made_.stopped_at = step.seq;
-      return false;
-    }
+    call(commit, static_cast<std::size_t>(next - commit.messages.begin()), *recorded);
     if (next != commit.messages.end()) append(commit, *next++);
   }
   // A tool's edits stand in the context before what it returns is measured against it.
   past_.apply_blocks(commit);
   state.passages += static_cast<std::int64_t>(commit.passages.size());
-  for (const auto& pin : commit.pins) state.set_pin(pin);
+  for (const auto& pin : commit.pins) set_pin(pin);
   // Made anew at other times than the evictions': see refresh_prefix().
   const bool renewed =
       !commit.blocks.empty() || commit.config || step.kind == "create" || step.kind == "summary";
@@ -241,10 +282,10 @@ bool Recompiler::apply(const Commit& commit, const Context* recorded) {
     past_.touch();
   };
   if (renewed) renew();
+  check_input(commit);
   if (next != commit.messages.end()) past_.refresh();
   for (; next != commit.messages.end(); ++next) append(commit, *next);
   if (step.kind == "import") renew();
-  return true;
 }
 
 Recompilation Recompiler::take(std::vector<std::string> unchecked) {

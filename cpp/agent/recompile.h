@@ -49,7 +49,7 @@ struct RecompileOptions {
 
 struct Recompilation {
   std::vector<RecompiledStep> steps;
-  std::int64_t stopped_at = 0;         // the commit whose call would not have been made; 0 = none
+  std::int64_t stopped_at = 0;         // the commit that would not have been made; 0 = none
   std::string stopped;                 // why: what it had to show did not fit
   std::vector<std::string> unchecked;  // see ReplayReport
   std::optional<Context> last;         // of the last step

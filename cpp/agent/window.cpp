@@ -12,9 +12,6 @@ namespace memgpt {
 
 namespace {
 
-// The smallest room for messages that an agent can work in.
-constexpr int kMinMessageRoom = 768;
-
 std::string decision_to_json(const Window& kept, bool warn, bool forced) {
   json::array keep;
   for (const auto& range : positions_of(kept)) keep.push_back(json::array{range.begin, range.end});
@@ -47,10 +44,7 @@ void Agent::refresh_prefix(WriteSet& writes, const Parts& parts) {
   if (writes.state.summary && !writes.commit.summary) row.summary = writes.state.summary->id;
 }
 
-WindowRules Agent::rules() const {
-  const auto parts = this->parts();
-  return {parts->policy, parts->config.context_window};
-}
+WindowRules Agent::rules(const Parts& parts) { return {parts.policy, parts.config.context_window}; }
 
 Budget Agent::budget(const LiveState& state) const {
   return budget_for_window(parts()->config.context_window, state.correction);
@@ -139,6 +133,7 @@ std::vector<std::shared_ptr<const Message>> Agent::would_evict(int tokens) {
   const auto state = this->state();
   const auto rules = this->rules();
   if (!rules.policy) check_bound();
+  check_room(state, rules, std::max(1, tokens));
   const auto window = std::make_shared<PolicyWindow>(policy_window(state, rules.context_window));
   // As if it were the next user message.
   const auto index = static_cast<int>(window->size());
@@ -174,46 +169,6 @@ void Agent::check_pins(const LiveState& state) const {
                    std::to_string(line) + ". Unpin others first, or put the text into core memory");
 }
 
-// Throws WindowTooSmall (message_cost 0: can the agent work at all?) or MessageTooLarge, with the
-// figures.
-void Agent::check_room(const LiveState& state, const Parts& parts, int message_cost) const {
-  const int context_window = parts.config.context_window;
-  const int messages =
-      message_cost > 0 ? message_cost + kMinToolRoom
-                       : std::max(kMinMessageRoom, turn_costs(state.window).kept() + kMinToolRoom);
-  const auto fixed_in = [&](const Budget& budget) {
-    const int summary = state.summary ? state.summary->tokens : 0;
-    return state.prefix->tokens() + std::max(0, summary_limit_tokens(budget) - summary);
-  };
-  // Below the line at which the policy evicts: above it, a turn would lose what it has just found,
-  // and search for it again and again.
-  const WindowRules rules{parts.policy, context_window};
-  const auto fits = [&](int window) {
-    const Budget budget = budget_for_window(window);
-    return fixed_in(budget) + messages <= rules.eviction_line(budget);
-  };
-  if (fits(context_window)) return;
-  // The smallest window that would do: reserve and summary grow with it.
-  int enough = context_window;
-  for (int step = 1 << 29; step > 0; step /= 2)
-    if (!fits(enough + step)) enough += step;
-  ++enough;
-  const Budget budget = budget_for_window(context_window);
-  const std::string figures = "the window holds " + std::to_string(context_window) + " tokens, " +
-                              std::to_string(budget.reply_reserve) +
-                              " of them kept for the reply, and its policy evicts above " +
-                              std::to_string(rules.eviction_line(budget)) +
-                              "; system prompt, tools, " + "memory blocks and summary take " +
-                              std::to_string(fixed_in(budget)) + ": " +
-                              std::to_string(enough - context_window) + " tokens too many";
-  if (message_cost > 0)
-    throw MessageTooLarge("the message takes " + std::to_string(message_cost) + " tokens; " +
-                          figures + ". Send it in parts, or put it into archival memory.");
-  throw WindowTooSmall(figures + ", with at least " + std::to_string(messages) +
-                       " for messages. Choose a context_window of " + std::to_string(enough) +
-                       " or more, shorter memory blocks, or fewer tools.");
-}
-
 WindowMessage Agent::measure_input(const LiveState& state, const std::string& text) {
   check_utf8(text, "the message");
   auto message = new_message(state, Role::user, "user_message", home_->environment().now_us());
@@ -232,16 +187,17 @@ bool Agent::fits(const std::string& text) {
   const auto& state = preview.state;
   const int total = state.prefix->tokens() + state.window.tokens() + message.cost();
   if (total > budget(state).limit()) return false;
-  const auto parts = this->parts();
-  try {
-    check_room(state, *parts, message.cost());
-  } catch (const MessageTooLarge&) {
-    return false;
-  }
-  preview.append(std::move(message));
   TurnRun run;
   run.preview = true;
-  if (parts->policy) fit_window(preview, run);
+  try {
+    check_room(state, rules(), message.cost());
+    preview.append(std::move(message));
+    if (rules().policy) fit_window(preview, run);
+  } catch (const MessageTooLarge&) {
+    return false;
+  } catch (const WindowFull&) {
+    return false;
+  }
   return run.response.evicted == 0;
 }
 

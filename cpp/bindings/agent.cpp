@@ -55,6 +55,11 @@ std::shared_ptr<Home> open_home(const std::string& path, const std::string& dura
                     std::move(environment));
 }
 
+std::optional<double> prefix_share(int tokens, int of) {
+  if (tokens < 0 || of <= 0) return std::nullopt;
+  return static_cast<double>(tokens) / of;
+}
+
 void bind_results(py::module_& module) {
   py::class_<Response>(module, "CoreResponse")
       .def_readonly("spoken", &Response::spoken)
@@ -138,12 +143,7 @@ void bind_results(py::module_& module) {
           "as at the first call.")
       .def_property_readonly(
           "prefix_share",
-          [](const StepRow& step) {
-            return step.prefix_tokens < 0 || step.context_tokens <= 0
-                       ? std::nullopt
-                       : std::optional(static_cast<double>(step.prefix_tokens) /
-                                       step.context_tokens);
-          },
+          [](const StepRow& step) { return prefix_share(step.prefix_tokens, step.context_tokens); },
           "prefix_tokens of context_tokens, 0 to 1; None where it is not recorded.")
       .def_readonly("prefix_broken", &StepRow::prefix_broken,
                     "The origin of the last request's first span that this one does not have in "
@@ -194,7 +194,18 @@ void bind_recompile(py::module_& module) {
                     "Messages that left the window before this call.")
       .def_readonly("warned", &StepFigures::warned, "The agent was warned of memory pressure.")
       .def_readonly("prefix_tokens", &StepFigures::prefix_tokens, "As in Step.")
-      .def_readonly("prefix_broken", &StepFigures::prefix_broken, "As in Step.");
+      .def_property_readonly(
+          "prefix_share",
+          [](const StepFigures& figures) {
+            return prefix_share(figures.prefix_tokens, figures.text_tokens);
+          },
+          "As in Step.")
+      .def_readonly("prefix_broken", &StepFigures::prefix_broken, "As in Step.")
+      .def("__repr__", [](const StepFigures& figures) {
+        return "<StepFigures " + std::to_string(figures.tokens) + " of " +
+               std::to_string(figures.limit) + " tokens, " + std::to_string(figures.evicted) +
+               " messages evicted>";
+      });
   py::class_<RecompiledStep>(module, "RecompiledStep",
                              "A model call, as it was and as it would have been.")
       .def_readonly("seq", &RecompiledStep::seq, "Number of the commit.")
@@ -209,7 +220,14 @@ void bind_recompile(py::module_& module) {
           "lost_messages", [](const RecompiledStep& step) { return pairs_of(step.lost_messages); },
           "(begin, end) positions of the messages that only the recorded context shows.")
       .def_readonly("digest", &RecompiledStep::digest,
-                    "A mechanical digest stands in the recompiled context.");
+                    "A mechanical digest stands in the recompiled context.")
+      .def("__repr__", [](const RecompiledStep& step) {
+        return "<RecompiledStep " + std::to_string(step.seq) + ": " +
+               std::to_string(step.recompiled.tokens) + " tokens, recorded " +
+               std::to_string(step.recorded.tokens) + "; " + std::to_string(step.kept) +
+               " spans kept, " + std::to_string(step.lost) + " lost, " +
+               std::to_string(step.added) + " added>";
+      });
   py::class_<Recompilation>(module, "CoreRecompilation")
       .def_readonly("steps", &Recompilation::steps)
       .def_readonly("stopped_at", &Recompilation::stopped_at)

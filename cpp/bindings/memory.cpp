@@ -154,10 +154,12 @@ void bind_context(py::module_& module) {
           ".to_pandas().")
       .def(
           "diff",
-          [](const py::object& self, const std::shared_ptr<Context>& other) {
+          [](const py::object& self, const py::object& other) {
             return ContextDiff(explained("diff")(self, other));
           },
-          py::arg("other"), "What is otherwise in the other context: rows added, removed, changed.")
+          py::arg("other"),
+          "What is otherwise in the other context, or its explanation: rows added, removed, "
+          "changed.")
       .def("digest", [](const Context& context) { return to_hex(context.digest()); })
       .def("__str__",
            [](const Context& context) { return shown("visible", py::str(context.draw())); })

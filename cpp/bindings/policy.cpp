@@ -102,11 +102,18 @@ class PythonPolicy final : public MemoryPolicy {
     if (!evicts_above_) return limit_tokens;
     const py::gil_scoped_acquire gil;
     try {
-      return (*evicts_above_)(limit_tokens).cast<int>();
+      const int line = (*evicts_above_)(limit_tokens).cast<int>();
+      if (line > 0 && line <= limit_tokens) return line;
     } catch (const py::cast_error&) {
-      throw PolicyError("the memory policy " + name_ +
-                        " cannot be followed: evicts_above() must return an integer");
+      // Said below.
+    } catch (py::error_already_set& error) {
+      add_note(error, "in evicts_above() of the memory policy " + name_);
+      throw;
     }
+    throw PolicyError("the memory policy " + name_ +
+                      " cannot be followed: evicts_above() must return an integer from 1 to the "
+                      "limit, " +
+                      std::to_string(limit_tokens));
   }
   [[nodiscard]] Fit fit(const std::shared_ptr<const PolicyWindow>& window) const override {
     const py::gil_scoped_acquire gil;
@@ -114,16 +121,18 @@ class PythonPolicy final : public MemoryPolicy {
     try {
       result = (*fit_)(std::const_pointer_cast<PolicyWindow>(window));
     } catch (py::error_already_set& error) {
-      if (py::hasattr(error.value(), "add_note"))
-        error.value().attr("add_note")("in the memory policy " + name_ + ", step " +
-                                       std::to_string(window->step) +
-                                       "; agent.policy = ... gives the agent another");
+      add_note(error, "in the memory policy " + name_ + ", step " + std::to_string(window->step));
       throw;
     }
     return to_fit(name_, *window, result);
   }
 
  private:
+  static void add_note(py::error_already_set& error, const std::string& where) {
+    if (py::hasattr(error.value(), "add_note"))
+      error.value().attr("add_note")(where + "; agent.policy = ... gives the agent another");
+  }
+
   std::string name_;
   std::string parameters_;
   std::shared_ptr<py::object> fit_;

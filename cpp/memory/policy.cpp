@@ -18,7 +18,7 @@ namespace {
 struct Group {
   std::size_t begin = 0;
   std::size_t end = 0;
-  int tokens = 0;
+  std::int64_t tokens = 0;
   int score = 0;            // of its best message
   bool protected_ = false;  // newest user message, the turn's input, or pinned
 };
@@ -54,8 +54,8 @@ class Eviction {
       : groups_(groups_of(window)), gone_(groups_.size(), false), total_(window.total()) {}
 
   [[nodiscard]] const std::vector<Group>& groups() const { return groups_; }
-  [[nodiscard]] int total() const { return total_; }
-  void evict(const std::vector<std::size_t>& order, int target) {
+  [[nodiscard]] std::int64_t total() const { return total_; }
+  void evict(const std::vector<std::size_t>& order, std::int64_t target) {
     for (const auto index : order) {
       if (total_ <= target) return;
       if (groups_[index].protected_ || gone_[index]) continue;
@@ -80,14 +80,14 @@ class Eviction {
  private:
   std::vector<Group> groups_;
   std::vector<bool> gone_;
-  int total_;
+  std::int64_t total_;
 };
 
 // Where an eviction stops. A provider that says that its window is full counts otherwise than we
 // do, or has a smaller one: then at least half of the messages go, whatever our count says.
-int target_of(const PolicyWindow& window, const Share& evict_to) {
-  const int target = evict_to.of(window.limit_tokens);
-  const int messages = window.total() - window.fixed_tokens;
+std::int64_t target_of(const PolicyWindow& window, const Share& evict_to) {
+  const std::int64_t target = evict_to.of(window.limit_tokens);
+  const auto messages = window.total() - window.fixed_tokens;
   return window.forced ? std::min(target, window.total() - messages / 2) : target;
 }
 
@@ -150,8 +150,8 @@ std::string json_of(const Options& options, const Shares<Options, N>& shares) {
 
 }  // namespace
 
-int PolicyWindow::total() const {
-  return std::accumulate(tokens.begin(), tokens.end(), fixed_tokens);
+std::int64_t PolicyWindow::total() const {
+  return std::accumulate(tokens.begin(), tokens.end(), std::int64_t{fixed_tokens});
 }
 
 void PolicyWindow::check() const {
@@ -178,7 +178,7 @@ void check_fit(const PolicyWindow& window, const Fit& fit, std::string_view poli
   const auto size = static_cast<std::int64_t>(window.size());
   std::vector<bool> kept(window.size(), false);
   std::int64_t last = 0;
-  int total = window.fixed_tokens;
+  std::int64_t total = window.fixed_tokens;
   for (const auto& range : fit.keep) {
     if (range.begin >= range.end) refuse("the range " + drawn(range) + " is empty");
     if (range.begin < 0 || range.end > size)
@@ -275,7 +275,7 @@ Fit Importance::fit(const std::shared_ptr<const PolicyWindow>& window) const {
   const auto& groups = eviction.groups();
   std::vector<std::size_t> scored;
   std::vector<std::size_t> recent;
-  int room = options_.recent.of(window->limit_tokens);
+  std::int64_t room = options_.recent.of(window->limit_tokens);
   for (std::size_t i = groups.size(); i-- > 0;) {
     room -= groups[i].tokens;
     const bool of_turn = static_cast<int>(groups[i].begin) >= window->newest_input;
@@ -293,10 +293,11 @@ Fit Importance::fit(const std::shared_ptr<const PolicyWindow>& window) const {
 
 Fit NoEviction::fit(const std::shared_ptr<const PolicyWindow>& window) const {
   if (window->forced || window->total() > window->limit_tokens)
-    throw WindowFull("the window is full: " + std::to_string(window->total()) + " tokens of " +
-                     std::to_string(window->limit_tokens) +
-                     ", and the policy NoEviction lets nothing go. Give the agent another policy "
-                     "(agent.policy = memgpt.RecursiveSummary()) or a larger context_window");
+    throw WindowFull(
+        (window->forced ? "the model says that the window is full: " : "the window is full: ") +
+        std::to_string(window->total()) + " tokens of " + std::to_string(window->limit_tokens) +
+        ", and the policy NoEviction lets nothing go. Give the agent another policy "
+        "(agent.policy = memgpt.RecursiveSummary()) or a larger context_window");
   return {all_of(*window), false, false, ""};
 }
 

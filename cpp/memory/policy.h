@@ -34,7 +34,7 @@ struct PolicyWindow {
   std::int64_t step = 0;  // the commit that is decided about
 
   [[nodiscard]] std::size_t size() const { return tokens.size(); }
-  [[nodiscard]] int total() const;
+  [[nodiscard]] std::int64_t total() const;
   // Throws InvalidInput unless all arrays have one length and the indices lie in them.
   void check() const;
 };

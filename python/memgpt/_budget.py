@@ -14,6 +14,7 @@ from memgpt.errors import InvalidInput
 
 __all__ = ["BudgetReport", "BudgetRow"]
 
+_ENDLESS = 1 << 29  # tokens: more than any window has
 # Kinds of which each piece has a row of its own, and what stands before its name.
 _PIECES = {"tool_schema": "tool:", "memory_block": "block:"}
 
@@ -99,9 +100,11 @@ class BudgetReport(CoreHandle, Report):
 
         Raises:
             InvalidInput: unless ``tokens`` is a whole number from 0.
+            MessageTooLarge: where so many would not fit whatever goes.
+            WindowFull: where the policy lets nothing go.
         """
         count = checked_number(tokens, "tokens", InvalidInput)
-        return self._core.would_evict(count)
+        return self._core.would_evict(min(count, _ENDLESS))
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """The rows as dicts, of values that JSON knows."""

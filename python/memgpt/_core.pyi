@@ -166,9 +166,9 @@ class Context:
         ...
     def _repr_html_(self) -> str:
         ...
-    def diff(self, other: Context) -> memgpt._explain.ContextDiff:
+    def diff(self, other: typing.Any) -> memgpt._explain.ContextDiff:
         """
-        What is otherwise in the other context: rows added, removed, changed.
+        What is otherwise in the other context, or its explanation: rows added, removed, changed.
         """
     def digest(self) -> str:
         ...
@@ -691,6 +691,8 @@ class StepFigures:
     """
     Figures of a context as it was sent, or as it would have been.
     """
+    def __repr__(self) -> str:
+        ...
     @property
     def evicted(self) -> int:
         """
@@ -703,6 +705,11 @@ class StepFigures:
         """
     @property
     def prefix_broken(self) -> str:
+        """
+        As in Step.
+        """
+    @property
+    def prefix_share(self) -> float | None:
         """
         As in Step.
         """
@@ -730,6 +737,8 @@ class RecompiledStep:
     """
     A model call, as it was and as it would have been.
     """
+    def __repr__(self) -> str:
+        ...
     @property
     def added(self) -> int:
         """

@@ -11,6 +11,7 @@ from typing import Any
 from memgpt._core import Context, Span
 from memgpt._report import Report
 from memgpt._views.spans import beginning
+from memgpt.errors import InvalidInput
 
 __all__ = ["Change", "ContextDiff", "Explanation", "Row", "diff", "explain"]
 
@@ -128,8 +129,16 @@ class Explanation(Report):
         return frame
 
     def diff(self, other: Explanation | Context) -> ContextDiff:
-        """What is otherwise in ``other``, as a :class:`ContextDiff`."""
-        return ContextDiff(self, other if isinstance(other, Explanation) else Explanation(other))
+        """What is otherwise in ``other``, as a :class:`ContextDiff`.
+
+        Raises:
+            InvalidInput: for something else.
+        """
+        if isinstance(other, Context):
+            other = Explanation(other)
+        if not isinstance(other, Explanation):
+            raise InvalidInput(f"diff() takes a Context or an Explanation, not {other!r}")
+        return ContextDiff(self, other)
 
 
 @dataclass(frozen=True)
@@ -223,6 +232,6 @@ def explain(context: Context) -> Explanation:
     return Explanation(context)
 
 
-def diff(context: Context, other: Context) -> ContextDiff:
+def diff(context: Context, other: Explanation | Context) -> ContextDiff:
     """What ``Context.diff()`` gives."""
     return Explanation(context).diff(other)

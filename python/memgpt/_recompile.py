@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 from memgpt._calls import CoreHandle
 from memgpt._core import Context, CoreAgent, RecompiledStep, StepFigures
 from memgpt._report import Report
-from memgpt._text import checked_number
+from memgpt._text import checked_number, checked_step
 from memgpt.errors import ConfigError
 from memgpt.policy import MemoryPolicy, from_core_policy, to_core_policy
 
 __all__ = ["Recompilation", "Totals"]
+
+_FIELDS = ("tokens", "text_tokens", "limit", "evicted", "warned", "prefix_tokens", "prefix_share",
+           "prefix_broken")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,19 @@ def _totals(figures: Iterable[StepFigures]) -> Totals:
     )
 
 
+def _copied(policy: Any) -> Any:
+    """A policy of one's own as it is now: what becomes of the object later changes nothing here,
+    and it does not notice that it was asked."""
+    try:
+        return copy.deepcopy(policy)
+    except Exception:  # it cannot be copied
+        return policy
+
+
 def _row(step: RecompiledStep) -> dict[str, Any]:
     row: dict[str, Any] = {"seq": step.seq}
     for name, figures in (("recorded", step.recorded), ("recompiled", step.recompiled)):
-        for field in ("tokens", "limit", "evicted", "warned", "prefix_tokens", "prefix_broken"):
+        for field in _FIELDS:
             row[f"{name}_{field}"] = getattr(figures, field)
     return row | {
         "kept": step.kept,
@@ -78,8 +91,9 @@ class Recompilation(CoreHandle, Report):
         steps: a :class:`RecompiledStep` for each model call, with the figures ``recorded`` and
             ``recompiled``, the spans ``kept``, ``lost`` and ``added``, and ``lost_messages``.
         recorded, recompiled: their :class:`Totals`.
-        stopped_at: the commit whose call would not have been made, for what it had to show did not
-            fit; None where all fit. Then the steps end before it.
+        stopped_at: the commit that would not have been made, for something does not fit: a message
+            that an agent of these rules refuses, a window that is full; None where all fit. The
+            steps end before it.
         stopped: why; empty where all fit.
         unchecked: what of the record could not be compared, and why; one line each.
     """
@@ -93,7 +107,7 @@ class Recompilation(CoreHandle, Report):
         context_window: int | None,
     ) -> None:
         super().__init__(core)
-        self._policy = None if policy is None else to_core_policy(policy)
+        self._policy = None if policy is None else to_core_policy(_copied(policy))
         self.policy = from_core_policy(self._policy)
         self.context_window: int | None = None
         if context_window is not None:
@@ -120,7 +134,8 @@ class Recompilation(CoreHandle, Report):
             NotFound: the history has no such commit.
             InvalidInput: that commit called no model, or its call would not have been made.
         """
-        return self._core.recompiled_context(self._policy, self.context_window or 0, step)
+        seq = checked_step(step)
+        return self._core.recompiled_context(self._policy, self.context_window or 0, seq)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """A dict for each model call."""

@@ -43,3 +43,14 @@ def checked_number(
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise error(f"{what} must be a whole number from {low} to {high}, not {value!r}")
     return value
+
+
+def checked_step(step: Any) -> int:
+    """The number of a commit.
+
+    Raises:
+        InvalidInput: for something that can be none.
+    """
+    if isinstance(step, bool) or not isinstance(step, int) or not -(2**63) <= step < 2**63:
+        raise InvalidInput(f"step must be the number of a commit, a Step's .seq, not {step!r}")
+    return step

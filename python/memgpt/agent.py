@@ -15,7 +15,7 @@ from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside
 from memgpt._core import Context, Message, Replay, Step, Summary
 from memgpt._recompile import Recompilation
 from memgpt._response import Response, Usage
-from memgpt._text import checked_number, checked_text
+from memgpt._text import checked_number, checked_step, checked_text
 from memgpt._tiers import Archival, CoreMemory, Recall
 from memgpt.errors import Error, InvalidInput
 from memgpt.llm import LLMProvider, to_core_provider
@@ -155,8 +155,12 @@ class Agent(CoreHandle):
             NotFound: the history has no such commit.
             InvalidInput: that commit called no model.
             StoreError: the file does not hold what was recorded; ``agent.replay()`` says more.
+            Exception: what a policy of your own raises about the next call. One that refuses it
+                (WindowFull, PolicyError) is not in the way: the window is shown as it stands.
         """
-        return self._core.context() if step is None else self._core.past_context(step)
+        if step is None:
+            return self._core.context()
+        return self._core.past_context(checked_step(step))
 
     def budget(self) -> BudgetReport:
         """What fills the window, by kind, block and tool, and what would still fit: ``print`` it,

@@ -38,7 +38,8 @@ class MemoryPolicy:
         """Decide what to keep. Called before every model call, with integers only.
 
         Args:
-            window: the messages of the window, oldest first, one entry in each array.
+            window: the messages of the window, oldest first, one entry in each array; never none.
+                ``newest_user`` is -1 where the window has no user message.
 
         Returns:
             Ranges ``(begin, end)`` of indices to keep, in order, or a :class:`Fit`, which can also
@@ -73,7 +74,25 @@ class MemoryPolicy:
 
 
 class _BuiltIn(MemoryPolicy):
-    """A policy of the kernel's own, in C++."""
+    """A policy of the kernel's own, in C++. Its parameters can be read, and do not change."""
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            shares = json.loads(self._policy.parameters)
+            if name in shares:
+                return shares[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = type(self)
+        if not name.startswith("_") and (
+            kind in _BUILT_IN or name in json.loads(self._policy.parameters)
+        ):
+            raise ConfigError(
+                f"a {kind.__name__} does not change: give the agent another one, "
+                f"agent.policy = memgpt.{kind.__name__}(...)"
+            )
+        super().__setattr__(name, value)
 
     def _make(self, name: str, shares: dict[str, Any]) -> None:
         for key, value in shares.items():

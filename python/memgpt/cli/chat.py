@@ -19,6 +19,7 @@ from rich.text import Text
 import memgpt
 from memgpt.cli import look
 from memgpt.cli.run import history_file
+from memgpt.errors import InvalidInput, NotFound, StoreError
 
 __all__ = ["COMMANDS", "Session", "execute", "read_lines", "talk"]
 
@@ -119,7 +120,18 @@ def _context(session: Session, argument: str) -> None:
 
 
 def _explain(session: Session, argument: str) -> None:
-    for line in look.report_view(session.agent.context().explain()):
+    step = None
+    if argument:
+        if not re.fullmatch("[1-9][0-9]{0,8}", argument):
+            session.error(f"/explain takes the number of a step, not {argument!r}")
+            return
+        step = int(argument)
+    try:
+        context = session.agent.context(step=step)
+    except (InvalidInput, NotFound, StoreError) as error:
+        session.error(str(error))
+        return
+    for line in look.report_view(context.explain()):
         session.screen.print(line)
 
 
@@ -149,7 +161,7 @@ COMMANDS: dict[str, tuple[Command, str, str]] = {
     "/dump": (_dump, "[N]", "the last N messages in the window, or all of them"),
     "/memory": (_memory, "", "core memory, the newest of archival memory, the summary"),
     "/context": (_context, "", "the window, drawn: what fills it and how many tokens are free"),
-    "/explain": (_explain, "", "the window, row by row: origin, author, version, tokens, age"),
+    "/explain": (_explain, "[STEP]", "the window, or that of a step, row by row"),
     "/tokens": (_tokens, "", "the budget: tokens of each kind, block and tool, and what is free"),
     "/heartbeat": (_heartbeat, "", "send a heartbeat, so that the agent may act by itself"),
     "/memorywarning": (_memory_warning, "", "send the warning that the window is nearly full"),

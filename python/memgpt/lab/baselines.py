@@ -67,7 +67,7 @@ def ranges(indices: list[int]) -> list[tuple[int, int]]:
     [(0, 2), (4, 5)]
     """
     found: list[tuple[int, int]] = []
-    for index in sorted(indices):
+    for index in sorted(set(indices)):
         if found and found[-1][1] == index:
             found[-1] = (found[-1][0], index + 1)
         else:
