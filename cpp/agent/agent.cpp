@@ -54,6 +54,11 @@ TimeUs Agent::now_us() const { return turn_time_us_.value_or(home_->environment(
 
 // First among the threads of this process, in order of arrival, then among processes.
 Agent::TurnHold Agent::take_turn() {
+  if (past_)
+    throw InvalidInput(
+        "this is \"" + name_ + "\" as it was at commit " + std::to_string(past_->seq) +
+        ": it can be read, not changed; agent.fork(name, at=" + std::to_string(past_->seq) +
+        ") goes on from there");
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::duration<double>(kTurnTimeoutSeconds);
   const auto& poll = home_->environment().outside.poll;
@@ -73,6 +78,7 @@ Agent::TurnHold Agent::take_turn() {
 // Another process may have moved the head: read it anew then.
 void Agent::refresh() {
   const auto journal = home_->journal();
+  if (past_) return;
   const auto version = journal->data_version();
   if (deleted_) static_cast<void>(journal->head(id_));  // says so
   {
@@ -90,7 +96,7 @@ void Agent::refresh() {
 
 LiveState Agent::load_state(const Parts& parts) {
   const auto journal = home_->journal();
-  AgentState loaded = journal->load(id_);
+  AgentState loaded = journal->load(id_, past_);
   const auto last = loaded.last_call;
   LiveState state = live_state(std::move(loaded), *parts.counter);
   if (last && last->model == parts.config.model && last->tokenizer == parts.counter->name())

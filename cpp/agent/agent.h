@@ -37,6 +37,18 @@ struct Response {
   std::string stop_reason = "end_turn";
 };
 
+// What is undone as a whole: an input with all its steps, or one step. What is written between two
+// turns (an edit of a block, an import) is a unit of its own.
+enum class Unit { turn, step };
+
+// A head that was moved along or between lines of history.
+struct Moved {
+  Head from;
+  Head to;
+  std::int64_t messages = 0;        // that are no longer seen; negative: that are seen again
+  std::vector<ToolRunRow> outside;  // calls that were undone, and whose effects outside were not
+};
+
 // What a built-in tool may do while its step is under way.
 class ToolScope {
  public:
@@ -109,6 +121,30 @@ class Agent {
   [[nodiscard]] bool fits(const std::string& text);
   // The tokens above which the policy evicts; without one, the budget's limit.
   [[nodiscard]] int eviction_line();
+
+  // Lines of history, see branches.cpp. Undo and redo move the head in every tier at once; nothing
+  // is lost by either. They throw InvalidInput where there is not so much to undo or redo.
+  Moved undo(std::int64_t count, Unit unit);
+  Moved redo(std::int64_t count, Unit unit);
+  // The fewest steps that hold the last `count` messages; 0: back to before the last user message.
+  Moved undo_messages(std::int64_t count);
+  // A name for the head. Throws AlreadyExists.
+  TagRow save_tag(const std::string& name);
+  [[nodiscard]] std::vector<TagRow> tags();
+  // Throws NotFound, naming the tags that there are.
+  [[nodiscard]] TagRow find_tag(const std::string& name);
+  // Moves the head to a tag, "" = the newest; redo() comes back.
+  Moved load_tag(const std::string& name);
+  [[nodiscard]] std::vector<BranchRow> branches();
+  // Every version of a block that the agent has, oldest first.
+  [[nodiscard]] std::vector<BlockVersion> block_history(const std::string& label);
+  // The agent as it was after a commit: it can be read, and not changed. Throws NotFound.
+  [[nodiscard]] std::shared_ptr<Agent> at(std::int64_t seq);
+  [[nodiscard]] std::optional<Head> past() const { return past_; }
+  // A new agent that goes on from a commit of this one, by default the newest: with the tools of
+  // the kernel bound, and the configuration of now.
+  [[nodiscard]] std::shared_ptr<Agent> fork(const std::string& name,
+                                            std::optional<std::int64_t> seq);
 
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
   void set_block(const std::string& label, const std::string& value, const std::string& author);
@@ -206,6 +242,10 @@ class Agent {
   void adopt(Parts parts);
   void renew_config();
 
+  // branches.cpp
+  [[nodiscard]] std::int64_t begin_of(Head head, std::int64_t count, Unit unit);
+  Moved move_to(Head target, Head line);
+
   // agent.cpp
   [[nodiscard]] TimeUs now_us() const;
   struct TurnHold {  // the file's lock is given back first
@@ -230,6 +270,7 @@ class Agent {
   std::shared_ptr<Home> home_;
   std::string id_;
   std::string name_;
+  std::optional<Head> past_;  // see at()
   Turn turn_;
   mutable std::mutex mutex_;  // guards what follows; never held while anything else runs
   std::shared_ptr<const LiveState> state_;

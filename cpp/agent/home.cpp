@@ -74,13 +74,13 @@ std::string temporary_path() {
   return pattern;
 }
 
-void check_name(const std::string& name) {
+}  // namespace
+
+void check_agent_name(const std::string& name) {
   check_utf8(name, "the agent's name");
   if (is_blank(name) || count_characters(name) > 200)
     throw ConfigError("an agent's name is 1 to 200 characters");
 }
-
-}  // namespace
 
 Environment system_environment() {
   Environment environment;
@@ -174,7 +174,7 @@ std::shared_ptr<FileLock> Home::turns() {
 }
 
 std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOptions& options) {
-  check_name(name);
+  check_agent_name(name);
   if (!options.provider) throw ConfigError("an agent needs a model");
   if (!options.policy) throw ConfigError("an agent needs a memory policy");
   if (options.max_steps < 1) throw ConfigError("max_steps must be at least 1");
@@ -226,9 +226,13 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   check_room(first.state, agent->rules(), 0);
   static_cast<void>(journal()->create_agent(id, name, std::move(first.commit)));
   agent->refresh();
-  const std::scoped_lock lock(mutex_);
-  live_[id] = agent;
+  add(agent);
   return agent;
+}
+
+void Home::add(const std::shared_ptr<Agent>& agent) {
+  const std::scoped_lock lock(mutex_);
+  live_[agent->id()] = agent;
 }
 
 std::shared_ptr<Agent> Home::load_agent(const std::string& id) {

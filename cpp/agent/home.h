@@ -81,6 +81,7 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] const std::string& path() const { return path_; }
 
   // Used by agents. Throws StoreError once closed.
+  void add(const std::shared_ptr<Agent>& agent);
   [[nodiscard]] std::shared_ptr<Journal> journal();
   [[nodiscard]] std::shared_ptr<FileLock> turns();
   [[nodiscard]] ArchivalIndexes& indexes() { return indexes_; }
@@ -101,6 +102,9 @@ class Home : public std::enable_shared_from_this<Home> {
   ArchivalIndexes indexes_;
   std::unordered_map<std::string, std::weak_ptr<Agent>> live_;  // by id
 };
+
+// Throws ConfigError.
+void check_agent_name(const std::string& name);
 
 // The counter of this name, as a journal has it; null for one that a program brought.
 [[nodiscard]] std::shared_ptr<const TokenCounter> counter_named(const std::string& name);

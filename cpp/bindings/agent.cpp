@@ -235,6 +235,70 @@ void bind_recompile(py::module_& module) {
       .def_readonly("unchecked", &Recompilation::unchecked);
 }
 
+void bind_branches(py::module_& module) {
+  py::class_<Head>(module, "Head",
+                   "A place in a line of history: a commit and the branch it is on.")
+      .def_readonly("branch", &Head::branch)
+      .def_readonly("seq", &Head::seq, "Number of the commit.")
+      .def("__eq__",
+           [](const Head& a, const py::object& b) {
+             return py::isinstance<Head>(b) && a == b.cast<Head>();
+           })
+      .def("__hash__",
+           [](const Head& head) { return py::hash(py::make_tuple(head.branch, head.seq)); })
+      .def("__repr__", [](const Head& head) {
+        return "<Head " + std::to_string(head.seq) + " on branch " + std::to_string(head.branch) +
+               ">";
+      });
+  py::class_<ToolRunRow>(module, "ToolRun", "A call of a tool with outside effects.")
+      .def_readonly("tool", &ToolRunRow::tool)
+      .def_readonly("arguments", &ToolRunRow::arguments, "JSON text.")
+      .def_readonly("call_id", &ToolRunRow::call_id)
+      .def_readonly("time_us", &ToolRunRow::time_us)
+      .def("__repr__", [](const ToolRunRow& run) {
+        return shown("visible", py::str("<ToolRun " + run.tool + " " + run.arguments + ">"));
+      });
+  py::class_<Moved>(module, "Moved", "A head that was moved along its history, or to a tag.")
+      .def_readonly("from_head", &Moved::from)
+      .def_readonly("to_head", &Moved::to)
+      .def_readonly("messages", &Moved::messages,
+                    "Messages that are no longer seen; negative: that are seen again.")
+      .def_readonly("outside", &Moved::outside,
+                    "Calls that were undone and whose effects outside of the agent were not.")
+      .def("__repr__", [](const Moved& moved) {
+        const auto count = std::abs(moved.messages);
+        std::string text = "<Moved from commit " + std::to_string(moved.from.seq) + " to " +
+                           std::to_string(moved.to.seq) + ": " + std::to_string(count) +
+                           (count == 1 ? " message " : " messages ") +
+                           (moved.messages < 0 ? "back" : "undone");
+        std::string tools;
+        for (const auto& run : moved.outside) tools += (tools.empty() ? "" : ", ") + run.tool;
+        if (!tools.empty()) text += "; what was done outside stays done: " + tools;
+        return shown("visible", py::str(text + ">"));
+      });
+  py::class_<TagRow>(module, "Tag", "A name for a place in an agent's history.")
+      .def_readonly("name", &TagRow::name)
+      .def_readonly("head", &TagRow::head)
+      .def_readonly("time_us", &TagRow::time_us)
+      .def("__repr__", [](const TagRow& tag) {
+        return shown("visible", py::str("<Tag " + tag.name + " at commit " +
+                                        std::to_string(tag.head.seq) + ">"));
+      });
+  py::class_<BranchRow>(module, "CoreBranch")
+      .def_readonly("id", &BranchRow::id)
+      .def_readonly("agent_id", &BranchRow::agent_id)
+      .def_readonly("parent", &BranchRow::parent)
+      .def_readonly("last_seq", &BranchRow::last_seq)
+      .def_readonly("created_us", &BranchRow::created_us)
+      .def_readonly("changed_us", &BranchRow::changed_us);
+}
+
+Unit unit_of(const std::string& unit) {
+  if (unit == "turn") return Unit::turn;
+  if (unit == "step") return Unit::step;
+  throw InvalidInput("unit must be \"turn\" or \"step\", not \"" + unit + '"');
+}
+
 void bind_options(py::module_& module) {
   py::class_<Tool, std::shared_ptr<Tool>>(module, "CoreTool")
       .def_property_readonly("name", [](const Tool& tool) { return tool.schema().name; });
@@ -325,8 +389,11 @@ void bind_agent_class(py::module_& module) {
   py::class_<Agent, std::shared_ptr<Agent>>(module, "CoreAgent")
       .def_property_readonly("id", &Agent::id)
       // Copies of a file hold agents of the same id.
-      .def_property_readonly(
-          "key", [](const Agent& agent) { return agent.home()->path() + '\n' + agent.id(); })
+      .def_property_readonly("key",
+                             [](const Agent& agent) {
+                               return agent.home()->path() + '\n' + agent.id() +
+                                      (agent.past() ? '@' + std::to_string(agent.past()->seq) : "");
+                             })
       .def_property_readonly("name", &Agent::name)
       .def(
           "send",
@@ -421,6 +488,48 @@ void bind_agent_class(py::module_& module) {
       .def("fits", &Agent::fits, py::arg("text"), Release())
       .def("eviction_line", &Agent::eviction_line, Release())
       .def("steps", &Agent::steps, Release())
+      .def(
+          "undo",
+          [](Agent& agent, std::int64_t count, const std::string& unit) {
+            return agent.undo(count, unit_of(unit));
+          },
+          py::arg("count"), py::arg("unit"), Release())
+      .def(
+          "redo",
+          [](Agent& agent, std::int64_t count, const std::string& unit) {
+            return agent.redo(count, unit_of(unit));
+          },
+          py::arg("count"), py::arg("unit"), Release())
+      .def("undo_messages", &Agent::undo_messages, py::arg("count"), Release())
+      .def("save_tag", &Agent::save_tag, py::arg("name"), Release())
+      .def("load_tag", &Agent::load_tag, py::arg("name"), Release())
+      .def("find_tag", &Agent::find_tag, py::arg("name"), Release())
+      .def("tags", &Agent::tags, Release())
+      .def("branches", &Agent::branches, Release())
+      .def(
+          "head_at",
+          [](const Agent&, std::int64_t branch, std::int64_t seq) { return Head{branch, seq}; },
+          py::arg("branch"), py::arg("seq"))
+      .def(
+          "head", [](Agent& agent) { return agent.state().agent.head; }, Release())
+      .def(
+          "line", [](Agent& agent) { return agent.state().agent.line; }, Release())
+      .def(
+          "block_history",
+          [](Agent& agent, const std::string& label) {
+            std::vector<Block> blocks;
+            for (auto& version : agent.block_history(label))
+              blocks.push_back(std::move(version.block));
+            return blocks;
+          },
+          py::arg("label"), Release())
+      .def("at", &Agent::at, py::arg("seq"), Release())
+      .def_property_readonly("past",
+                             [](const Agent& agent) {
+                               return agent.past() ? std::optional(agent.past()->seq)
+                                                   : std::nullopt;
+                             })
+      .def("fork", &Agent::fork, py::arg("name"), py::arg("seq"), Release())
       .def("replay", &Agent::replay, Release())
       .def(
           "recompile",
@@ -449,6 +558,7 @@ void bind_agent(py::module_& module) {
   bind_results(module);
   bind_replay(module);
   bind_recompile(module);
+  bind_branches(module);
   bind_options(module);
   bind_transcript(module);
   bind_agent_class(module);

@@ -195,7 +195,9 @@ void bind_memory(py::module_& module) {
       .def_readonly("limit", &Block::limit)
       .def_readonly("description", &Block::description)
       .def_readonly("read_only", &Block::read_only)
-      .def_readonly("author", &Block::author);
+      .def_readonly("author", &Block::author)
+      .def_readonly("version", &Block::version, "The commit that wrote it.")
+      .def_readonly("time_us", &Block::time_us);
   module.def("check_limit", &check_limit, py::arg("label"), py::arg("value"), py::arg("limit"));
   module.def("append_text", &append_text, py::arg("value"), py::arg("content"));
   module.def("replace_text", &replace_text, py::arg("value"), py::arg("old_content"),

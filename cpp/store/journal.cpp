@@ -181,10 +181,13 @@ std::int64_t add_branch(Database& db, const std::string& agent_id, Head parent, 
   return db.last_row_id();
 }
 
-bool is_end(Database& db, Head head) {
-  auto& row = db.prepare("SELECT 1 FROM step WHERE branch = ?1 AND seq = ?2");
+// Nothing was written behind it yet, and the branch is the agent's own.
+bool is_end(Database& db, const std::string& agent_id, Head head) {
+  auto& row = db.prepare(
+      "SELECT 1 FROM branch b WHERE b.id = ?1 AND b.agent_id = ?3 AND NOT EXISTS "
+      "(SELECT 1 FROM step s WHERE s.branch = ?1 AND s.seq = ?2)");
   const Reset reset(row);
-  return !row.bind(head.branch, head.seq + 1).step();
+  return row.bind(head.branch, head.seq + 1, agent_id).step();
 }
 
 void set_head(Database& db, const std::string& agent_id, Head expected, Head head, Head line) {
@@ -203,7 +206,7 @@ Journal::Committed write_commit(Database& db, const Commit& commit) {
   Transaction transaction(db);
   Head next{commit.expected.branch, commit.expected.seq + 1};
   // After an undo the line goes on beside what was undone.
-  if (!is_end(db, commit.expected))
+  if (!is_end(db, commit.agent_id, commit.expected))
     next.branch = add_branch(db, commit.agent_id, commit.expected, commit.step.time_us);
   set_head(db, commit.agent_id, commit.expected, next, next);
   const auto summary = write_rows(db, commit, next);

@@ -208,8 +208,14 @@ class Journal {
   [[nodiscard]] std::int64_t data_version();
 
   [[nodiscard]] std::vector<StepRow> steps(Head head);
-  // Commits from `head` back, newest first, for as long as `more` returns true.
-  void steps_back(Head head, const std::function<bool(const StepRow&)>& more);
+  // Numbers and kinds of commits from `head` back, newest first, while `more` returns true.
+  void kinds_back(Head head,
+                  const std::function<bool(std::int64_t seq, const std::string& kind)>& more);
+  // The commit that wrote the message at a position, 0 where the head does not see it.
+  [[nodiscard]] std::int64_t commit_of(Head head, std::int64_t position);
+  // The place of a commit in the line of history that ends at `head`.
+  [[nodiscard]] Head place(Head head, std::int64_t seq);
+  [[nodiscard]] bool sees(Head head, Head other) { return place(head, other.seq) == other; }
   // Of commits (after, head].
   [[nodiscard]] std::vector<ToolRunRow> tool_runs(Head head, std::int64_t after);
   // Every version of a block, oldest first.

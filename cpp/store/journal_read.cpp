@@ -348,16 +348,33 @@ std::vector<StepRow> Journal::steps(Head head) {
   return steps;
 }
 
-void Journal::steps_back(Head head, const std::function<bool(const StepRow&)>& more) {
+void Journal::kinds_back(
+    Head head, const std::function<bool(std::int64_t seq, const std::string& kind)>& more) {
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
-  static const std::string sql = std::string("SELECT ") + kStepColumns +
-                                 " FROM step WHERE branch = ?1 AND seq <= ?2 ORDER BY seq DESC";
-  newest_first(reader.db.prepare(sql), lineage(reader.db, head), [&](Statement& row) {
+  auto& kinds = reader.db.prepare(
+      "SELECT seq, kind FROM step WHERE branch = ?1 AND seq <= ?2 ORDER BY seq DESC");
+  newest_first(kinds, lineage(reader.db, head), [&](Statement& row) {
     while (row.step())
-      if (!more(read_step(row))) return true;
+      if (!more(row.integer(0), row.text(1))) return true;
     return false;
   });
+}
+
+std::int64_t Journal::commit_of(Head head, std::int64_t position) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  auto& commits = reader.db.prepare(
+      "SELECT seq FROM message WHERE branch = ?1 AND seq <= ?2 AND position = ?3");
+  const Reset reset(commits);
+  for (const auto& segment : lineage(reader.db, head))
+    if (commits.bind(segment.branch, segment.last_seq, position).step()) return commits.integer(0);
+  return 0;
+}
+
+Head Journal::place(Head head, std::int64_t seq) {
+  const auto reader = this->reader();
+  return lineage(reader.db, head).place(seq);
 }
 
 std::vector<ToolRunRow> Journal::tool_runs(Head head, std::int64_t after) {

@@ -139,6 +139,8 @@ def make_tools(
     tools: list[_core.CoreTool] = []
     for name in tool_names(type(memory), agent_type):
         method = getattr(memory, name)
+        call = guarded(_bound_call(memory, name, holder))
+        vars(call)["memory"] = memory  # for forks
         description, parameters = function_schema(method)
         tools.append(
             _core.PythonTool(
@@ -148,7 +150,7 @@ def make_tools(
                 outside=False,
                 memory=True,
                 fingerprint=fingerprint(method),
-                callable=guarded(_bound_call(memory, name, holder)),
+                callable=call,
             )
         )
     return tools, holder

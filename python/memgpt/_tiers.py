@@ -45,7 +45,7 @@ class CoreMemory(CoreHandle, Mapping[str, MemoryModule]):
 
     def __getitem__(self, label: str) -> MemoryModule:
         blocks = Sections(
-            (b.label, MemoryModule._bound(self._home, self._core.id, b.label))
+            (b.label, MemoryModule._bound(self._home, self._own, b.label))
             for b in self._core.blocks()
         )
         return blocks[label]

@@ -10,9 +10,10 @@ from typing import Any
 
 from memgpt import _core
 from memgpt._async import send_async
+from memgpt._branches import Branch, branches_of, rebind
 from memgpt._budget import BudgetReport
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
-from memgpt._core import Context, Message, Replay, Step, Summary
+from memgpt._core import Context, Message, Moved, Replay, Step, Summary, Tag
 from memgpt._recompile import Recompilation
 from memgpt._response import Response, Usage
 from memgpt._text import checked_number, checked_step, checked_text
@@ -29,9 +30,15 @@ __all__ = ["Agent", "Archival", "CoreMemory", "Recall", "Response", "Usage"]
 class Agent(CoreHandle):
     """One agent. A handle: the journal holds everything it is."""
 
-    def __init__(self, core: _core.CoreAgent, home: _core.CoreHome) -> None:
+    def __init__(
+        self,
+        core: _core.CoreAgent,
+        home: _core.CoreHome,
+        live: dict[str, _core.CoreAgent] | None = None,
+    ) -> None:
         super().__init__(core)
         self._home = home
+        self._live = {} if live is None else live  # what the home keeps
         self.memory = CoreMemory(core, home)
         self.recall = Recall(core)
         self.archival = Archival(core)
@@ -198,6 +205,121 @@ class Agent(CoreHandle):
             self._writer.bind(binding)
         self._writer.resummarize()
 
+    def undo(self, n: int = 1, *, unit: str = "turn") -> Moved:
+        """Go back, in every tier at once: window, recall, archival, blocks, summary.
+
+        Nothing is lost: :meth:`redo` comes back until something is written, and what was undone
+        then is found by :meth:`branches`. The configuration is not undone, nor is what tools did
+        outside: the result lists such calls.
+
+        Args:
+            n: how many.
+            unit: ``"turn"``, an input with all its steps, or ``"step"``. What was written between
+                turns, an edit of a block or an import, counts as one of either.
+
+        Raises:
+            InvalidInput: where there are not so many; says how many there are.
+            Reentrant: inside of a tool of this agent.
+            Busy: where a turn of the agent takes longer than a minute.
+        """
+        return self._writer.undo(checked_number(n, "n", InvalidInput), unit)
+
+    def redo(self, n: int = 1, *, unit: str = "turn") -> Moved:
+        """Go forward again over what was undone.
+
+        Args:
+            n: how many.
+            unit: ``"turn"`` or ``"step"``, see :meth:`undo`.
+
+        Raises:
+            InvalidInput: where not so many were undone, or something was written since.
+        """
+        return self._writer.redo(checked_number(n, "n", InvalidInput), unit)
+
+    def pop(self, messages: int | None = None) -> Moved:
+        """Undo the fewest whole steps that hold the last messages.
+
+        Args:
+            messages: how many; by default back to before the last user message.
+
+        Raises:
+            InvalidInput: where there are not so many.
+        """
+        if messages is None:
+            return self._writer.undo_messages(0)
+        return self._writer.undo_messages(checked_number(messages, "messages", InvalidInput, low=1))
+
+    def save(self, name: str | None = None) -> Tag:
+        """Give the place in history where the agent stands a name, for :meth:`load`.
+
+        Args:
+            name: the tag; by default the time.
+
+        Raises:
+            AlreadyExists: where there is such a tag.
+        """
+        if name is None:
+            name = dt.datetime.now(dt.timezone.utc).isoformat(sep=" ", timespec="microseconds")
+        return self._writer.save_tag(checked_text(name, "the tag"))
+
+    def load(self, name: str | None = None) -> Moved:
+        """Go to a tag; :meth:`redo` comes back.
+
+        Args:
+            name: the tag; the newest by default.
+
+        Raises:
+            NotFound: where there is no such tag; says which there are.
+        """
+        return self._writer.load_tag("" if name is None else checked_text(name, "the tag"))
+
+    def tags(self) -> list[Tag]:
+        """The names that were given by :meth:`save`, oldest first."""
+        return self._core.tags()
+
+    def branches(self) -> list[Branch]:
+        """Every line of history that the agent has, oldest first: also those that were undone."""
+        return branches_of(self._core)
+
+    def at(self, step: int | str) -> Agent:
+        """The agent as it was after a step: it reads like an agent, and cannot be changed.
+
+        It holds a place, no transaction, and costs what the window held then.
+
+        Args:
+            step: the ``.seq`` of one of ``agent.steps()``, or a tag.
+
+        Raises:
+            NotFound: where there is no such commit or tag.
+        """
+        return Agent(self._core.at(self._seq(step)), self._home, self._live)
+
+    def fork(self, name: str, at: int | str | None = None) -> Agent:
+        """A new agent that goes on from here, or from a step of the past. This one stays as it is.
+
+        Nothing is copied, so that it costs the same however long the history is; both see what was
+        before in memory, recall and archival. The fork has this agent's configuration and tools.
+
+        Args:
+            name: of the new agent.
+            at: the ``.seq`` of a step, or a tag; now by default.
+
+        Raises:
+            AlreadyExists: where the name is taken.
+            NotFound: where there is no such commit or tag.
+        """
+        seq = None if at is None else self._seq(at)
+        core = self._own.fork(checked_text(name, "the agent's name"), seq)
+        self._live[core.id] = core
+        agent = Agent(core, self._home, self._live)
+        rebind(core, self._own, self._home, agent_getter(agent))
+        return agent
+
+    def _seq(self, step: int | str) -> int:
+        if isinstance(step, str):
+            return self._core.find_tag(step).head.seq
+        return checked_step(step)
+
     def replay(self) -> Replay:
         """Make every context of the history again, from the journal alone, and compare it with
         what was recorded when the model saw it: the digest of its spans, and its tokens.
@@ -324,6 +446,8 @@ class Agent(CoreHandle):
         try:
             unbound = f", unbound: {', '.join(self.unbound)}" if self.unbound else ""
             state = f"model {self.config['model']}, {len(self.recall)} messages{unbound}"
+            if self._own.past is not None:
+                state += f", as it was at commit {self._own.past}"
         except Error as error:  # a repr never raises: the home may be closed
             state = str(error)
         return f"<Agent {self.name!r}, {state}>"
@@ -348,10 +472,10 @@ def _position(message: Message | int) -> int:
 def agent_getter(agent: Agent) -> Callable[[], Agent]:
     """The agent for tools that ask for it, without keeping it alive."""
     reference = weakref.ref(agent)
-    home, agent_id = agent._home, agent.id
+    home, agent_id, live = agent._home, agent.id, agent._live
 
     def get() -> Agent:
         alive = reference()
-        return alive if alive is not None else Agent(home.agent_by_id(agent_id), home)
+        return alive if alive is not None else Agent(home.agent_by_id(agent_id), home, live)
 
     return get

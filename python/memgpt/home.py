@@ -129,7 +129,7 @@ class Home:
         self._live[core.id] = core
         holder.home, holder.agent_id = self._core, core.id
         _memory_tools.bind(own, self._core, core.id)
-        agent = Agent(core, self._core)
+        agent = Agent(core, self._core, self._live)
         box.append(agent_getter(agent))
         return agent
 
@@ -153,7 +153,7 @@ class Home:
         """
         core = self._core.agent(checked_text(name, "the agent's name"))
         self._live[core.id] = core
-        agent = Agent(core, self._core)
+        agent = Agent(core, self._core, self._live)
         config = agent.config
         unbound_memory = any(entry.startswith("memory=") for entry in core.unbound())
         stock = config["memory_class"] == _memory_tools.class_name(ChatMemory)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from memgpt import _core
+from memgpt._branches import BlockVersion, history_of
 from memgpt._calls import turn_side, turn_side_to_write
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import BlockNotFound, ConfigError, EditFailed, Error
@@ -47,15 +48,24 @@ class MemoryModule:
         self._block = make_block(name, value, limit, description, read_only)
 
     @classmethod
-    def _bound(cls, home: _core.CoreHome, agent_id: str, label: str) -> MemoryModule:
+    def _bound(cls, home: _core.CoreHome, agent: _core.CoreAgent, label: str) -> MemoryModule:
         module = cls.__new__(cls)
-        module._home, module._agent_id, module._label = home, agent_id, label
+        module._home, module._agent_id, module._label = home, agent.id, label
+        if agent.past is not None:
+            module._past = agent
         return module
+
+    # The agent as it was, of a section that agent.at() gave.
+    _past: _core.CoreAgent | None = None
+
+    def _agent(self) -> _core.CoreAgent:
+        assert self._home is not None
+        return self._past or self._home.agent_by_id(self._agent_id)
 
     def _read(self) -> _core.Block:
         if self._home is None:
             return self._block
-        for block in turn_side(self._home.agent_by_id(self._agent_id)).blocks():
+        for block in turn_side(self._agent()).blocks():
             if block.label == self._label:
                 return block
         raise BlockNotFound(f'the memory block "{self._label}" is no longer attached to its agent')
@@ -78,7 +88,7 @@ class MemoryModule:
             old = self._block
             self._block = make_block(old.label, value, old.limit, old.description, old.read_only)
         else:
-            agent = turn_side_to_write(self._home.agent_by_id(self._agent_id))
+            agent = turn_side_to_write(self._agent())
             agent.set_block(self._label, _text(value), "user")
 
     @property
@@ -93,6 +103,16 @@ class MemoryModule:
     @property
     def read_only(self) -> bool:
         return self._read().read_only
+
+    def history(self) -> list[BlockVersion]:
+        """Every version that the block had, oldest first, with authors and what changed.
+
+        Raises:
+            ConfigError: where the section is no agent's yet.
+        """
+        if self._home is None:
+            raise ConfigError("this section belongs to no agent yet: it has no history")
+        return history_of(turn_side(self._agent()).block_history(self._label))
 
     def __repr__(self) -> str:
         try:

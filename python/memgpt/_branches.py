@@ -1,0 +1,143 @@
+"""Lines of an agent's history: what they look like from Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from memgpt import _core
+from memgpt._core import Block, CoreAgent, CoreHome, Head
+
+__all__ = ["BlockVersion", "Branch", "branches_of", "history_of", "rebind"]
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def _time(microseconds: int) -> dt.datetime:
+    return _EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A piece of history that was written in one go, from where it left another.
+
+    Attributes:
+        id: its number in the file.
+        agent_id: the agent that wrote it.
+        parent: the commit that it goes on from; None where the agent began.
+        head: its newest commit.
+        created, changed: when it was begun, and last written to.
+        current: whether the agent's head lies on it.
+    """
+
+    id: int
+    agent_id: str
+    parent: Head | None
+    head: Head
+    created: dt.datetime
+    changed: dt.datetime
+    current: bool
+
+
+def branches_of(core: CoreAgent) -> list[Branch]:
+    """Every branch that an agent's history lies on, or that it has written, oldest first."""
+    head = core.head()
+    return [
+        Branch(
+            id=row.id,
+            agent_id=row.agent_id,
+            parent=row.parent if row.parent.branch else None,
+            head=core.head_at(row.id, row.last_seq),
+            created=_time(row.created_us),
+            changed=_time(row.changed_us),
+            current=row.id == head.branch,
+        )
+        for row in core.branches()
+    ]
+
+
+@dataclass(frozen=True)
+class BlockVersion:
+    """A memory block as it was from one commit to the next version.
+
+    Attributes:
+        version: the commit that wrote it.
+        author: who wrote it: ``user``, ``agent``, ...
+        time: when.
+        label, value, limit, description, read_only: of the block.
+        lines: what changed since the version before: each line with ``-``, ``+`` or a space before
+            it; of the first version all of them.
+    """
+
+    version: int
+    author: str
+    time: dt.datetime
+    label: str
+    value: str
+    limit: int
+    description: str
+    read_only: bool
+    lines: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As values that JSON knows."""
+        return asdict(self) | {"time": self.time.isoformat()}
+
+    def __str__(self) -> str:
+        head = f"{self.label}, commit {self.version}, {self.author}, {self.time:%Y-%m-%d %H:%M}"
+        return "\n".join([head, *(f"  {line}" for line in self.lines)])
+
+
+def _changed_lines(before: str, after: str) -> list[str]:
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))
+    return [line for line in lines[2:] if not line.startswith("@@")]
+
+
+def history_of(versions: list[Block]) -> list[BlockVersion]:
+    """A block's versions, oldest first, each with what changed."""
+    history = []
+    before = ""
+    for block in versions:
+        history.append(
+            BlockVersion(
+                version=block.version,
+                author=block.author,
+                time=_time(block.time_us),
+                label=block.label,
+                value=block.value,
+                limit=block.limit,
+                description=block.description,
+                read_only=block.read_only,
+                lines=_changed_lines(before, block.value),
+            )
+        )
+        before = block.value
+    return history
+
+
+def rebind(core: CoreAgent, original: CoreAgent, home: CoreHome, get_agent: Any) -> None:
+    """Give a fork the tools of the agent that it was made from: bound to itself."""
+    from memgpt import _memory_tools
+    from memgpt.tools import to_core
+
+    tools: list[_core.CoreTool] = []
+    memory: type[Any] | None = None
+    for tool in original.bound_tools():
+        given = vars(tool.callable) if isinstance(tool, _core.PythonTool) else {}
+        if "given" in given:
+            tools.append(to_core(given["given"], get_agent))
+        elif "memory" in given:
+            memory = type(given["memory"])
+    if memory is not None:
+        wanted = {tool.name for tool in original.bound_tools()}
+        own = memory.__new__(memory)
+        memory_tools, holder = _memory_tools.make_tools(own)
+        holder.home, holder.agent_id = home, core.id
+        _memory_tools.bind(own, home, core.id)
+        tools = [tool for tool in memory_tools if tool.name in wanted] + tools
+    if tools:
+        binding = _core.Binding()
+        binding.tools = tools
+        core.bind(binding)
