@@ -311,7 +311,7 @@ Context Agent::context() {
   TurnRun run;
   run.preview = true;
   const auto parts = this->parts();
-  if (parts->policy) fit_window(preview, run);
+  if (parts->policy && fit_window(preview, run)) warn(preview, run);
   Context context =
       compile(preview.state.prefix, preview.state.window, budget(preview.state), *parts->counter);
   context.previous_spans = prefix_after(last_call(preview.state).get(), parts->config.model,
