@@ -240,7 +240,8 @@ def test_every_promise_holds_in_a_storm(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 104))
+@pytest.mark.no_replay  # at each of some hundred closes; run() replays now and then
+@pytest.mark.parametrize("seed", range(100, 103))
 def test_every_promise_holds_in_a_long_storm(tmp_path: Path, seed: int) -> None:
     storm = run(tmp_path / "storm.db", seed, 10_000)
     # All that can happen did.

@@ -90,7 +90,10 @@ class Embedder:
     dimension: int = 0
 
     def embed(self, texts: list[str]) -> Any:
-        """Vectors of texts, shape (len(texts), dimension): a 2-D array or a list of lists."""
+        """Vectors of texts, shape (len(texts), dimension): a 2-D array or a list of lists.
+
+        What you raise goes back to the model where it called the tool that wants the vectors.
+        """
         raise ConfigError(f"{type(self).__name__} defines no embed(self, texts)")
 
 
