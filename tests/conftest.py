@@ -6,13 +6,13 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import memgpt
 import pytest
+from memgpt import testing
 from memgpt.testing import ScriptedLLM
 
 
@@ -34,32 +34,15 @@ def call(tool: str, heartbeat: bool = True, **args: Any) -> dict[str, Any]:
 
 def check_request(request: dict[str, Any]) -> None:
     """Every call has exactly one return, directly after it; no return is without its call."""
-    messages = request["messages"]
-    assert messages[0]["role"] == "system"
-    ids: list[str] = []
-    at = 1
-    while at < len(messages):
-        assert messages[at]["role"] != "tool", f"a return without its call: {messages[at]}"
-        asked = [c["id"] for c in messages[at].get("tool_calls") or []]
-        at += 1
-        returned = []
-        while at < len(messages) and messages[at]["role"] == "tool":
-            returned.append(messages[at]["tool_call_id"])
-            at += 1
-        assert Counter(asked) == Counter(returned)
-        ids += asked
-    assert len(ids) == len(set(ids)), "two calls have the same id"
+    assert testing.check_request(request) == []
 
 
 class CheckedLLM(ScriptedLLM):
     """A ScriptedLLM that checks each context it is shown."""
 
     def complete(self, context: memgpt.Context) -> memgpt.Reply:
-        request = context.to_request()
-        check_request(request)
+        assert testing.check_context(context) == []
         assert context.tokens <= context.budget.limit
-        assert context.tokens == context.text_tokens + context.overhead_tokens
-        assert context.text_tokens == sum(span.tokens for span in context.spans)
         return super().complete(context)
 
     def seen(self) -> str:
@@ -104,10 +87,9 @@ class Kit:
         before = [message.id for message in agent.recall.messages(0, 100_000)]
         assert agent.send("Are you there?").text == "still here"
         assert "Are you there?" in llm.seen()
-        check_request(agent.context().to_request())
+        assert testing.check_agent(agent) == []
         after = agent.recall.messages(0, 100_000)
         assert [message.id for message in after][: len(before)] == before
-        assert [message.position for message in after] == list(range(len(after)))
 
     @staticmethod
     def start(code: str, *args: Any) -> subprocess.Popen[str]:

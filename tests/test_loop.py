@@ -75,6 +75,10 @@ def calls(*parts: tuple[str, str, str]) -> dict:
         ([("a", "send_message", "null")], "JSON object"),
         ([("a", "send_message", "")], "message"),
         ([("a", "send_message", '{"message": {"text": "hi"}}')], "message"),
+        (
+            [("a", "send_message", '{"message": ["漢字漢字漢字漢字漢字漢字漢字漢字漢字"]}')],
+            "must be of type",
+        ),
         ([("a", "sned_message", '{"message": "hi"}')], "sned_message"),
         ([("a", "", "{}")], "there is no tool"),
         ([("a", "no\udfff\0such", "{}")], "there is no tool"),
@@ -149,6 +153,21 @@ def test_a_providers_exception_passes_through_with_its_traceback(kit):
         agent.send("hello")
     assert type(caught.value) is OwnError and caught.value.args == ("the network is down", 7)
     assert "fail" in [frame.name for frame in traceback.extract_tb(caught.tb)]
+    kit.still_answers(agent)
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise OwnError("no text")
+
+
+@pytest.mark.parametrize("error", [ValueError("lone \ud800 surrogate"), Unprintable()])
+def test_an_exception_without_a_text_passes_through_too(kit, error):
+    """Another one came out, which the reading of its text had raised."""
+    agent = kit.agent([error])
+    with pytest.raises(type(error)) as caught:
+        agent.send("hello")
+    assert caught.value is error
     kit.still_answers(agent)
 
 

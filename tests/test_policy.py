@@ -9,6 +9,7 @@ from typing import Any
 import memgpt
 import pytest
 from memgpt.errors import ConfigError, MessageTooLarge, PolicyError, Unbound, WindowFull
+from memgpt.testing import ScriptedLLM
 
 BUILT_IN = [memgpt.RecursiveSummary(), memgpt.SlidingWindow(), memgpt.Importance()]
 WORDS = "seven white geese fly over the old mill "
@@ -276,6 +277,40 @@ def test_pins_that_leave_no_room_are_refused(kit):
     agent.memory["human"].value = "x"
     agent.unpin(before[0])
     assert agent.pinned == before[1:]
+
+
+def test_what_a_pin_keeps_with_it_does_not_stop_the_agent(kit):
+    """The return of a pinned call could go, it was said, and every decision was refused."""
+
+    class Reporting(ScriptedLLM):
+        def complete(self, context):
+            reply = super().complete(context)
+            reply.prompt_tokens = context.tokens * 4  # the budget shrinks to a quarter
+            return reply
+
+    llm = Reporting([kit.call("note", heartbeat=False)])
+    note = memgpt.tool(name="note", effects="none")(lambda: WORDS * 120)
+    agent = kit.home.create_agent("sam", model=llm, tools=[note], context_window=8192)
+    agent.send("a note, please")
+    agent.pin(agent.window[1])
+    agent.memory["human"].value = WORDS * 48
+    llm.script = lambda context: kit.say("so")
+    for _ in range(3):
+        assert agent.send("hi").text == "so"
+    assert [m.role for m in agent.window[:2]] == ["assistant", "tool"]
+    assert agent.context().tokens > agent.context().budget.limit
+
+
+def test_what_a_pin_keeps_with_it_counts(kit):
+    llm = kit.LLM([kit.call("note", heartbeat=False) for _ in range(9)])
+    note = memgpt.tool(name="note", effects="none")(lambda: WORDS * 25)
+    agent = kit.home.create_agent("sam", model=llm, tools=[note], context_window=4096)
+    with pytest.raises(WindowFull, match="pinned messages would take"):
+        for _ in range(9):
+            agent.send("a note, please")
+            agent.pin(agent.window[-2])
+    assert len(agent.pinned) < 6
+    kit.still_answers(agent, llm)
 
 
 @pytest.mark.parametrize("via", ["python", "create", "tool"])

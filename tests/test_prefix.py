@@ -362,7 +362,7 @@ def test_a_context_that_was_changed_by_hand_is_refused_and_the_agent_goes_on(kit
     llm = Remembering(lambda context: say("so"))
     with memgpt.open(path, durability="process") as home:
         home.create_agent("sam", model=llm).send("hello")
-    change(path, "UPDATE message SET text = 'hullo' WHERE position = 0")
+    change(path, "UPDATE message SET text = 'world' WHERE position = 0")
     with memgpt.open(path, durability="process") as home:
         agent = home.agent("sam", model=llm)
         with pytest.raises(StoreError, match="commit 3 is not as it was recorded"):

@@ -7,6 +7,7 @@ from typing import Any
 import memgpt
 import pytest
 from memgpt.errors import ContextOverflow, ProviderError, Unbound
+from memgpt.testing import check_agent
 
 WORDS = "seven white geese fly over the old mill "
 
@@ -66,6 +67,11 @@ def raising(error: BaseException) -> Any:
     return answer
 
 
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
 CALL = memgpt.Reply(tool_calls=[memgpt.ToolCall("send_message", '{"message": "hi"}', "c1")])
 FAILURES = {
     "a call": (lambda c: CALL, "send_message"),
@@ -73,6 +79,8 @@ FAILURES = {
     "blank": (lambda c: " \n", "empty"),
     "100 KB": (lambda c: "geese " * 17_000, "limit"),
     "raises": (raising(RuntimeError("no summary today")), "no summary today"),
+    "no text": (raising(Unprintable()), "Unprintable"),
+    "a surrogate": (raising(RuntimeError("no \ud800 today")), "no ? today"),
     "overflow": (raising(ContextOverflow("too long")), "too long"),
     "nonsense": (lambda c: 7, "int"),
 }
@@ -97,6 +105,18 @@ def test_a_window_too_small_for_any_summary_is_a_failure(kit):
 def test_another_language_is_taken_as_it_is(kit):
     agent = filled(kit, summarizer=Summariser(lambda context: "七羽の白い雁が飛ぶ。"))
     assert agent.memory.summary == "七羽の白い雁が飛ぶ。" and agent.summaries()[-1].failure == ""
+
+
+@pytest.mark.parametrize("error", [Unprintable(), RuntimeError("no \ud800 today")])
+def test_a_models_own_summary_that_fails_without_a_text(kit, error):
+    class Own(kit.LLM):
+        def summarize(self, text, limit_tokens):
+            raise error
+
+    agent = kit.home.create_agent("sam", model=Own(lambda c: kit.say("so")), context_window=4096)
+    while not agent.summaries():
+        agent.send(WORDS * 10)
+    assert type(error).__name__ in agent.summaries()[-1].failure
 
 
 def test_ctrl_c_in_a_summariser_ends_the_turn(kit):
@@ -169,6 +189,32 @@ def test_an_overflow_leads_to_one_forced_eviction_and_one_retry(kit):
     assert all(reply.text == "so" for reply in replies)
     assert sum("forced" in step.decision for step in agent.steps()) == 1
     assert agent.replay().first_divergence is None
+
+
+def test_a_warning_in_a_context_that_was_refused_is_as_if_it_had_not_been(kit):
+    """It was on record, and what was evicted after it could not be replayed."""
+
+    class Refusing(kit.LLM):
+        refused = 0
+
+        def complete(self, context):
+            if "Memory pressure" in context.spans[-1].text and not self.refused:
+                self.refused += 1
+                raise ContextOverflow("maximum context length is 3000 tokens")
+            return super().complete(context)
+
+    llm = Refusing(lambda context: kit.say("so"))
+    agent = kit.home.create_agent("sam", model=llm, context_window=4096)
+    while not llm.refused:
+        reply = agent.send(WORDS * 5)
+    assert reply.text == "so" and reply.evicted
+    assert not any(m.type == "system_alert" for m in agent.recall.messages(0, 1000))
+    assert agent.replay().first_divergence is None
+    same = agent.recompile().steps[-1]
+    assert same.recorded.tokens == same.recompiled.tokens and not same.lost_messages
+    while "Memory pressure" not in llm.seen():
+        agent.send(WORDS)
+    assert check_agent(agent, replay=True) == []
 
 
 def test_an_overflow_that_stays_comes_out_and_the_agent_goes_on(kit):

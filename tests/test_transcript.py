@@ -31,6 +31,21 @@ TALK = [
 ]
 
 
+def test_nothing_comes_between_a_call_and_its_return(kit: Any) -> None:
+    """A transcript did, that was imported after a turn had been broken off."""
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    agent = kit.agent([kit.call("stop")], tools=[stop])
+    with pytest.raises(KeyboardInterrupt):
+        agent.send("go")
+    agent.recall.import_transcript(TALK)
+    roles = [message.role for message in agent.recall.messages()]
+    assert roles == ["user", "assistant", "tool"] + ["user"] * 4
+    kit.still_answers(agent)
+
+
 def test_one_message_an_item_in_order(home: memgpt.Home) -> None:
     agent = home.create_agent("sam")
     steps = len(agent.steps())

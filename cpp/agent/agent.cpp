@@ -328,7 +328,7 @@ Context Agent::context() {
     // A policy that refuses the next call hides nothing: the window is shown as it stands.
     const WriteSet before = preview;
     try {
-      fit_window(preview, run);
+      if (fit_window(preview, run)) warn(preview, run);
     } catch (const WindowFull&) {
       preview = before;
     } catch (const PolicyError&) {

@@ -214,7 +214,9 @@ class Agent {
   void recover_open_calls();
 
   // window.cpp
-  void fit_window(WriteSet& writes, TurnRun& run, bool forced = false);
+  // True where the agent has to be warned.
+  [[nodiscard]] bool fit_window(WriteSet& writes, TurnRun& run, bool forced = false);
+  void warn(WriteSet& writes, const TurnRun& run);
   void check_pins(const LiveState& state) const;
   void evict(WriteSet& writes, Window kept, const Window& evicted, const Fit& fit, bool preview);
   [[nodiscard]] SummaryRow write_summary(const LiveState& state, const Window& messages,

@@ -1,6 +1,7 @@
 #include "agent/fit.h"
 
 #include <algorithm>
+#include <set>
 
 #include "agent/prompts.h"
 #include "error.h"
@@ -99,10 +100,14 @@ TurnCosts turn_costs(const Window& window) {
 int pinned_cost(const LiveState& state) {
   if (state.pins.empty()) return 0;
   const auto window = policy_window(state, 0);
+  // A call and its returns stay together: one that is pinned pins the others.
+  std::set<std::int32_t> pinned;
+  for (std::size_t i = 0; i < window.size(); ++i)
+    if (window.pins[i] != 0) pinned.insert(window.groups[i]);
   int cost = 0;
   for (std::size_t i = 0; i < window.size(); ++i) {
     const auto at = static_cast<int>(i);
-    if (window.pins[i] != 0 && at != window.newest_user && at != window.newest_input)
+    if (pinned.contains(window.groups[i]) && at != window.newest_user && at != window.newest_input)
       cost += window.tokens[i];
   }
   return cost;

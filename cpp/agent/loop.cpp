@@ -92,18 +92,24 @@ void Agent::append_input(const Input& input, TurnRun& run) {
 }
 
 // Calls the model with what fits. Where it says that this is too long, something is evicted by
-// force and it is called once more.
+// force and it is called once more. The decision is about the window without a warning: one that
+// stood in a context that was refused is as if it had not been.
 Reply Agent::call_model(WriteSet& writes, TurnRun& run, std::shared_ptr<const Context>& context) {
+  bool warned = fit_window(writes, run);
   for (bool forced = false;; forced = true) {
+    WriteSet shown = writes;
+    if (warned) warn(shown, run);
     context = std::make_shared<const Context>(
-        compile(writes.state.prefix, writes.state.window, budget(writes.state), *parts()->counter));
-    const auto shown = writes.state.window.size();
+        compile(shown.state.prefix, shown.state.window, budget(shown.state), *parts()->counter));
     try {
-      return parts()->provider->complete(context);
+      Reply reply = parts()->provider->complete(context);
+      writes = std::move(shown);
+      return reply;
     } catch (const ContextOverflow&) {
       if (forced) throw;
-      fit_window(writes, run, true);
-      if (writes.state.window.size() >= shown) throw;
+      const auto before = writes.state.window.size();
+      warned = fit_window(writes, run, true);
+      if (writes.state.window.size() >= before) throw;
     }
   }
 }
@@ -111,7 +117,6 @@ Reply Agent::call_model(WriteSet& writes, TurnRun& run, std::shared_ptr<const Co
 // One model call and its tool. True where the turn goes on.
 bool Agent::step(TurnRun& run) {
   WriteSet writes = begin("step", "agent");
-  fit_window(writes, run);
   std::shared_ptr<const Context> context;
   Reply raw = call_model(writes, run, context);
   writes.commit.step.reply = reply_to_json(raw);
@@ -248,7 +253,6 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
   }
   active_ = nullptr;
   if (result.failed) writes = before;
-  result.text = valid_utf8(std::move(result.text));
   if (outside) {
     // The text itself is the tool message's. A call without outside effects needs no record of
     // its own: it is there with its step, or not at all.
@@ -264,7 +268,7 @@ void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult res
                           TimeUs time_us) {
   auto message = new_message(writes.state, Role::tool, "tool_return", time_us);
   message.name = call.name;
-  message.text = std::move(result.text);
+  message.text = valid_utf8(std::move(result.text));
   message.failed = result.failed;
   message.tool_call_id = call.id;
   message.author = "tool:" + call.name;

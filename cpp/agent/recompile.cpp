@@ -196,7 +196,7 @@ void Recompiler::call(const Commit& commit, std::size_t before_reply, const Cont
   // A provider that refused a context would have refused this one too, unless it is no larger than
   // the one that it took then.
   if (decision.forced && state.prefix->tokens() + state.window.tokens() > recorded.tokens())
-    warned = fit(true) || warned;
+    warned = fit(true);
   if (warned) append_alert(commit, before_reply);
 
   Context context = past_.context(rules_.context_window, state.correction);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "error.h"
+#include "memory/text.h"
 
 namespace memgpt {
 
@@ -50,7 +51,7 @@ std::string check_type(std::string_view name, const json::value& value, const js
   }
   if (ok) return "";
   return "argument \"" + std::string(name) + "\" must be of type " + json::serialize(*type) +
-         ", not " + json::serialize(value).substr(0, 60);
+         ", not " + std::string(utf8_prefix(json::serialize(value), 60));
 }
 
 }  // namespace

@@ -51,14 +51,17 @@ Budget Agent::budget(const LiveState& state) const {
 }
 
 // forced: a provider said that the window is full.
-void Agent::fit_window(WriteSet& writes, TurnRun& run, bool forced) {
+bool Agent::fit_window(WriteSet& writes, TurnRun& run, bool forced) {
   const bool warn = fit_state(writes.state, rules(), forced,
                               [&](Window kept, const Window& evicted, const Fit& fit) {
                                 run.response.evicted += static_cast<int>(evicted.size());
                                 evict(writes, std::move(kept), evicted, fit, run.preview);
                               });
   writes.commit.step.decision = decision_to_json(writes.state.window, warn, forced);
-  if (!warn) return;
+  return warn;
+}
+
+void Agent::warn(WriteSet& writes, const TurnRun& run) {
   auto alert = new_message(writes.state, Role::system, "system_alert",
                            run.preview ? writes.state.last_time_us : now_us());
   make_alert(alert);
@@ -192,7 +195,7 @@ bool Agent::fits(const std::string& text) {
   try {
     check_room(state, rules(), message.cost());
     preview.append(std::move(message));
-    if (rules().policy) fit_window(preview, run);
+    if (rules().policy) static_cast<void>(fit_window(preview, run));
   } catch (const MessageTooLarge&) {
     return false;
   } catch (const WindowFull&) {

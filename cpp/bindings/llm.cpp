@@ -5,7 +5,6 @@
 #include "llm/offline_embedder.h"
 #include "llm/openai.h"
 #include "llm/provider.h"
-#include "memory/text.h"
 
 namespace memgpt {
 
@@ -36,8 +35,8 @@ ReplyParts reply_parts(Reply reply) {
 [[noreturn]] void rethrow_for_core(py::error_already_set error) {
   if (!error.matches(PyExc_Exception)) throw std::move(error);
   const bool overflow = error.matches(py::module_::import("memgpt.errors").attr("ContextOverflow"));
-  const auto type = py::str(error.type().attr("__name__")).cast<std::string>();
-  const auto text = valid_utf8(type + ": " + py::str(error.value()).cast<std::string>());
+  const auto error_text = py::module_::import("memgpt._text").attr("error_text");
+  const auto text = error_text(error.value()).cast<std::string>();
   auto origin = std::shared_ptr<py::error_already_set>(
       new py::error_already_set(std::move(error)), [](py::error_already_set* held) {
         const py::gil_scoped_acquire gil;
@@ -109,7 +108,11 @@ class PythonEmbedder final : public Embedder {
   [[nodiscard]] int dimension() const override { return dimension_; }
   [[nodiscard]] std::vector<float> embed(const std::vector<std::string>& texts) override {
     const py::gil_scoped_acquire gil;
-    return (*embed_)(texts).cast<std::vector<float>>();
+    try {
+      return (*embed_)(texts).cast<std::vector<float>>();
+    } catch (py::error_already_set& error) {
+      rethrow_for_core(std::move(error));
+    }
   }
 
  private:

@@ -193,7 +193,6 @@ void check_fit(const PolicyWindow& window, const Fit& fit, std::string_view poli
       total += window.tokens[i];
     }
   }
-  bool could_go = false;
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (!kept[i] && is_newest(window, i))
       refuse("it lets message " + std::to_string(i) + " go, " +
@@ -203,8 +202,12 @@ void check_fit(const PolicyWindow& window, const Fit& fit, std::string_view poli
     if (i > 0 && window.groups[i] == window.groups[i - 1] && kept[i] != kept[i - 1])
       refuse("it separates message " + std::to_string(i - 1) + " from message " +
              std::to_string(i) + ": a call and its returns stay or go together");
-    could_go = could_go || (kept[i] && !is_newest(window, i) && window.pins[i] == 0);
   }
+  // What stays or goes together with a pinned message is pinned, too.
+  const auto groups = groups_of(window);
+  const bool could_go = std::any_of(groups.begin(), groups.end(), [&](const Group& group) {
+    return kept[group.begin] && !group.protected_;
+  });
   if (total > window.limit_tokens && could_go)
     refuse("it keeps " + std::to_string(total) + " tokens, " + std::to_string(window.fixed_tokens) +
            " of them before the messages, and the limit is " + std::to_string(window.limit_tokens));

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memgpt import _core
 from memgpt._core import Block, CoreAgent, CoreHome, Head
+
+if TYPE_CHECKING:
+    from memgpt.memory import BaseMemory
 
 __all__ = ["BlockVersion", "Branch", "branches_of", "history_of", "rebind"]
 
@@ -123,7 +126,7 @@ def rebind(core: CoreAgent, original: CoreAgent, home: CoreHome, get_agent: Any)
     from memgpt.tools import to_core
 
     tools: list[_core.CoreTool] = []
-    memory: type[Any] | None = None
+    memory: type[BaseMemory] | None = None
     for tool in original.bound_tools():
         given = vars(tool.callable) if isinstance(tool, _core.PythonTool) else {}
         if "given" in given:
@@ -132,7 +135,7 @@ def rebind(core: CoreAgent, original: CoreAgent, home: CoreHome, get_agent: Any)
             memory = type(given["memory"])
     if memory is not None:
         wanted = {tool.name for tool in original.bound_tools()}
-        own = memory.__new__(memory)
+        own: BaseMemory = memory.__new__(memory)
         memory_tools, holder = _memory_tools.make_tools(own)
         holder.home, holder.agent_id = home, core.id
         _memory_tools.bind(own, home, core.id)

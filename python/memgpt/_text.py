@@ -12,6 +12,19 @@ def clean_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def message_of(error: BaseException) -> str:
+    """An exception's text, also where reading it raises."""
+    try:
+        return clean_text(str(error))
+    except Exception:  # a broken __str__ must not take the exception's place
+        return "(its message cannot be read)"
+
+
+def error_text(error: BaseException) -> str:
+    """An exception's type and text."""
+    return f"{type(error).__name__}: {message_of(error)}"
+
+
 def checked_text(text: Any, what: str) -> str:
     """The text itself.
 

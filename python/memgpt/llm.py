@@ -10,7 +10,7 @@ from typing import Any
 from memgpt import _core
 from memgpt._calls import settled
 from memgpt._core import Context, ToolCall
-from memgpt._text import checked_number, checked_text, clean_text
+from memgpt._text import checked_number, checked_text, clean_text, error_text
 from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
 from memgpt.tokens import TokenCounter, to_core_counter
 
@@ -90,7 +90,10 @@ class Embedder:
     dimension: int = 0
 
     def embed(self, texts: list[str]) -> Any:
-        """Vectors of texts, shape (len(texts), dimension): a 2-D array or a list of lists."""
+        """Vectors of texts, shape (len(texts), dimension): a 2-D array or a list of lists.
+
+        What you raise goes back to the model where it called the tool that wants the vectors.
+        """
         raise ConfigError(f"{type(self).__name__} defines no embed(self, texts)")
 
 
@@ -232,7 +235,7 @@ def _guarded_summary(model: LLMProvider) -> Callable[[str, int], tuple[str | Non
         try:
             summary = settled(model.summarize(text, limit_tokens))
         except Exception as error:
-            return None, clean_text(f"{type(error).__name__}: {error}")
+            return None, error_text(error)
         if summary is None:
             return None, ""
         if not isinstance(summary, str):
@@ -271,7 +274,8 @@ def to_core_provider(model: Any, summarizes: bool = False) -> _core.Provider:
     if isinstance(model, LLMProvider):
         name = type(model).__name__
         complete = model.complete
-        own_summary = type(model).summarize is not LLMProvider.summarize
+        # The instance's own counts too: one that wraps another may or may not write summaries.
+        own_summary = getattr(model.summarize, "__func__", None) is not LLMProvider.summarize
         return _core.PythonProvider(
             model=model.model or name,
             context_window=model.context_window,

@@ -12,7 +12,7 @@ from typing import Any, overload
 from memgpt import _core
 from memgpt._calls import settled
 from memgpt._schema import fingerprint, function_schema
-from memgpt._text import clean_text
+from memgpt._text import clean_text, error_text, message_of
 from memgpt.errors import Error, ToolError
 
 __all__ = ["Tool", "tool"]
@@ -108,11 +108,7 @@ def result_text(value: Any) -> str:
 
 def failure_text(error: Exception) -> str:
     """What the model reads of an exception."""
-    try:
-        text = str(error)
-    except Exception:  # a broken __str__ must not break the step
-        text = "(its message cannot be read)"
-    return clean_text(text if isinstance(error, Error) else f"{type(error).__name__}: {text}")
+    return message_of(error) if isinstance(error, Error) else error_text(error)
 
 
 def guarded(call: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], tuple[bool, str]]:

@@ -1,4 +1,4 @@
-"""For your tests and ours: models that say what you wrote."""
+"""A model that says what you wrote."""
 
 from __future__ import annotations
 
