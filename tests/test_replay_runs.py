@@ -69,7 +69,7 @@ def test_a_step_that_was_killed_is_replayed_before_and_after_it_is_recovered(kit
         agent.recall.import_transcript([{"speaker": "Bob", "text": "hi", "time": "2023-05-08"}])
         agent.send("Are you there?")
         replay = agent.replay()
-        assert [step.kind for step in agent.steps()][3:] == ["import", "recovery", "input", "step"]
+        assert [step.kind for step in agent.steps()][3:] == ["recovery", "import", "input", "step"]
         assert replay.first_divergence is None and (replay.steps, replay.commits) == (2, 7)
 
 

@@ -72,6 +72,8 @@ std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
                     "\" is in the middle of a step; a transcript is imported between turns");
   const auto hold = take_turn();
   refresh();
+  // A call that was broken off gets its return before anything else is in the log.
+  recover_open_calls();
   WriteSet writes = begin("import", "user");
   LiveState& state = writes.state;
   const auto counter = parts()->counter;
