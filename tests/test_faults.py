@@ -51,6 +51,14 @@ def test_a_thousand_damaged_files(folder: Path) -> None:
     run("damaged", folder, 1000)
 
 
+def test_a_private_home_without_a_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    with pytest.raises(memgpt.StoreError, match=r"TMPDIR.*;"):
+        memgpt.open(":memory:")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    memgpt.open(":memory:").close()
+
+
 class Writers:
     """Processes that send to agents of one file at the same time."""
 
@@ -108,9 +116,9 @@ def test_two_processes_write_to_one_file(folder: Path, agents: list[str]) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("agents", [["sam"] * 4, ["sam", "ann", "sam", "tom"]])
 def test_processes_that_write_for_long_and_are_killed(folder: Path, agents: list[str]) -> None:
-    writers = Writers(folder, agents, 30)
+    writers = Writers(folder, agents, 12)
     rng = random.Random(1)
     for child in writers.children[1:3]:
-        time.sleep(rng.uniform(3, 8))
+        time.sleep(rng.uniform(2, 4))
         os.kill(child.pid, signal.SIGKILL)
     writers.check(writers.end())
