@@ -42,8 +42,8 @@ lint: build $(VENV)/.lint $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/clang-format --dry-run -Werror $$(find cpp benchmarks -name '*.cpp' -o -name '*.h')
-	$(BIN)/clang-tidy --quiet -p $$(ls -d build/cp*/) $(TIDY_ARGS) $$(find cpp -name '*.cpp' ! -name json.cpp)
+	$(BIN)/clang-format --dry-run -Werror $$(find cpp benchmarks tests -name '*.cpp' -o -name '*.h')
+	$(BIN)/clang-tidy --quiet -p $$(ls -d build/cp*/) $(TIDY_ARGS) $$(find cpp tests -name '*.cpp' ! -name json.cpp)
 
 wheel: $(VENV)/.venv $(VENV)/.wheel
 	rm -rf dist wheelhouse

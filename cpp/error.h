@@ -19,6 +19,7 @@
 //   |   +-- NotADatabase
 //   |   +-- NewerVersion       written by a newer memgpt
 //   |   +-- ReadOnlyStore
+//   |   +-- DiskFull         nothing more can be written until there is space
 //   |   +-- Conflict           the branch head moved under a step
 //   +-- TurnError
 //   |   +-- Busy               another sender holds the turn for too long
@@ -73,6 +74,7 @@ MEMGPT_ERROR(StoreError, Error);
 MEMGPT_ERROR(NotADatabase, StoreError);
 MEMGPT_ERROR(NewerVersion, StoreError);
 MEMGPT_ERROR(ReadOnlyStore, StoreError);
+MEMGPT_ERROR(DiskFull, StoreError);
 MEMGPT_ERROR(Conflict, StoreError);
 MEMGPT_ERROR(TurnError, Error);
 MEMGPT_ERROR(Busy, TurnError);

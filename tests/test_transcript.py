@@ -251,6 +251,20 @@ def test_inside_a_tool_it_is_refused(home: memgpt.Home) -> None:
     assert len(agent.recall) == 5
 
 
+def test_a_call_that_was_broken_off_has_its_return_before_the_import(kit) -> None:
+    def launch() -> None:
+        """Launch."""
+        raise KeyboardInterrupt
+
+    agent = kit.agent([kit.call("launch")], tools=[launch])
+    with pytest.raises(KeyboardInterrupt):
+        agent.send("to the moon")
+    agent.recall.import_transcript(TALK)
+    roles = [message.role for message in agent.recall.messages()]
+    assert roles == ["user", "assistant", "tool", *["user"] * len(TALK)]
+    kit.still_answers(agent)
+
+
 def test_a_file_without_the_column_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with memgpt.open(path) as home:

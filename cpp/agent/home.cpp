@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <system_error>
 
 #include "agent/agent.h"
 #include "agent/builtin_tools.h"
@@ -13,6 +15,7 @@
 #include "error.h"
 #include "llm/offline_embedder.h"
 #include "memory/summary.h"
+#include "store/disk_error.h"
 
 namespace memgpt {
 
@@ -67,9 +70,12 @@ std::string uuid7() {
 }
 
 std::string temporary_path() {
-  auto pattern = (std::filesystem::temp_directory_path() / "memgpt-XXXXXX").string();
+  std::error_code error;
+  const auto folder = std::filesystem::temp_directory_path(error);
+  if (error) throw_disk_error("there is no folder for temporary files (TMPDIR)", error.value());
+  auto pattern = (folder / "memgpt-XXXXXX").string();
   const int file = ::mkstemp(pattern.data());
-  if (file < 0) throw StoreError("cannot make a temporary file in " + pattern);
+  if (file < 0) throw_disk_error("cannot make a temporary file in " + folder.string(), errno);
   ::close(file);
   return pattern;
 }

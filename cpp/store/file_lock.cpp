@@ -4,9 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
-#include "error.h"
+#include "store/disk_error.h"
 
 namespace memgpt {
 
@@ -27,8 +26,7 @@ bool set_lock(int file, std::int64_t byte, short type) {
 
 FileLock::FileLock(const std::string& path)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-  if (file_ < 0)
-    throw StoreError("cannot open the lock file \"" + path + "\": " + std::strerror(errno));
+  if (file_ < 0) throw_disk_error("cannot open the lock file \"" + path + '"', errno);
 }
 
 FileLock::~FileLock() { ::close(file_); }
@@ -36,7 +34,7 @@ FileLock::~FileLock() { ::close(file_); }
 bool FileLock::try_lock(std::int64_t byte) {
   if (set_lock(file_, byte, F_WRLCK)) return true;
   if (errno == EACCES || errno == EAGAIN) return false;
-  throw StoreError(std::string("the file system cannot lock: ") + std::strerror(errno));
+  throw_disk_error("the file system cannot lock", errno);
 }
 
 void FileLock::unlock(std::int64_t byte) { set_lock(file_, byte, F_UNLCK); }

@@ -51,7 +51,7 @@ void configure_writer(Database& db, Durability durability) {
 std::string open_and_migrate(Database& db, const std::string& path, Durability durability) {
   db.execute("PRAGMA foreign_keys = OFF");
   migrate(db, path);
-  db.execute("PRAGMA journal_mode = WAL");
+  db.use_wal();
   configure_writer(db, durability);
   return path;
 }
@@ -305,6 +305,7 @@ void Journal::delete_agent(const std::string& id, TimeUs now_us) {
 Journal::Committed Journal::commit(const Commit& commit) {
   const std::scoped_lock lock(writer_mutex_);
   if (commit.messages.size() <= kLargeCommit) return write_commit(writer_db_, commit);
+  writer_db_.check_in_place();
   Database db(path_);
   configure_writer(db, durability_);
   return write_commit(db, commit);

@@ -4,12 +4,20 @@
 
 namespace memgpt {
 
+namespace {
+
+[[noreturn]] void fail(const std::string& what) {
+  throw StoreError(what + "; the file is damaged: restore it from a copy");
+}
+
+}  // namespace
+
 json::array array_column(std::string_view text) {
   boost::system::error_code error;
   auto value = json::parse(text, error);
   if (error || !value.is_array())
-    throw StoreError("a field of this file that should be a JSON array is not: " +
-                     valid_utf8(std::string(utf8_prefix(text, 40))));
+    fail("a field of this file that should be a JSON array is not: " +
+         valid_utf8(std::string(utf8_prefix(text, 40))));
   return std::move(value.get_array());
 }
 
@@ -17,7 +25,7 @@ std::vector<std::string> strings_from_json(std::string_view text) {
   std::vector<std::string> strings;
   if (text.empty()) return strings;
   for (const auto& item : array_column(text)) {
-    if (!item.is_string()) throw StoreError("a list of texts in this file holds something else");
+    if (!item.is_string()) fail("a list of texts in this file holds something else");
     strings.emplace_back(item.get_string());
   }
   return strings;
@@ -28,7 +36,7 @@ std::vector<Range> ranges_of(const json::array& pairs) {
   for (const auto& item : pairs) {
     const auto* pair = item.if_array();
     if (pair == nullptr || pair->size() != 2 || !(*pair)[0].is_int64() || !(*pair)[1].is_int64())
-      throw StoreError("a range in this file is not a pair of integers");
+      fail("a range in this file is not a pair of integers");
     ranges.push_back({(*pair)[0].get_int64(), (*pair)[1].get_int64()});
   }
   return ranges;
@@ -42,7 +50,7 @@ std::vector<ToolCall> calls_from_json(std::string_view text) {
   std::vector<ToolCall> calls;
   if (text.empty()) return calls;
   for (const auto& item : array_column(text)) {
-    if (!item.is_object()) throw StoreError("a call in this file is not a JSON object");
+    if (!item.is_object()) fail("a call in this file is not a JSON object");
     const auto& call = item.get_object();
     calls.push_back({string_or(call, "id"), string_or(call, "name"), string_or(call, "arguments")});
   }
@@ -53,8 +61,8 @@ Role role_column(std::string_view text) {
   try {
     return role_from_string(text);
   } catch (const InvalidInput&) {
-    throw StoreError("a message in this file has the role \"" +
-                     valid_utf8(std::string(utf8_prefix(text, 40))) + "\", which there is not");
+    fail("a message in this file has the role \"" + valid_utf8(std::string(utf8_prefix(text, 40))) +
+         "\", which there is not");
   }
 }
 

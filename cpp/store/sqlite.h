@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace memgpt {
 
@@ -66,8 +68,15 @@ class Statement {
 // One connection. Not thread-safe: its owner holds a mutex.
 class Database {
  public:
-  // Throws NotADatabase, ReadOnlyStore or StoreError with the path and what to do.
+  // Throws NotADatabase, ReadOnlyStore, DiskFull or StoreError with the path and what to do.
   explicit Database(const std::string& path);
+
+  // Throws StoreError where the file system cannot do it.
+  void use_wal();
+  // Throws StoreError where the file or its WAL is not the one that use_wal() found. A transaction
+  // asks when it begins: what it would acknowledge nobody could find again.
+  void check_in_place();
+  using FileId = std::optional<std::pair<std::uint64_t, std::uint64_t>>;
 
   void execute(const char* sql);
   // Cached; `sql` must be a literal, for the cache keeps a view of it.
@@ -81,6 +90,7 @@ class Database {
     void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
   };
   std::string path_;
+  std::vector<std::pair<std::string, FileId>> files_;  // of the WAL, once it is used
   std::unique_ptr<sqlite3, Close> db_;
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
 };

@@ -21,6 +21,7 @@
     │   ├── NotADatabase
     │   ├── NewerVersion       written by a newer memgpt
     │   ├── ReadOnlyStore
+    │   ├── DiskFull           nothing more can be written until there is space
     │   └── Conflict           the branch head moved under a step
     ├── TurnError
     │   ├── Busy               another sender holds the turn for too long
@@ -48,6 +49,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "ContextOverflow",
+    "DiskFull",
     "EditFailed",
     "Error",
     "InvalidInput",
@@ -156,6 +158,10 @@ class NewerVersion(StoreError):
 
 class ReadOnlyStore(StoreError):
     """The file or its folder cannot be written."""
+
+
+class DiskFull(StoreError):
+    """Nothing more can be written until there is space; what was acknowledged is kept."""
 
 
 class Conflict(StoreError):

@@ -284,6 +284,7 @@ def open(path: str | os.PathLike[str] = "agents.db", *, durability: str = "full"
         NotADatabase: where the file is something else.
         NewerVersion: where a newer memgpt wrote it.
         ReadOnlyStore: where it cannot be written.
+        DiskFull: where there is no space.
         StoreError: where it cannot be opened.
     """
     if os.fspath(path) == ":memory:":
