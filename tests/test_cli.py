@@ -191,11 +191,30 @@ def test_piped_commands_are_executed(folder: Path) -> None:
 def test_each_command_in_the_help_runs_from_a_pipe(folder: Path) -> None:
     listed = run(folder, stdin="/help\n").stdout
     assert [line.split()[0] for line in listed.splitlines()] == list(chat.COMMANDS)
-    everything = "".join(f"{name}\n" for name in chat.COMMANDS if name != "/exit")
+    given = {"/fork": " other"}
+    everything = "".join(f"{n}{given.get(n, '')}\n" for n in chat.COMMANDS if n != "/exit")
     result = run(folder, stdin="My name is Mara.\n" + everything + "/\n/dump 2\n/exit\n")
     assert result.returncode == 0 and "Unrecognized" not in result.stderr
     assert result.stderr.count("\n") == 3, result.stderr
-    assert run(folder, stdin="/dump x\n").stderr.count("/dump takes a number") == 1
+    for name in ("/dump", "/undo", "/redo", "/pop", "/history"):
+        assert run(folder, stdin=f"{name} x\n").stderr.count(f"{name} takes a number") == 1
+    assert "the number of a step" in run(folder, stdin="/explain x\n").stderr
+    assert "has commits 1 to" in run(folder, stdin="/explain 999\n").stderr
+    assert "takes the name" in run(folder, stdin="/fork\n").stderr
+
+
+def test_lines_of_history_from_a_pipe(folder: Path) -> None:
+    lines = ["My name is Mara.", "/save start", "I live in Oslo.", "/undo", "/redo", "/history"]
+    lines += ["/pop 2", "/load start", "/redo", "/fork other", "I have a cat.", "/memory"]
+    out = run(folder, stdin="\n".join(lines) + "\n").stdout
+    assert "commit 4 is 'start' now" in out and "[start]" in out
+    assert "5 messages undone; the agent stands at commit 4" in out
+    assert "5 messages back again; the agent stands at commit 7" in out
+    assert "input    I live in Oslo." in out
+    assert "You talk to 'other' now" in out and "I have a cat" in out
+    with memgpt.open(next(folder.rglob("*.db"))) as home:
+        assert "cat" in home.agent("other").memory["human"].value
+        assert "cat" not in home.agent(home.agents()[0]).memory["human"].value
 
 
 def test_lines_stream(folder: Path) -> None:
@@ -365,6 +384,13 @@ def test_each_command_runs_in_a_terminal(terminal) -> None:
         "/context": "tokens used",
         "/explain": "origin",
         "/tokens": "until the limit",
+        "/undo": "undone; the agent stands",
+        "/redo": "back again; the agent stands",
+        "/pop": "undone; the agent stands",
+        "/save": "/load comes back to it",
+        "/load": "0 messages undone",
+        "/fork": "/fork takes the name",
+        "/history": "create",
         "/heartbeat": "There is nothing left to do.",
         "/memorywarning": "Noted.",
         "/help": "the window, drawn",

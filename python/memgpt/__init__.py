@@ -7,19 +7,24 @@
 """
 
 from memgpt import errors
+from memgpt._branches import BlockVersion, Branch
 from memgpt._core import (
     ArchivalHit,
     Context,
     Divergence,
+    Head,
     Message,
+    Moved,
     Passage,
     RecallHit,
     Replay,
     Span,
     Step,
     Summary,
+    Tag,
     ToolCall,
 )
+from memgpt._recompile import Recompilation
 from memgpt.agent import Agent, Response
 from memgpt.errors import *  # noqa: F403
 from memgpt.home import Home, open
@@ -44,22 +49,27 @@ __all__ = [
     "Agent",
     "ArchivalHit",
     "BaseMemory",
+    "BlockVersion",
+    "Branch",
     "ChatMemory",
     "Context",
     "Divergence",
     "Embedder",
     "Fit",
+    "Head",
     "Home",
     "Importance",
     "LLMProvider",
     "MemoryModule",
     "MemoryPolicy",
     "Message",
+    "Moved",
     "NoEviction",
     "OpenAICompatible",
     "Passage",
     "PolicyWindow",
     "RecallHit",
+    "Recompilation",
     "RecursiveSummary",
     "Replay",
     "Reply",
@@ -68,6 +78,7 @@ __all__ = [
     "Span",
     "Step",
     "Summary",
+    "Tag",
     "TokenCounter",
     "Tool",
     "ToolCall",

@@ -13,7 +13,7 @@ from memgpt._async import send_async
 from memgpt._branches import Branch, branches_of, rebind
 from memgpt._budget import BudgetReport
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
-from memgpt._core import Context, Message, Moved, Replay, Step, Summary, Tag
+from memgpt._core import Context, Head, Message, Moved, Replay, Step, Summary, Tag
 from memgpt._recompile import Recompilation
 from memgpt._response import Response, Usage
 from memgpt._text import checked_number, checked_step, checked_text
@@ -272,6 +272,11 @@ class Agent(CoreHandle):
             NotFound: where there is no such tag; says which there are.
         """
         return self._writer.load_tag("" if name is None else checked_text(name, "the tag"))
+
+    @property
+    def head(self) -> Head:
+        """The place in history where the agent stands."""
+        return self._core.head()
 
     def tags(self) -> list[Tag]:
         """The names that were given by :meth:`save`, oldest first."""

@@ -140,6 +140,60 @@ def _tokens(session: Session, argument: str) -> None:
         session.screen.print(line)
 
 
+def _count(session: Session, command: str, argument: str) -> int | None:
+    """The number that was given, 1 for none; None where it is no number."""
+    if argument and not re.fullmatch("[1-9][0-9]{0,8}", argument):
+        session.error(f"{command} takes a number, not {argument!r}")
+        return None
+    return int(argument or 1)
+
+
+def _moved(session: Session, moved: memgpt.Moved) -> None:
+    for line in look.moved_lines(moved):
+        session.screen.print(line)
+
+
+def _undo(session: Session, argument: str) -> None:
+    if count := _count(session, "/undo", argument):
+        _moved(session, session.agent.undo(count))
+
+
+def _redo(session: Session, argument: str) -> None:
+    if count := _count(session, "/redo", argument):
+        _moved(session, session.agent.redo(count))
+
+
+def _pop(session: Session, argument: str) -> None:
+    if count := _count(session, "/pop", argument):
+        _moved(session, session.agent.pop(count if argument else None))
+
+
+def _save(session: Session, argument: str) -> None:
+    tag = session.agent.save(argument or None)
+    text = f"commit {tag.head.seq:,} is {tag.name!r} now; /load comes back to it"
+    session.screen.print(Text(text))
+
+
+def _load(session: Session, argument: str) -> None:
+    _moved(session, session.agent.load(argument or None))
+
+
+def _fork(session: Session, argument: str) -> None:
+    if not argument:
+        session.error("/fork takes the name of the new agent")
+        return
+    old = session.agent.name
+    session.agent = session.agent.fork(argument)
+    session.screen.print(Text(f"You talk to {argument!r} now; {old!r} stays as it is."))
+
+
+def _history(session: Session, argument: str) -> None:
+    if argument and _count(session, "/history", argument) is None:
+        return
+    for line in look.history_lines(session.agent, int(argument or 20)):
+        session.screen.print(line)
+
+
 def _heartbeat(session: Session, argument: str) -> None:
     session.turn(_HEARTBEAT, "system", "heartbeat")
 
@@ -163,6 +217,13 @@ COMMANDS: dict[str, tuple[Command, str, str]] = {
     "/context": (_context, "", "the window, drawn: what fills it and how many tokens are free"),
     "/explain": (_explain, "[STEP]", "the window, or that of a step, row by row"),
     "/tokens": (_tokens, "", "the budget: tokens of each kind, block and tool, and what is free"),
+    "/undo": (_undo, "[N]", "go back before the last N turns, in every memory; /redo comes back"),
+    "/redo": (_redo, "[N]", "go forward again over N turns that were undone"),
+    "/pop": (_pop, "[N]", "undo the last N messages, or back to before your last one"),
+    "/save": (_save, "[NAME]", "give this place in the conversation a name"),
+    "/load": (_load, "[NAME]", "go to a saved place, the newest by default; /redo comes back"),
+    "/fork": (_fork, "NAME", "go on as a new agent that remembers all this one does"),
+    "/history": (_history, "[N]", "the last N steps: number, time, what happened; saved places"),
     "/heartbeat": (_heartbeat, "", "send a heartbeat, so that the agent may act by itself"),
     "/memorywarning": (_memory_warning, "", "send the warning that the window is nearly full"),
     "/help": (_help, "", "this list; so does /"),

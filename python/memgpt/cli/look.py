@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from memgpt import Agent, Context, Message, ToolCall
+from memgpt import Agent, Context, Message, Moved, Step, ToolCall
 from memgpt._report import Report
 from memgpt._window import FREE, by_kind, cells, kind_of, shortened
 
@@ -19,7 +20,9 @@ __all__ = [
     "edit_lines",
     "eviction_line",
     "gauge",
+    "history_lines",
     "memory_view",
+    "moved_lines",
     "report_view",
     "shortened",
     "turn_lines",
@@ -199,3 +202,46 @@ def memory_view(agent: Agent) -> Iterator[Text]:
     yield Text("💬 recall memory", "bold green").append(
         f"  {len(agent.recall):,} messages, {len(agent.window):,} of them in the window", "dim"
     )
+
+
+def moved_lines(moved: Moved) -> Iterator[Text]:
+    """Where the agent stands now, and what could not be undone."""
+    count = abs(moved.messages)
+    what = f"{count:,} message{'' if count == 1 else 's'}"
+    done = "undone" if moved.messages >= 0 else "back again"
+    yield Text(f"{what} {done}; the agent stands at commit {moved.to_head.seq:,}")
+    if moved.outside:
+        tools = ", ".join(dict.fromkeys(run.tool for run in moved.outside))
+        yield Text(f"what was done outside stays done: {tools}", "yellow")
+
+
+def _what(agent: Agent, step: Step) -> str:
+    """What happened in a step, in a few words."""
+    if step.kind == "input":
+        return agent.at(step.seq).window[-1].text
+    try:
+        reply = json.loads(step.reply) if step.reply else {}
+        call = reply["tool_calls"][0]
+        arguments = json.loads(call["arguments"])
+        if call["name"] == "send_message":
+            return str(arguments.get("message", ""))
+        return f"{call['name']}({', '.join(str(value) for value in arguments.values())})"
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):  # a model wrote it
+        return ""
+
+
+def history_lines(agent: Agent, count: int) -> Iterator[Text]:
+    """The newest steps, oldest first, with the tags that point at them."""
+    steps = agent.steps()
+    if len(steps) > count:
+        yield Text(f"… {len(steps) - count:,} more steps before", "dim")
+    steps = steps[-count:]
+    tags = [tag for tag in agent.tags() if steps and steps[0].seq <= tag.head.seq <= steps[-1].seq]
+    names = {tag.head.seq: tag.name for tag in tags if agent.at(tag.head.seq).head == tag.head}
+    for step in steps:
+        time = dt.datetime.fromtimestamp(step.time_us / 1e6, dt.timezone.utc)
+        line = Text(f"{step.seq:>7,}  {time:%Y-%m-%d %H:%M}  {step.kind:<9}", "dim")
+        line.append(" ".join(shortened(_what(agent, step), 90).split()), "default")
+        if step.seq in names:
+            line.append(f"  [{names[step.seq]}]", "yellow")
+        yield line
