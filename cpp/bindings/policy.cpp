@@ -101,14 +101,17 @@ class PythonPolicy final : public MemoryPolicy {
   [[nodiscard]] int evicts_above(int limit_tokens) const override {
     if (!evicts_above_) return limit_tokens;
     const py::gil_scoped_acquire gil;
+    py::object line;
     try {
-      const int line = (*evicts_above_)(limit_tokens).cast<int>();
-      if (line > 0 && line <= limit_tokens) return line;
-    } catch (const py::cast_error&) {
-      // Said below.
+      line = (*evicts_above_)(limit_tokens);
     } catch (py::error_already_set& error) {
       add_note(error, "in evicts_above() of the memory policy " + name_);
       throw;
+    }
+    if (py::isinstance<py::int_>(line)) {
+      int overflow = 0;
+      const auto tokens = PyLong_AsLongAndOverflow(line.ptr(), &overflow);
+      if (overflow == 0 && tokens > 0 && tokens <= limit_tokens) return static_cast<int>(tokens);
     }
     throw PolicyError("the memory policy " + name_ +
                       " cannot be followed: evicts_above() must return an integer from 1 to the "
