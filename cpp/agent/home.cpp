@@ -302,7 +302,8 @@ std::vector<std::string> Home::check(bool replay) {
       const auto found = agent_by_id(row.id)->replay().first_divergence;
       if (found)
         problems.push_back(name + "does not replay: commit " + std::to_string(found->seq) + " (" +
-                           found->kind + "), " + found->what + ": " + found->diff);
+                           found->kind + "), " + found->what + ": " +
+                           found->diff.substr(0, found->diff.find('\n')));
     } catch (const AgentNotFound&) {
       // Deleted meanwhile.
     } catch (const Error& error) {

@@ -84,9 +84,12 @@ class Checker {
 
   void check_pages() {
     std::vector<std::string> found;
-    {
+    try {
       Statement row(db_.get(), "PRAGMA integrity_check(20)");
       while (row.step()) found.push_back(row.text(0));
+    } catch (const NotADatabase& error) {
+      polling_.rethrow();
+      found.emplace_back(error.what());
     }
     if (found.size() == 1 && found.front() == "ok") return;
     const bool history = history_is_sound(db_);

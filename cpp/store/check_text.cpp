@@ -132,8 +132,12 @@ void create_anew(Database& db, bool unlink) {
 }
 
 bool all_ok(Database& db, const std::string& pragma) {
-  Statement row(db.get(), pragma);
-  return row.step() && row.view(0) == "ok";
+  try {
+    Statement row(db.get(), pragma);
+    return row.step() && row.view(0) == "ok";
+  } catch (const NotADatabase&) {
+    return false;
+  }
 }
 
 // False where nothing was changed, because they cannot be dropped as tables are.
