@@ -279,6 +279,25 @@ def test_a_search_says_what_mends_it(file: Path) -> None:
         home.agent("sam").recall.search("geese mill")
 
 
+def test_a_check_while_others_write(file: Path) -> None:
+    with memgpt.open(file) as home:
+        agents = [home.agent(name, model=Recorder()) for name in ("sam", "ann")]
+
+        def write(agent: memgpt.Agent) -> None:
+            for n in range(15):
+                agent.send(f"egret{n} {WORDS}")
+
+        threads = [threading.Thread(target=write, args=(agent,)) for agent in agents]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            assert home.check() == []
+            home.rebuild()
+        for agent in agents:
+            assert agent.recall.search("egret14")
+        assert home.check(replay=True) == []
+
+
 def test_ctrl_c_ends_a_check(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with memgpt.open(file) as home:
         stop = threading.Event()
@@ -334,6 +353,10 @@ def test_the_command(file: Path, doctor: Any, tmp_path: Path) -> None:
     assert code == 1 and "run this again with --rebuild" in out
     code, out, _ = doctor(file, "--rebuild")
     assert code == 0 and "made anew" in out
+    scribble(file, "message_fts_data")
+    code, out, _ = doctor(file)
+    assert code == 1 and "outside the history" in out and "run this again with --rebuild" in out
+    assert doctor(file, "--rebuild")[0] == 0
     change(file, DAMAGES["commit"][0])
     code, out, _ = doctor(file, "--rebuild")
     assert code == 1 and "commit 5 is missing" in out and "restore one from a copy" in out

@@ -74,7 +74,7 @@ class Checker {
       look();
     } catch (const Error& error) {
       polling_.rethrow();
-      add("unreadable", what + ": cannot be read: " + error.what());
+      add("unreadable", what + ": cannot be read: " + without_advice(error.what()));
     }
   }
 
@@ -89,17 +89,15 @@ class Checker {
       while (row.step()) found.push_back(row.text(0));
     } catch (const NotADatabase& error) {
       polling_.rethrow();
-      found.emplace_back(error.what());
+      found.push_back(without_advice(error.what()));
     }
     if (found.size() == 1 && found.front() == "ok") return;
     const bool history = history_is_sound(db_);
     for (auto& text : found) {
       std::replace(text.begin(), text.end(), '\n', ' ');
-      add("SQLite", "SQLite finds: " + text);
+      add("SQLite", history ? "SQLite finds, outside the history: " + text + kRebuildAdvice
+                            : "SQLite finds: " + text + kRestoreAdvice);
     }
-    add("pages", history ? "every table of the history is readable: home.rebuild() or `memgpt "
-                           "doctor --rebuild` makes the rest anew"
-                         : "tables of the history are damaged: restore the file from a copy");
   }
 
   void check_schema() {
@@ -117,9 +115,7 @@ class Checker {
       const std::pair entry{wanted.text(0), wanted.text(1)};
       if (there.contains(entry)) continue;
       add("schema", "the " + entry.first + " \"" + entry.second + "\" is missing" +
-                        (is_text_table(entry.second)
-                             ? "; home.rebuild() or `memgpt doctor --rebuild` makes it anew"
-                             : "; restore the file from a copy"));
+                        (is_text_table(entry.second) ? kRebuildAdvice : kRestoreAdvice));
     }
   }
 

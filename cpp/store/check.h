@@ -21,6 +21,12 @@ namespace memgpt {
 // NotADatabase where the history itself is damaged: that cannot be made again.
 void rebuild_text(const std::string& path, const std::function<void()>& poll);
 
+inline constexpr const char* kRebuildAdvice =
+    "; home.rebuild() or `memgpt doctor --rebuild` makes it anew";
+inline constexpr const char* kRestoreAdvice = "; restore the file from a copy";
+// What happened, as an error tells it; what to do is said for the file as a whole.
+[[nodiscard]] std::string without_advice(const std::string& error);
+
 // The full-text tables and what SQLite keeps for them.
 [[nodiscard]] bool is_text_table(const std::string& name);
 // SQLite finds every other table readable.

@@ -13,7 +13,6 @@ namespace memgpt {
 
 namespace {
 
-constexpr const char* kAdvice = "; home.rebuild() or `memgpt doctor --rebuild` makes it anew";
 constexpr std::int64_t kProbes = 200;
 
 // The statements are whole literals, so that nothing is put together from a file's names.
@@ -156,6 +155,8 @@ bool rebuild_in_place(Database& db) {
 
 }  // namespace
 
+std::string without_advice(const std::string& error) { return error.substr(0, error.find("; ")); }
+
 bool is_text_table(const std::string& name) {
   return name.starts_with("message_fts") || name.starts_with("passage_fts");
 }
@@ -181,20 +182,19 @@ std::vector<std::string> check_text(Database& db) {
       const auto compared = compare_rows(db, table);
       if (compared.missing > 0)
         problems.push_back(what + " lacks " + std::to_string(compared.missing) + " of " +
-                           std::to_string(compared.rows) + " rows" + kAdvice);
+                           std::to_string(compared.rows) + " rows" + kRebuildAdvice);
       if (compared.surplus > 0)
         problems.push_back(what + " has " + std::to_string(compared.surplus) +
-                           " rows of nothing that there is" + kAdvice);
+                           " rows of nothing that there is" + kRebuildAdvice);
       if (compared.missing + compared.surplus > 0) continue;
       read_all_words(db, table);
       const auto failed = probes_that_fail(db, table, compared.rows);
       if (failed > 0)
         problems.push_back(what + " does not find " + std::to_string(failed) +
-                           " rows that were looked for by words of their own" + kAdvice);
+                           " rows that were looked for by words of their own" + kRebuildAdvice);
     } catch (const Error& error) {
-      const std::string why = error.what();
-      problems.push_back(what + " cannot be read (" + why.substr(0, why.rfind(';')) + ")" +
-                         kAdvice);
+      problems.push_back(what + " cannot be read (" + without_advice(error.what()) + ")" +
+                         kRebuildAdvice);
     }
   }
   return problems;

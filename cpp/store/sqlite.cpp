@@ -74,8 +74,10 @@ int system_error(sqlite3* db) {
                        "--rebuild` makes them anew");
   switch (primary) {
     case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
       throw NotADatabase(message + "; open another file, or restore this one from a copy");
+    case SQLITE_CORRUPT:
+      throw NotADatabase(message +
+                         "; `memgpt doctor` says what is damaged, restore the file from a copy");
     case SQLITE_READONLY:
     case SQLITE_PERM:
       throw ReadOnlyStore(message + "; make the file and its folder writable, or open a copy");
