@@ -302,10 +302,9 @@ std::vector<std::string> Home::check(bool replay) {
       const auto found = agent_by_id(row.id)->replay().first_divergence;
       if (found)
         problems.push_back(name + "does not replay: commit " + std::to_string(found->seq) + " (" +
-                           found->kind + "), " + found->what + ": " +
-                           found->diff.substr(0, found->diff.find('\n')));
+                           found->kind + "), " + found->what + "; agent.replay() shows it");
     } catch (const AgentNotFound&) {
-      // Deleted meanwhile.
+      continue;  // deleted meanwhile
     } catch (const Error& error) {
       problems.push_back(name + "cannot be replayed: " + error.what());
     }
