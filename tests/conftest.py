@@ -121,7 +121,8 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def check_replay(home: memgpt.Home) -> None:
-    """The journal gives every context that the agents' models saw."""
+    """The file is sound, and the journal gives every context that the agents' models saw."""
+    assert home.check() == []
     for name in home.agents():
         replay = home.agent(name).replay()
         assert replay.first_divergence is None, f"{name}: {replay!r}"
@@ -129,7 +130,7 @@ def check_replay(home: memgpt.Home) -> None:
 
 @pytest.fixture(autouse=True)
 def replayed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever a test did to its agents, replay finds no divergence at its end."""
+    """Whatever a test did to its agents, its file is sound and replays at its end."""
     if request.node.get_closest_marker("no_replay"):
         yield
         return

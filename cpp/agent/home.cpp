@@ -287,6 +287,36 @@ std::shared_ptr<Agent> Home::agent(const std::string& name) {
 
 std::vector<AgentRow> Home::agents() { return journal()->agents(); }
 
+std::vector<std::string> Home::check(bool replay) {
+  auto problems = journal()->check(environment_.outside.poll);
+  if (!replay) return problems;
+  std::vector<AgentRow> rows;
+  try {
+    rows = agents();
+  } catch (const StoreError&) {
+    return problems;  // that agents cannot be read is among them
+  }
+  for (const auto& row : rows) {
+    const std::string name = "agent \"" + row.name + "\" ";
+    try {
+      const auto found = agent_by_id(row.id)->replay().first_divergence;
+      if (found)
+        problems.push_back(name + "does not replay: commit " + std::to_string(found->seq) + " (" +
+                           found->kind + "), " + found->what + "; agent.replay() shows it");
+    } catch (const AgentNotFound&) {
+      continue;  // deleted meanwhile
+    } catch (const Error& error) {
+      problems.push_back(name + "cannot be replayed: " + error.what());
+    }
+  }
+  return problems;
+}
+
+void Home::rebuild() {
+  journal()->rebuild(environment_.outside.poll);
+  indexes_.clear();
+}
+
 void Home::delete_agent(const std::string& name) {
   const auto agent = this->agent(name);
   const auto hold = agent->take_turn();

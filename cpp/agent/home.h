@@ -76,6 +76,11 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] std::shared_ptr<Agent> agent_by_id(const std::string& id);
   [[nodiscard]] std::vector<AgentRow> agents();
   void delete_agent(const std::string& name);
+  // What is wrong with the file, one line a problem, see store/check.h; with `replay` also what the
+  // replay of each agent finds.
+  [[nodiscard]] std::vector<std::string> check(bool replay);
+  // Makes full-text tables and vector indexes anew.
+  void rebuild();
   // Later calls on this home and its agents throw StoreError.
   void close();
   [[nodiscard]] const std::string& path() const { return path_; }

@@ -574,6 +574,8 @@ void bind_agent(py::module_& module) {
       .def("agent_by_id", &Home::agent_by_id, py::arg("id"), Release())
       .def("agents", &Home::agents, Release())
       .def("delete_agent", &Home::delete_agent, py::arg("name"), Release())
+      .def("check", &Home::check, py::arg("replay"), Release())
+      .def("rebuild", &Home::rebuild, Release())
       .def("close", &Home::close, Release());
 }
 

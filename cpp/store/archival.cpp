@@ -120,6 +120,11 @@ struct ArchivalIndexes::Index {
 ArchivalIndexes::ArchivalIndexes() = default;
 ArchivalIndexes::~ArchivalIndexes() = default;
 
+void ArchivalIndexes::clear() {
+  const std::scoped_lock lock(mutex_);
+  indexes_.clear();
+}
+
 ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archive,
                                      const std::string& embedder, Head head,
                                      const ArchivalQuery& query) {

@@ -41,6 +41,8 @@ class ArchivalIndexes {
   [[nodiscard]] ArchivalPage search(Journal& journal, const std::string& archive,
                                     const std::string& embedder, Head head,
                                     const ArchivalQuery& query);
+  // Drops the indexes: the next searches make them anew.
+  void clear();
 
  private:
   struct Index;

@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "memory/json.h"
+#include "store/check.h"
 #include "store/schema.h"
 
 namespace memgpt {
@@ -309,6 +310,21 @@ Journal::Committed Journal::commit(const Commit& commit) {
   Database db(path_);
   configure_writer(db, durability_);
   return write_commit(db, commit);
+}
+
+std::vector<std::string> Journal::check(const std::function<void()>& poll) {
+  {
+    // By its name: a file that was moved away would be made anew, and be found sound.
+    const std::scoped_lock lock(writer_mutex_);
+    writer_db_.check_in_place();
+  }
+  return check_file(path_, poll);
+}
+
+void Journal::rebuild(const std::function<void()>& poll) {
+  const std::scoped_lock lock(writer_mutex_);
+  writer_db_.check_in_place();
+  rebuild_text(path_, poll);
 }
 
 }  // namespace memgpt

@@ -235,6 +235,11 @@ class Journal {
   // Messages that were imported under this id of their transcript, oldest first.
   [[nodiscard]] std::vector<Message> imported(Head head, const std::string& source_id);
 
+  // What is wrong with the file, see check.h.
+  [[nodiscard]] std::vector<std::string> check(const std::function<void()>& poll);
+  // Makes the full-text tables anew, see check.h.
+  void rebuild(const std::function<void()>& poll);
+
   // The two connections, for the search indexes of this room. Hold the mutex while in use.
   struct Reader {
     std::unique_lock<std::mutex> lock;

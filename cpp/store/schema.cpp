@@ -179,8 +179,10 @@ CREATE TABLE tool_run(
   time_us INTEGER NOT NULL,
   PRIMARY KEY(branch, seq, call_id, phase)
 ) WITHOUT ROWID;
+)sql";
 
--- Derived, in the same transaction as the rows they index.
+// Derived, in the same transaction as the rows they index. Part of the first migration.
+constexpr const char* kTextTables = R"sql(
 CREATE VIRTUAL TABLE message_fts USING fts5(
   text, speaker, content='', tokenize='porter unicode61 remove_diacritics 2');
 CREATE VIRTUAL TABLE passage_fts USING fts5(
@@ -251,6 +253,8 @@ bool has_tables(Database& db) {
 
 }  // namespace
 
+void create_text_tables(Database& db) { db.execute(kTextTables); }
+
 int newest_schema() { return static_cast<int>(kMigrations.size()); }
 
 void migrate(Database& db, const std::string& path) {
@@ -265,8 +269,10 @@ void migrate(Database& db, const std::string& path) {
     throw NewerVersion("\"" + path + "\" has schema " + std::to_string(version) +
                        ", this memgpt knows up to " + std::to_string(newest_schema()) +
                        "; upgrade memgpt to open it");
-  for (auto next = version; next < newest_schema(); ++next)
+  for (auto next = version; next < newest_schema(); ++next) {
     db.execute(kMigrations[static_cast<std::size_t>(next)]);
+    if (next == 0) create_text_tables(db);
+  }
   db.execute(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str());
   db.execute(("PRAGMA user_version = " + std::to_string(newest_schema())).c_str());
   transaction.commit();

@@ -13,4 +13,7 @@ void migrate(Database& db, const std::string& path);
 
 [[nodiscard]] int newest_schema();
 
+// The full-text tables, which are derived: empty ones.
+void create_text_tables(Database& db);
+
 }  // namespace memgpt

@@ -1,4 +1,4 @@
-"""``python -m memgpt`` is ``memgpt run``."""
+"""``python -m memgpt`` is ``memgpt run``, unless another command is named."""
 
 import sys
 
@@ -6,6 +6,6 @@ from memgpt.cli import main
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    if arguments[:1] not in (["run"], ["--version"]):
+    if arguments[:1] not in (["run"], ["doctor"], ["--version"]):
         arguments = ["run", *arguments]
     sys.exit(main(arguments))

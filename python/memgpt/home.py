@@ -213,6 +213,33 @@ class Home:
             del self._live[agent_id]
         self._core.delete_agent(name)
 
+    def check(self, *, replay: bool = False) -> list[str]:
+        """What is wrong with the file: its pages, agents, branches, commits, messages, windows,
+        calls, tags, embeddings and full-text tables. Changes nothing and waits for no agent;
+        costs what the file holds. Ctrl-C ends it.
+
+        Args:
+            replay: replay each agent, too, and name the first divergence.
+
+        Returns:
+            One line a problem; empty where the file is sound.
+
+        Raises:
+            StoreError: where the file is gone, or is not the one that was opened.
+        """
+        return self._core.check(replay)
+
+    def rebuild(self) -> None:
+        """Make anew what is derived: the full-text tables, from the messages and passages, in one
+        transaction, and the vector indexes. Searches give what they gave; nobody else can write
+        meanwhile.
+
+        Raises:
+            NotADatabase: where the history itself is damaged; nothing is changed then.
+            StoreError: where another process is writing for long, or there is no space.
+        """
+        self._core.rebuild()
+
     def close(self) -> None:
         """Close the file; using this home or its agents afterwards raises StoreError."""
         self._live.clear()

@@ -292,6 +292,7 @@ def use_damaged(path: Path) -> None:
         middle = max((step.seq for step in agent.steps() if step.digest), default=1)
         for do in (
             agent.replay,
+            home.check,
             agent.summaries,
             agent.budget,
             lambda: agent.context().explain(),
@@ -313,6 +314,7 @@ def use_damaged(path: Path) -> None:
             lambda: one.edit("damaged"),
             lambda: one.agent.archival.search("Passage"),
             one.agent.resummarize,
+            home.rebuild,
         ):
             ask(do)
 

@@ -37,7 +37,9 @@ class Expected:
 def check_file(path: Path, expected: Expected, world: Path | None = None) -> Expected:
     """Opens the file, checks it, sends the next message; gives what is there now."""
     with memgpt.open(path) as home:
+        assert home.check() == []
         found = _check_agent(home, expected)
+        assert home.check() == []
     _check_tables(path, world)
     return found
 

@@ -61,6 +61,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--db", metavar="PATH", help="the database (MEMGPT_HOME/agents.db)")
     run.add_argument("--first", action="store_true", help="you speak first, not the agent")
+    doctor = commands.add_parser(
+        "doctor",
+        help="see whether a database is sound",
+        description="See whether a database is sound; changes nothing without --rebuild.",
+        epilog="Exit codes: 0 it is sound, 1 there are problems, 2 it cannot be opened.",
+    )
+    doctor.add_argument("file", metavar="FILE", nargs="?", help="it (MEMGPT_HOME/agents.db)")
+    doctor.add_argument(
+        "--rebuild", action="store_true", help="make the full-text tables anew, and look again"
+    )
+    doctor.add_argument("--replay", action="store_true", help="replay every agent, too")
     return parser
 
 
@@ -99,15 +110,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process by default.
 
     Returns:
-        The exit code: 0, 1 where a line from a pipe could not be answered, or 2 where something
-        could not be set up.
+        The exit code: 0, 1 where a line from a pipe could not be answered or a file is not sound,
+        or 2 where something could not be set up.
     """
     speak_utf8()
     parser = _parser()
     arguments = vars(parser.parse_args(argv))
-    if arguments.pop("command") is None:
+    command = arguments.pop("command")
+    if command is None:
         parser.print_help()
         return 0
+    if command == "doctor":
+        from memgpt.cli.doctor import DoctorOptions, doctor
+
+        return quietly(lambda: doctor(DoctorOptions(**arguments)))
     from memgpt.cli.run import run
 
     return quietly(lambda: run(RunOptions(**arguments)))

@@ -1,0 +1,388 @@
+#include "store/check.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <set>
+#include <unordered_set>
+
+#include "error.h"
+#include "store/polling.h"
+#include "store/rows.h"
+#include "store/schema.h"
+
+namespace memgpt {
+
+namespace {
+
+constexpr std::int64_t kShown = 5;  // problems of a kind; of the others only their number
+
+std::string number(std::int64_t value) { return std::to_string(value); }
+
+// "4", or "4 to 7".
+std::string numbers(std::int64_t first, std::int64_t last) {
+  return first == last ? number(first) : number(first) + " to " + number(last);
+}
+
+struct BranchOf {
+  std::int64_t id = 0;
+  std::string agent;  // its name
+  std::int64_t parent = 0;
+  std::int64_t parent_seq = 0;
+  std::int64_t first_position = 0;
+  [[nodiscard]] std::string name() const {
+    return "branch " + number(id) + " of agent \"" + agent + '"';
+  }
+};
+
+class Checker {
+ public:
+  Checker(Database& db, const Polling& polling) : db_(db), polling_(polling) {}
+
+  std::vector<std::string> check() {
+    part("SQLite's own check", [&] { check_pages(); });
+    part("the schema", [&] { check_schema(); });
+    std::vector<BranchOf> branches;
+    part("branches", [&] { branches = read_branches(); });
+    for (const auto& branch : branches) {
+      part(branch.name() + ", its place", [&] { check_place(branch); });
+      part(branch.name() + ", its commits", [&] { check_commits(branch); });
+      part(branch.name() + ", its messages", [&] { check_messages(branch); });
+      part(branch.name() + ", its windows", [&] { check_windows(branch); });
+    }
+    part("rows of commits", [&] { check_rows(); });
+    part("calls with outside effects", [&] { check_runs(); });
+    part("agents", [&] { check_agents(); });
+    part("tags", [&] { check_tags(); });
+    part("passages", [&] { check_passages(); });
+    for (auto& problem : check_text(db_)) add("text", std::move(problem));
+    polling_.rethrow();
+    for (const auto& [kind, count] : counts_)
+      if (count > kShown)
+        problems_.push_back("... and " + number(count - kShown) + " more of this kind: " + kind);
+    return std::move(problems_);
+  }
+
+ private:
+  // Each in a short transaction of its own. What keeps a part from being read is a problem as well.
+  template <typename Look>
+  void part(const std::string& what, const Look& look) {
+    try {
+      const ReadTransaction transaction(db_);
+      look();
+    } catch (const Error& error) {
+      polling_.rethrow();
+      add("unreadable", what + ": cannot be read: " + without_advice(error.what()));
+    }
+  }
+
+  void add(const std::string& kind, std::string problem) {
+    if (++counts_[kind] <= kShown) problems_.push_back(std::move(problem));
+  }
+
+  void check_pages() {
+    std::vector<std::string> found;
+    try {
+      Statement row(db_.get(), "PRAGMA integrity_check(20)");
+      while (row.step()) found.push_back(row.text(0));
+    } catch (const NotADatabase& error) {
+      polling_.rethrow();
+      found.push_back(without_advice(error.what()));
+    }
+    if (found.size() == 1 && found.front() == "ok") return;
+    const bool history = history_is_sound(db_);
+    for (auto& text : found) {
+      std::replace(text.begin(), text.end(), '\n', ' ');
+      add("SQLite", history ? "SQLite finds, outside the history: " + text + kRebuildAdvice
+                            : "SQLite finds: " + text + kRestoreAdvice);
+    }
+  }
+
+  void check_schema() {
+    if (const auto version = db_.pragma("user_version"); version != newest_schema())
+      add("schema", "the file has schema " + number(version) + ", not " + number(newest_schema()));
+    Database sound(":memory:");
+    migrate(sound, ":memory:");
+    constexpr const char* kNames =
+        "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name";
+    std::set<std::pair<std::string, std::string>> there;
+    Statement row(db_.get(), kNames);
+    while (row.step()) there.emplace(row.text(0), row.text(1));
+    Statement wanted(sound.get(), kNames);
+    while (wanted.step()) {
+      const std::pair entry{wanted.text(0), wanted.text(1)};
+      if (there.contains(entry)) continue;
+      add("schema", "the " + entry.first + " \"" + entry.second + "\" is missing" +
+                        (is_text_table(entry.second) ? kRebuildAdvice : kRestoreAdvice));
+    }
+  }
+
+  std::vector<BranchOf> read_branches() {
+    Statement row(db_.get(),
+                  "SELECT b.id, ifnull((SELECT a.name FROM agent a WHERE a.id = b.agent_id), "
+                  "b.agent_id), ifnull(b.parent, 0), ifnull(b.parent_seq, 0), b.first_position "
+                  "FROM branch b ORDER BY b.id");
+    std::vector<BranchOf> branches;
+    while (row.step())
+      branches.push_back(
+          {row.integer(0), row.text(1), row.integer(2), row.integer(3), row.integer(4)});
+    return branches;
+  }
+
+  bool exists(const char* sql, std::int64_t first, std::int64_t second = 0) {
+    auto& row = db_.prepare(sql);
+    const Reset reset(row);
+    return row.bind(first, second).step();
+  }
+  bool is_branch(std::int64_t id) { return exists("SELECT 1 FROM branch WHERE id = ?1 + ?2", id); }
+  bool is_commit(Head head) {
+    return exists("SELECT 1 FROM step WHERE branch = ?1 AND seq = ?2", head.branch, head.seq);
+  }
+  // What is wrong with a pointer to a commit; empty where nothing is.
+  std::string wrong_place(Head head) {
+    if (!is_branch(head.branch)) return "branch " + number(head.branch) + ", which there is not";
+    if (!is_commit(head))
+      return "commit " + number(head.seq) + " of branch " + number(head.branch) +
+             ", which there is not";
+    return "";
+  }
+
+  void check_place(const BranchOf& branch) {
+    if (branch.parent == 0) return;
+    if (branch.parent >= branch.id) {
+      add("parents", branch.name() + " begins from branch " + number(branch.parent) +
+                         ", which does not lie before it");
+      return;
+    }
+    const auto wrong = wrong_place({branch.parent, branch.parent_seq});
+    if (!wrong.empty()) {
+      add("parents", branch.name() + " begins from " + wrong);
+      return;
+    }
+    const auto position = end_position(db_, Lineage(db_, branch.parent).up_to(branch.parent_seq));
+    if (position != branch.first_position)
+      add("positions", branch.name() + " has its first message at " +
+                           number(branch.first_position) + ", the line that it goes on ends at " +
+                           number(position));
+  }
+
+  void check_commits(const BranchOf& branch) {
+    Statement row(db_.get(), "SELECT seq FROM step WHERE branch = ?1 ORDER BY seq");
+    row.bind(branch.id);
+    auto next = branch.parent_seq + 1;
+    for (; row.step(); next = row.integer(0) + 1) {
+      const auto seq = row.integer(0);
+      if (seq > next)
+        add("commits", branch.name() + ": commit " + numbers(next, seq - 1) + " is missing");
+      else if (seq < next)
+        add("commits", branch.name() + ": commit " + number(seq) +
+                           " lies before the one that the branch begins from");
+    }
+    if (next == branch.parent_seq + 1) add("commits", branch.name() + " has no commit");
+  }
+
+  // Positions without gaps, in the order of the commits; each call has its return behind it.
+  void check_messages(const BranchOf& branch) {
+    Statement row(db_.get(),
+                  "SELECT position, seq, role, tool_calls, tool_call_id FROM message "
+                  "WHERE branch = ?1 ORDER BY position");
+    row.bind(branch.id);
+    auto next = branch.first_position;
+    std::int64_t last_seq = branch.parent_seq;
+    std::int64_t asked_at = 0;
+    std::vector<std::string> asked;
+    for (; row.step(); next = row.integer(0) + 1) {
+      const auto position = row.integer(0);
+      const auto seq = row.integer(1);
+      const std::string message = branch.name() + ": message " + number(position);
+      if (position > next)
+        add("messages", branch.name() + ": message " + numbers(next, position - 1) + " is missing");
+      else if (position < next)
+        add("messages", message + " lies before the first of its branch");
+      if (seq < last_seq)
+        add("messages", message + " is of an older commit than the one before it");
+      if (seq != last_seq && !is_commit({branch.id, seq}))
+        add("messages", message + " is of commit " + number(seq) + ", which there is not");
+      last_seq = seq;
+      if (row.view(2) == "tool") {
+        const auto call = std::find(asked.begin(), asked.end(), row.view(4));
+        if (call != asked.end())
+          asked.erase(call);
+        else if (seq != branch.parent_seq + 1 || branch.parent == 0)
+          add("calls", message + " is a return without its call");
+        continue;
+      }
+      if (!asked.empty())
+        add("calls", branch.name() + ": a call in message " + number(asked_at) + " has no return");
+      asked.clear();
+      asked_at = position;
+      if (row.view(3).empty()) continue;
+      for (const auto& call : array_column(row.view(3)))
+        asked.push_back(call.is_object() ? string_or(call.get_object(), "id") : "");
+    }
+  }
+
+  void check_windows(const BranchOf& branch) {
+    const Lineage line(db_, branch.id);
+    const auto end = end_position(db_, line);
+    Statement row(db_.get(), "SELECT seq, ranges, summary FROM window WHERE branch = ?1");
+    row.bind(branch.id);
+    while (row.step()) {
+      const std::string window = branch.name() + ": the window of commit " + number(row.integer(0));
+      const auto ranges = ranges_from_json(row.view(1));
+      std::int64_t after = 0;
+      for (std::size_t i = 0; i < ranges.size(); ++i) {
+        // The last one ends at the head, whatever it says.
+        const auto last = i + 1 == ranges.size() ? end : ranges[i].end;
+        if (ranges[i].begin < after || last < ranges[i].begin || last > end) {
+          add("windows", window + " names messages that its line does not have");
+          break;
+        }
+        after = last;
+      }
+      if (row.is_null(2)) continue;
+      auto& summary = db_.prepare("SELECT branch, seq FROM summary WHERE id = ?1");
+      const Reset reset(summary);
+      if (!summary.bind(row.integer(2)).step())
+        add("windows", window + " has summary " + number(row.integer(2)) + ", which there is not");
+      else if (!line.up_to(row.integer(0)).sees({summary.integer(0), summary.integer(1)}))
+        add("windows", window + " has a summary of another line, " + number(row.integer(2)));
+    }
+  }
+
+  void check_rows() {
+    struct Rows {
+      const char* what;
+      const char* sql;  // of those that belong to no commit
+    };
+    static constexpr std::array kRows = {
+        Rows{"a message",
+             "SELECT branch, seq FROM message t WHERE NOT EXISTS (SELECT 1 FROM branch b "
+             "WHERE b.id = t.branch)"},
+        Rows{"a commit",
+             "SELECT branch, seq FROM step t WHERE NOT EXISTS (SELECT 1 FROM branch b "
+             "WHERE b.id = t.branch)"},
+        Rows{"a configuration",
+             "SELECT branch, seq FROM config t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"a memory block",
+             "SELECT branch, seq FROM block t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"a passage",
+             "SELECT branch, seq FROM passage t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"a summary",
+             "SELECT branch, seq FROM summary t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"a window",
+             "SELECT branch, seq FROM window t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"a tool's run",
+             "SELECT branch, seq FROM tool_run t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"a pin",
+             "SELECT branch, seq FROM pin t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"a deletion",
+             "SELECT branch, seq FROM retirement t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+    };
+    for (const auto& rows : kRows) {
+      Statement row(db_.get(), rows.sql);
+      while (row.step())
+        add(rows.what, std::string(rows.what) + " is of commit " + number(row.integer(1)) +
+                           " of branch " + number(row.integer(0)) + ", which there is not");
+    }
+  }
+
+  // The result may lie on another branch: an undo may have come between.
+  void check_runs() {
+    std::unordered_set<std::string> done;
+    Statement results(db_.get(), "SELECT call_id FROM tool_run WHERE phase = 'result'");
+    while (results.step()) done.insert(results.text(0));
+    // While it is the newest, the call may be running, or its end be found out by the next send.
+    Statement row(db_.get(),
+                  "SELECT call_id, tool, branch FROM tool_run t WHERE phase = 'intent' AND EXISTS "
+                  "(SELECT 1 FROM step s WHERE s.branch = t.branch AND s.seq > t.seq AND "
+                  "s.kind IN ('step', 'input'))");
+    while (row.step())
+      if (!done.contains(row.text(0)))
+        add("runs", "a call of \"" + row.text(1) + "\" on branch " + number(row.integer(2)) +
+                        " has no result, and the history goes on behind it");
+  }
+
+  void check_agents() {
+    Statement row(db_.get(),
+                  "SELECT name, head_branch, head_seq, line_branch, line_seq, EXISTS (SELECT 1 "
+                  "FROM config c WHERE c.agent_id = a.id) FROM agent a WHERE deleted_us IS NULL "
+                  "ORDER BY created_us, name");
+    while (row.step()) {
+      const std::string agent = "agent \"" + row.text(0) + '"';
+      const auto head = wrong_place({row.integer(1), row.integer(2)});
+      if (!head.empty()) add("agents", agent + " stands at " + head);
+      const auto line = wrong_place({row.integer(3), row.integer(4)});
+      if (!line.empty() && line != head) add("agents", agent + ": its line ends at " + line);
+      if (row.integer(5) == 0) add("agents", agent + " has no configuration");
+    }
+  }
+
+  void check_tags() {
+    Statement row(db_.get(),
+                  "SELECT t.name, t.branch, t.seq, a.name FROM tag t JOIN agent a ON a.id = "
+                  "t.agent_id WHERE a.deleted_us IS NULL ORDER BY t.agent_id, t.name");
+    while (row.step()) {
+      const auto wrong = wrong_place({row.integer(1), row.integer(2)});
+      if (!wrong.empty())
+        add("tags",
+            "the tag \"" + row.text(0) + "\" of agent \"" + row.text(3) + "\" names " + wrong);
+    }
+  }
+
+  void check_passages() {
+    Statement row(db_.get(),
+                  "SELECT e.passage, p.id IS NULL, e.dimension, e.vector FROM embedding e "
+                  "LEFT JOIN passage p ON p.id = e.passage");
+    while (row.step()) {
+      const std::string embedding = "the embedding of passage " + number(row.integer(0));
+      if (row.integer(1) != 0) add("embeddings", embedding + " is there, the passage is not");
+      const auto bytes = row.view(3);
+      const auto dimension = row.integer(2);
+      if (dimension <= 0 || bytes.size() != static_cast<std::size_t>(dimension) * sizeof(float)) {
+        add("embeddings", embedding + " has " + number(std::ssize(bytes)) +
+                              " bytes, not those of " + number(dimension) + " numbers");
+        continue;
+      }
+      double sum = 0;
+      for (std::size_t at = 0; at < bytes.size(); at += sizeof(float)) {
+        float value = 0;
+        std::memcpy(&value, bytes.data() + at, sizeof value);
+        sum += static_cast<double>(value) * static_cast<double>(value);
+      }
+      constexpr double kRoom = 1e-3;
+      if (!(std::abs(sum - 1) <= kRoom)) add("embeddings", embedding + " is not of unit length");
+    }
+    Statement gone(
+        db_.get(),
+        "SELECT target FROM retirement r WHERE kind = 'passage' AND NOT EXISTS (SELECT 1 "
+        "FROM passage p WHERE p.id = r.target)");
+    while (gone.step())
+      add("deletions", "passage " + number(gone.integer(0)) + " was deleted, and never was there");
+  }
+
+  Database& db_;
+  const Polling& polling_;
+  std::vector<std::string> problems_;
+  std::map<std::string, std::int64_t> counts_;
+};
+
+}  // namespace
+
+std::vector<std::string> check_file(const std::string& path, const std::function<void()>& poll) {
+  Database db(path);
+  const Polling polling(db, poll);
+  return Checker(db, polling).check();
+}
+
+}  // namespace memgpt

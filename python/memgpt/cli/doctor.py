@@ -1,0 +1,68 @@
+"""``memgpt doctor``: says whether a file is sound, and makes what is derived anew."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import memgpt
+from memgpt.cli.run import folder
+
+__all__ = ["DoctorOptions", "doctor"]
+
+
+@dataclass(frozen=True)
+class DoctorOptions:
+    """The flags of ``memgpt doctor``."""
+
+    file: str | None = None
+    rebuild: bool = False
+    replay: bool = False
+
+
+def _examine(home: memgpt.Home, options: DoctorOptions) -> int:
+    if options.rebuild:
+        home.rebuild()
+        print("The full-text tables were made anew.")
+    problems = home.check(replay=options.replay)
+    if not problems:
+        replayed = ", and every agent replays" if options.replay else ""
+        print(f"{home.path} is sound{replayed}.")
+        return 0
+    print(f"{home.path}: {len(problems)} problem{'' if len(problems) == 1 else 's'}")
+    for problem in problems:
+        print(f"- {' '.join(problem.split())}")
+    if all("--rebuild" in problem for problem in problems) and not options.rebuild:
+        print("Nothing is lost: run this again with --rebuild.")
+    else:
+        print(
+            "The history itself cannot be made again: keep this file as it is, and restore one "
+            "from a copy that `memgpt doctor` finds sound."
+        )
+    return 1
+
+
+def doctor(options: DoctorOptions) -> int:
+    """``memgpt doctor``.
+
+    Returns:
+        The exit code: 0 where the file is sound, 1 where there are problems, 2 where it cannot be
+        opened.
+    """
+    home: memgpt.Home | None = None
+    try:
+        path = Path(options.file) if options.file is not None else folder() / "agents.db"
+        # Opening makes a file where there is none, or where it is empty.
+        if not path.is_file() or path.stat().st_size == 0:
+            raise memgpt.StoreError(f'there is no database "{path}"; give the path of one')
+        home = memgpt.open(path)
+        with home:
+            return _examine(home, options)
+    except memgpt.Error as error:
+        print(f"memgpt: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2 if home is None else 1
+    except (OSError, RuntimeError, ValueError) as error:
+        # Of the path: a folder that may not be read, a user without a home.
+        print(f"memgpt: {error}; give the path of a database", file=sys.stderr)
+        return 2
