@@ -141,10 +141,11 @@ class Agent {
   // The agent as it was after a commit: it can be read, and not changed. Throws NotFound.
   [[nodiscard]] std::shared_ptr<Agent> at(std::int64_t seq);
   [[nodiscard]] std::optional<Head> past() const { return past_; }
-  // A new agent that goes on from a commit of this one, by default the newest: with the tools of
-  // the kernel bound, and the configuration of now.
+  // A new agent that goes on from a commit of this one, by default the newest, with the
+  // configuration of now. `tools`: those of a program, bound to the new agent.
   [[nodiscard]] std::shared_ptr<Agent> fork(const std::string& name,
-                                            std::optional<std::int64_t> seq);
+                                            std::optional<std::int64_t> seq,
+                                            const std::vector<std::shared_ptr<Tool>>& tools);
 
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
   void set_block(const std::string& label, const std::string& value, const std::string& author);

@@ -223,7 +223,8 @@ std::shared_ptr<Agent> Agent::at(std::int64_t seq) {
   return agent;
 }
 
-std::shared_ptr<Agent> Agent::fork(const std::string& name, std::optional<std::int64_t> seq) {
+std::shared_ptr<Agent> Agent::fork(const std::string& name, std::optional<std::int64_t> seq,
+                                   const std::vector<std::shared_ptr<Tool>>& tools) {
   check_agent_name(name);
   const auto journal = home_->journal();
   auto from = state().agent;
@@ -233,6 +234,7 @@ std::shared_ptr<Agent> Agent::fork(const std::string& name, std::optional<std::i
   // Those of a program may know the agent that they were made for.
   std::erase_if(parts.tools,
                 [](const auto& entry) { return entry.second->origin() != ToolOrigin::builtin; });
+  for (const auto& tool : tools) parts.tools[tool->schema().name] = tool;
   Commit first;
   first.step.kind = "fork";
   first.step.author = "user";

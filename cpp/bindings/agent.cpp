@@ -31,6 +31,10 @@ class PythonTool final : public Tool {
   }
   [[nodiscard]] std::string fingerprint() const override { return fingerprint_; }
   [[nodiscard]] py::object callable() const { return *callable_; }
+  [[nodiscard]] std::shared_ptr<PythonTool> with_callable(py::object callable) const {
+    return std::make_shared<PythonTool>(schema_, outside_, memory_, fingerprint_,
+                                        std::move(callable));
+  }
   [[nodiscard]] ToolResult run(ToolScope&, const json::object& arguments) override {
     const py::gil_scoped_acquire gil;
     auto [failed, text] =
@@ -311,7 +315,9 @@ void bind_options(py::module_& module) {
            }),
            py::arg("name"), py::arg("description"), py::arg("parameters"), py::arg("outside"),
            py::arg("memory"), py::arg("fingerprint"), py::arg("callable"))
-      .def_property_readonly("callable", &PythonTool::callable);
+      .def_property_readonly("callable", &PythonTool::callable)
+      .def("with_callable", &PythonTool::with_callable, py::arg("callable"),
+           "The same tool, with something else to call.");
   py::class_<AgentOptions>(module, "AgentOptions")
       .def(py::init<>())
       .def_readwrite("system_prompt", &AgentOptions::system_prompt)
@@ -529,7 +535,7 @@ void bind_agent_class(py::module_& module) {
                                return agent.past() ? std::optional(agent.past()->seq)
                                                    : std::nullopt;
                              })
-      .def("fork", &Agent::fork, py::arg("name"), py::arg("seq"), Release())
+      .def("fork", &Agent::fork, py::arg("name"), py::arg("seq"), py::arg("tools"), Release())
       .def("replay", &Agent::replay, Release())
       .def(
           "recompile",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from memgpt._core import Block, CoreAgent, CoreHome, Head
 if TYPE_CHECKING:
     from memgpt.memory import BaseMemory
 
-__all__ = ["BlockVersion", "Branch", "branches_of", "history_of", "rebind"]
+__all__ = ["BlockVersion", "Branch", "branches_of", "history_of", "tools_for_fork"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
@@ -120,27 +121,30 @@ def history_of(versions: list[Block]) -> list[BlockVersion]:
     return history
 
 
-def rebind(core: CoreAgent, original: CoreAgent, home: CoreHome, get_agent: Any) -> None:
-    """Give a fork the tools of the agent that it was made from: bound to itself."""
+def tools_for_fork(
+    original: CoreAgent, get_agent: Callable[[], Any]
+) -> tuple[list[_core.CoreTool], Callable[[CoreHome, str], None]]:
+    """The tools of an agent for a fork of it, and what gives them the fork once it is there."""
     from memgpt import _memory_tools
-    from memgpt.tools import to_core
 
     tools: list[_core.CoreTool] = []
-    memory: type[BaseMemory] | None = None
+    memory: BaseMemory | None = None
+    holder = _memory_tools.Holder()
     for tool in original.bound_tools():
-        given = vars(tool.callable) if isinstance(tool, _core.PythonTool) else {}
-        if "given" in given:
-            tools.append(to_core(given["given"], get_agent))
+        if not isinstance(tool, _core.PythonTool):
+            continue
+        given = vars(tool.callable)
+        if "for_agent" in given:
+            tools.append(tool.with_callable(given["for_agent"](get_agent)))
         elif "memory" in given:
-            memory = type(given["memory"])
-    if memory is not None:
-        wanted = {tool.name for tool in original.bound_tools()}
-        own: BaseMemory = memory.__new__(memory)
-        memory_tools, holder = _memory_tools.make_tools(own)
-        holder.home, holder.agent_id = home, core.id
-        _memory_tools.bind(own, home, core.id)
-        tools = [tool for tool in memory_tools if tool.name in wanted] + tools
-    if tools:
-        binding = _core.Binding()
-        binding.tools = tools
-        core.bind(binding)
+            kind: type[BaseMemory] = type(given["memory"])
+            own = memory = kind.__new__(kind) if memory is None else memory
+            call = _memory_tools.tool_call(own, tool.name, holder)
+            tools.append(tool.with_callable(call))
+
+    def give(home: CoreHome, agent_id: str) -> None:
+        holder.home, holder.agent_id = home, agent_id
+        if memory is not None:
+            _memory_tools.bind(memory, home, agent_id)
+
+    return tools, give

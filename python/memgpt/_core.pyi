@@ -897,6 +897,10 @@ class CoreTool:
 class PythonTool(CoreTool):
     def __init__(self, name: str, description: str, parameters: str, outside: bool, memory: bool, fingerprint: str, callable: typing.Any) -> None:
         ...
+    def with_callable(self, callable: typing.Any) -> PythonTool:
+        """
+        The same tool, with something else to call.
+        """
     @property
     def callable(self) -> typing.Any:
         ...
@@ -1025,7 +1029,7 @@ class CoreAgent:
         ...
     def fits(self, text: str) -> bool:
         ...
-    def fork(self, name: str, seq: typing.SupportsInt | typing.SupportsIndex | None) -> CoreAgent:
+    def fork(self, name: str, seq: typing.SupportsInt | typing.SupportsIndex | None, tools: collections.abc.Sequence[CoreTool]) -> CoreAgent:
         ...
     def head(self) -> Head:
         ...

@@ -14,7 +14,15 @@ from memgpt.errors import ConfigError, ToolError
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule, Sections
 from memgpt.tools import guarded, result_text
 
-__all__ = ["bind", "class_name", "make_tools", "new_blocks", "tool_names"]
+__all__ = [
+    "Holder",
+    "bind",
+    "class_name",
+    "make_tools",
+    "new_blocks",
+    "tool_call",
+    "tool_names",
+]
 
 
 def class_name(memory: type[BaseMemory]) -> str:
@@ -82,7 +90,7 @@ def bind(memory: BaseMemory, home: _core.CoreHome, agent_id: str) -> None:
     memory.memory = sections
 
 
-class _Holder:
+class Holder:
     """A memory object's home and agent, known once the agent is there."""
 
     def __init__(self) -> None:
@@ -107,7 +115,7 @@ def _follow(memory: BaseMemory, agent: _core.CoreAgent, home: _core.CoreHome) ->
     bind(memory, home, agent.id)
 
 
-def _call(memory: BaseMemory, name: str, holder: _Holder, arguments: dict[str, Any]) -> str:
+def _call(memory: BaseMemory, name: str, holder: Holder, arguments: dict[str, Any]) -> str:
     assert holder.home is not None
     home, agent = holder.home, holder.home.agent_by_id(holder.agent_id)
     bind(memory, home, agent.id)
@@ -133,14 +141,12 @@ def _call(memory: BaseMemory, name: str, holder: _Holder, arguments: dict[str, A
 
 def make_tools(
     memory: BaseMemory, agent_type: str = "memgpt_agent"
-) -> tuple[list[_core.CoreTool], _Holder]:
+) -> tuple[list[_core.CoreTool], Holder]:
     """The core's view of a memory object's tools; they work once the holder is filled."""
-    holder = _Holder()
+    holder = Holder()
     tools: list[_core.CoreTool] = []
     for name in tool_names(type(memory), agent_type):
         method = getattr(memory, name)
-        call = guarded(_bound_call(memory, name, holder))
-        vars(call)["memory"] = memory  # for forks
         description, parameters = function_schema(method)
         tools.append(
             _core.PythonTool(
@@ -150,11 +156,16 @@ def make_tools(
                 outside=False,
                 memory=True,
                 fingerprint=fingerprint(method),
-                callable=call,
+                callable=tool_call(memory, name, holder),
             )
         )
     return tools, holder
 
 
-def _bound_call(memory: BaseMemory, name: str, holder: _Holder) -> Callable[[dict[str, Any]], str]:
-    return lambda arguments: _call(memory, name, holder, arguments)
+def tool_call(
+    memory: BaseMemory, name: str, holder: Holder
+) -> Callable[[dict[str, Any]], tuple[bool, str]]:
+    """What the core calls for a method."""
+    call = guarded(lambda arguments: _call(memory, name, holder, arguments))
+    vars(call)["memory"] = memory  # for forks
+    return call

@@ -10,7 +10,7 @@ from typing import Any
 
 from memgpt import _core
 from memgpt._async import send_async
-from memgpt._branches import Branch, branches_of, rebind
+from memgpt._branches import Branch, branches_of, tools_for_fork
 from memgpt._budget import BudgetReport
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
 from memgpt._core import Context, Head, Message, Moved, Replay, Step, Summary, Tag
@@ -314,10 +314,14 @@ class Agent(CoreHandle):
             NotFound: where there is no such commit or tag.
         """
         seq = None if at is None else self._seq(at)
-        core = self._own.fork(checked_text(name, "the agent's name"), seq)
+        # A tool may want its agent, which is there only after its tools.
+        box: list[Callable[[], Agent]] = []
+        tools, give = tools_for_fork(self._own, lambda: box[0]())
+        core = self._own.fork(checked_text(name, "the agent's name"), seq, tools)
         self._live[core.id] = core
+        give(self._home, core.id)
         agent = Agent(core, self._home, self._live)
-        rebind(core, self._own, self._home, agent_getter(agent))
+        box.append(agent_getter(agent))
         return agent
 
     def _seq(self, step: int | str) -> int:

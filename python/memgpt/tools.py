@@ -149,13 +149,17 @@ def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
     description, parameters = function_schema(run)
     wants_agent = "agent" in inspect.signature(run).parameters
 
-    def call(arguments: dict[str, Any]) -> Any:
-        if wants_agent:
-            arguments = {**arguments, "agent": get_agent()}
-        return settled(run(**arguments))
+    def for_agent(get_agent: Callable[[], Any]) -> Callable[[dict[str, Any]], tuple[bool, str]]:
+        def call(arguments: dict[str, Any]) -> Any:
+            if wants_agent:
+                arguments = {**arguments, "agent": get_agent()}
+            return settled(run(**arguments))
 
-    guarded_call = guarded(call)
-    vars(guarded_call)["given"] = value  # for redefined()
+        made = guarded(call)
+        vars(made)["given"] = value  # for redefined()
+        vars(made)["for_agent"] = for_agent  # for forks
+        return made
+
     return _core.PythonTool(
         name=own.name or type(own).__name__,
         description=own.description or description or inspect.cleandoc(own.__doc__ or ""),
@@ -163,7 +167,7 @@ def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
         outside=own.effects == "outside",
         memory=False,
         fingerprint=fingerprint(run),
-        callable=guarded_call,
+        callable=for_agent(get_agent),
     )
 
 
