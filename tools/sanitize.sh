@@ -20,6 +20,6 @@ run() { # name, sanitizers, runtime libraries to preload, tests, names of tests
 
 stdcxx=$(g++ -print-file-name=libstdc++.so.6)
 run asan address,undefined "$(g++ -print-file-name=libasan.so) $stdcxx" \
-  "tests/test_memory.py tests/test_tools.py tests/test_loop.py tests/test_bad_input.py tests/test_store.py tests/test_binding.py tests/test_transcript.py tests/test_openai.py tests/test_async.py tests/test_async_ends.py tests/test_correction.py tests/test_golden.py tests/test_old_files.py tests/test_replay.py tests/test_context_properties.py tests/test_own_counter.py tests/test_own_counter_checks.py tests/test_incremental_count.py tests/test_faults.py" \
+  "tests/test_memory.py tests/test_tools.py tests/test_loop.py tests/test_bad_input.py tests/test_store.py tests/test_binding.py tests/test_transcript.py tests/test_openai.py tests/test_async.py tests/test_async_ends.py tests/test_correction.py tests/test_policy.py tests/test_summariser.py tests/test_prefix.py tests/test_recompile.py tests/test_branches.py tests/test_golden.py tests/test_old_files.py tests/test_replay.py tests/test_context_properties.py tests/test_own_counter.py tests/test_own_counter_checks.py tests/test_incremental_count.py tests/test_faults.py" \
   "not long_random_history and not thousand_damaged and not for_long"
 run tsan thread "$(g++ -print-file-name=libtsan.so) $stdcxx" "tests/test_loop.py tests/test_binding.py tests/test_async_ends.py tests/test_openai.py" "queue_up or in_parallel or readers or cancelled"
