@@ -6,7 +6,7 @@
 
 Plays each conversation of DATA (a JSON file in LoCoMo's layout) through agent.send, with its own
 dates and speakers, into an agent of its own; closes the process, opens the file in a new one, and
-asks every question of categories 1 to 4 that has usable evidence, each on a fresh copy of the file.
+asks every question of categories 1 to 4 that has usable evidence, each on a fork of its own.
 What is measured and how is told in benchmarks/README.md. The last line of the output is JSON.
 
 Exits with 1 if a message is lost, a block or a context is over its limit, replay finds a

@@ -232,7 +232,7 @@ def test_a_lost_message_fails(data: Path, tmp_path: Path) -> None:
     total = report.figures([(conversation, played, answers)], setting)
     assert total["lost"] == 1
     assert answers.diverged.startswith("commit ")
-    assert total["divergences"] == 2, "the file's, and that of the question's copy"
+    assert total["divergences"] == 2, "the conversation's, and that of the question's fork"
     assert report.failures(total, None) == [
         "1 message lost",
         "2 replays with a divergence",

@@ -6,7 +6,6 @@ Both parts run in processes of their own and send their results through a pipe.
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -135,50 +134,51 @@ def ask(
     setting: Setting,
     progress: Progress,
 ) -> Answers:
-    """Look for every turn in the file, then ask each question on a copy of its own."""
+    """Look for every turn in the file, then ask each question on a fork of its own."""
     turns = [conversation.turns[number] for number in accepted]
+    texts = {turn.id: turn.text for turn in conversation.turns}
+    search = PlainSearch(turns, setting.context_window // 4)
+    when = turns[-1].time + _PAUSE if turns else None
     with memgpt.open(db, durability=DURABILITY) as home:
         agent = home.agent(AGENT)
         replayed, diverged = replay(agent)
         lost = find_lost(agent, turns)
         answers = Answers(lost, blocks_over_limit(agent), replayed, diverged, [])
-    texts = {turn.id: turn.text for turn in conversation.turns}
-    search = PlainSearch(turns, setting.context_window // 4)
-    copy = db.with_suffix(".copy.db")
-    when = turns[-1].time + _PAUSE if turns else None
-    for number, question in enumerate(conversation.questions):
-        progress(number, len(conversation.questions))
-        # The file was closed, so that all of it is in the database and nothing in a -wal beside it.
-        shutil.copyfile(db, copy)
-        evidence = [texts[turn_id] for turn_id in question.evidence]
-        answers.asked.append(_ask_one(question, evidence, copy, when, setting.model))
-        if not answers.asked[-1].problem:
-            answers.asked[-1].search_only = share_in(evidence, search.texts(question.text))
-        for path in copy.parent.glob(copy.name + "*"):
-            path.unlink()
+        for number, question in enumerate(conversation.questions):
+            progress(number, len(conversation.questions))
+            evidence = [texts[turn_id] for turn_id in question.evidence]
+            name = agent.fork(f"question {question.number}").name
+            answers.asked.append(_ask_one(question, evidence, home, name, when, setting.model))
+            home.delete_agent(name)
+            if not answers.asked[-1].problem:
+                answers.asked[-1].search_only = share_in(evidence, search.texts(question.text))
     return answers
 
 
 def _ask_one(
-    question: Question, evidence: list[str], copy: Path, when: dt.datetime | None, model: str
+    question: Question,
+    evidence: list[str],
+    home: memgpt.Home,
+    name: str,
+    when: dt.datetime | None,
+    model: str,
 ) -> Asked:
     asked = Asked(question.category, 0.0, 0.0, 0.0, 0, 0, 0, 0)
     recorder = Recorder(model)
-    with memgpt.open(copy, durability=DURABILITY) as home:
-        agent = home.agent(AGENT, model=recorder)
-        try:
-            response = agent.send(question.text, time=when)
-        except memgpt.InvalidInput as error:
-            asked.unanswered = type(error).__name__
-            asked.problem = f"qa[{question.number}] could not be asked: {_first_line(error)}"
-        else:
-            calls = Counter(c.name for m in response.messages for c in m.tool_calls)
-            asked.searches = sum(calls[name] for name in SEARCHES)
-            asked.unanswered = "" if recorder.speaking else response.stop_reason
-            asked.agent = share_in(evidence, request_texts(recorder.speaking))
-            asked.window_only = share_in(evidence, request_texts(recorder.first[1:]))
-        asked.blocks_over_limit = blocks_over_limit(agent)
-        asked.replayed, asked.diverged = replay(agent)
+    agent = home.agent(name, model=recorder)
+    try:
+        response = agent.send(question.text, time=when)
+    except memgpt.InvalidInput as error:
+        asked.unanswered = type(error).__name__
+        asked.problem = f"qa[{question.number}] could not be asked: {_first_line(error)}"
+    else:
+        calls = Counter(c.name for m in response.messages for c in m.tool_calls)
+        asked.searches = sum(calls[name] for name in SEARCHES)
+        asked.unanswered = "" if recorder.speaking else response.stop_reason
+        asked.agent = share_in(evidence, request_texts(recorder.speaking))
+        asked.window_only = share_in(evidence, request_texts(recorder.first[1:]))
+    asked.blocks_over_limit = blocks_over_limit(agent)
+    asked.replayed, asked.diverged = replay(agent)
     asked.max_context_tokens = max(recorder.tokens, default=0)
     asked.contexts_over_limit = sum(tokens > recorder.limit for tokens in recorder.tokens)
     return asked
