@@ -11,12 +11,6 @@
 
 namespace memgpt {
 
-namespace {
-
-constexpr double kTurnTimeoutSeconds = 60;
-
-}  // namespace
-
 Agent::Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts)
     : home_(std::move(home)), id_(row.id), name_(row.name) {
   parts.compile_tools();
@@ -49,6 +43,13 @@ void Agent::publish(LiveState state) {
   state_ = std::move(snapshot);
 }
 
+// A reader's: the turn's holder may have been faster, and knows better.
+void Agent::publish(LiveState state, const std::shared_ptr<const LiveState>& instead_of) {
+  auto snapshot = std::make_shared<const LiveState>(std::move(state));
+  const std::scoped_lock lock(mutex_);
+  if (state_ == instead_of) state_ = std::move(snapshot);
+}
+
 // The time of what the turn writes.
 TimeUs Agent::now_us() const { return turn_time_us_.value_or(home_->environment().now_us()); }
 
@@ -60,38 +61,59 @@ Agent::TurnHold Agent::take_turn() {
         ": it can be read, not changed; agent.fork(name, at=" + std::to_string(past_->seq) +
         ") goes on from there");
   using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + std::chrono::duration<double>(kTurnTimeoutSeconds);
+  const double timeout_s = home_->turn_timeout_s();
+  const auto deadline = Clock::now() + std::chrono::duration<double>(timeout_s);
   const auto& poll = home_->environment().outside.poll;
-  auto hold = turn_.take(name_, kTurnTimeoutSeconds, poll);
+  auto hold = turn_.take(name_, timeout_s, poll);
   auto lock = home_->turns();
   const auto byte = static_cast<std::int64_t>(std::hash<std::string>{}(id_) >> 2);
   while (!lock->try_lock(byte)) {
-    if (Clock::now() >= deadline)
-      throw Busy("agent \"" + name_ + "\" is busy in another process; it was waited for " +
-                 std::to_string(static_cast<int>(kTurnTimeoutSeconds)) + " s (turn_timeout_s)");
+    if (Clock::now() >= deadline) throw Busy(busy_text(name_, "in another process", timeout_s));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (poll) poll();
   }
   return {std::move(hold), FileLockHold(std::move(lock), byte)};
 }
 
-// Another process may have moved the head: read it anew then.
+// Another process may have moved the head: read it anew then. Another agent may have written into a
+// shared block.
 void Agent::refresh() {
   const auto journal = home_->journal();
   if (past_) return;
   const auto version = journal->data_version();
   if (deleted_) static_cast<void>(journal->head(id_));  // says so
+  std::shared_ptr<const LiveState> seen;
+  bool known = false;
   {
     const std::scoped_lock lock(mutex_);
-    if (state_ && version == data_version_) return;
-    if (state_ && journal->head(id_) == state_->agent.head) {
-      data_version_ = version;
-      return;
-    }
+    seen = state_;
+    known = seen && version == data_version_;
   }
-  publish(load_state(*parts()));
+  if (!known && !(seen && journal->head(id_) == seen->agent.head)) {
+    auto loaded = load_state(*parts());
+    if (turn_.held_by_this_thread())
+      publish(std::move(loaded));
+    else
+      publish(std::move(loaded), seen);
+  } else {
+    follow_shared();
+  }
+  if (known) return;
   const std::scoped_lock lock(mutex_);
   data_version_ = version;
+}
+
+void Agent::follow_shared() {
+  std::shared_ptr<const LiveState> seen;
+  {
+    const std::scoped_lock lock(mutex_);
+    seen = state_;
+  }
+  if (past_ || !seen || !seen->shares_blocks()) return;
+  LiveState next = *seen;
+  if (!home_->journal()->follow_shared(next.blocks, next.agent.head)) return;
+  next.prefix = compile_state(next, *parts());
+  publish(std::move(next), seen);
 }
 
 LiveState Agent::load_state(const Parts& parts) {
@@ -106,6 +128,7 @@ LiveState Agent::load_state(const Parts& parts) {
 }
 
 WriteSet Agent::begin(const std::string& kind, const std::string& author) {
+  follow_shared();
   WriteSet writes;
   {
     const std::scoped_lock lock(mutex_);
@@ -124,6 +147,7 @@ WriteSet Agent::begin(const std::string& kind, const std::string& author) {
     writes.commit.step.config = ++writes.state.config_version;
     writes.commit.config = to_json(parts()->config);
   }
+  writes.record_shared();
   return writes;
 }
 
@@ -134,6 +158,7 @@ void Agent::commit(WriteSet& writes) {
     const auto committed = home_->journal()->commit(writes.commit);
     writes.state.agent.head = writes.state.agent.line = committed.head;
     if (committed.summary && writes.state.summary) writes.state.summary->id = *committed.summary;
+    for (auto& version : writes.state.blocks) version.edits_shared = false;
   } catch (const Conflict&) {
     static_cast<void>(home_->journal()->head(id_));  // says so where the agent was deleted
     refresh();
@@ -155,14 +180,21 @@ void Agent::edit(const std::string& author, Edit&& change) {
     return;
   }
   const auto hold = take_turn();
-  refresh();
-  WriteSet writes = begin("edit", author);
-  const auto before = writes.state.prefix;
-  change(writes, author, Trust::user);
-  refresh_prefix(writes);
-  if (parts()->provider && writes.state.prefix->tokens() > before->tokens())
-    check_room(writes.state, rules(), 0);
-  commit(writes);
+  for (int tries = 0;; ++tries) {
+    refresh();
+    WriteSet writes = begin("edit", author);
+    const auto before = writes.state.prefix;
+    change(writes, author, Trust::user);
+    refresh_prefix(writes);
+    if (parts()->provider && writes.state.prefix->tokens() > before->tokens())
+      check_room(writes.state, rules(), 0);
+    try {
+      commit(writes);
+      return;
+    } catch (const Conflict&) {
+      if (tries == kMaxRedone) throw;
+    }
+  }
 }
 
 void Agent::set_block(const std::string& label, const std::string& value,
@@ -179,6 +211,11 @@ void Agent::create_block(const Block& block) {
     created.trust = trust;
     writes.create_block(std::move(created), "block-" + home_->environment().new_uuid());
   });
+}
+
+void Agent::attach_block(const std::string& block_id) {
+  const auto shared = home_->journal()->shared_block(block_id);
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.attach_block(shared); });
 }
 
 void Agent::detach_block(const std::string& label) {

@@ -47,6 +47,7 @@ struct Moved {
   Head to;
   std::int64_t messages = 0;        // that are no longer seen; negative: that are seen again
   std::vector<ToolRunRow> outside;  // calls that were undone, and whose effects outside were not
+  std::vector<std::string> shared;  // labels of shared blocks whose edits were not undone
 };
 
 // What a built-in tool may do while its step is under way.
@@ -136,8 +137,8 @@ class Agent {
   // Moves the head to a tag, "" = the newest; redo() comes back.
   Moved load_tag(const std::string& name);
   [[nodiscard]] std::vector<BranchRow> branches();
-  // Every version of a block that the agent has, oldest first.
-  [[nodiscard]] std::vector<BlockVersion> block_history(const std::string& label);
+  // Every version of a block that the agent has, oldest first; of a shared one, whoever wrote it.
+  [[nodiscard]] std::vector<BlockRecord> block_history(const std::string& label);
   // The agent as it was after a commit: it can be read, and not changed. Throws NotFound.
   [[nodiscard]] std::shared_ptr<Agent> at(std::int64_t seq);
   [[nodiscard]] std::optional<Head> past() const { return past_; }
@@ -150,6 +151,8 @@ class Agent {
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
   void set_block(const std::string& label, const std::string& value, const std::string& author);
   void create_block(const Block& block);
+  // Makes a block of Home::create_block() one of this agent's, too.
+  void attach_block(const std::string& block_id);
   void detach_block(const std::string& label);
   // Asks the policy to keep a message of the window, or no longer. Throws InvalidInput for one that
   // is not in it, WindowFull where the pinned messages would leave no room.
@@ -203,11 +206,16 @@ class Agent {
   // loop.cpp
   void append_input(const Input& input, TurnRun& run);
   bool step(TurnRun& run);
+  template <typename Attempt>
+  auto from_the_head(TurnRun& run, Attempt&& attempt);
+  [[nodiscard]] WriteSet begin_step();
   [[nodiscard]] Reply call_model(WriteSet& writes, TurnRun& run,
                                  std::shared_ptr<const Context>& context);
   bool run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean);
   ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
                       const json::object& arguments);
+  void append_returns(WriteSet& writes, const Reply& reply, const ToolResult& result, Trust trust);
+  void take_back(TurnRun& run, WriteSet& writes, const Reply& reply, const std::string& why);
   bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
   void append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust,
                      TimeUs time_us);
@@ -257,9 +265,11 @@ class Agent {
   };
   [[nodiscard]] TurnHold take_turn();
   void refresh();
+  void follow_shared();
   [[nodiscard]] WriteSet begin(const std::string& kind, const std::string& author);
   void commit(WriteSet& writes);
   void publish(LiveState state);
+  void publish(LiveState state, const std::shared_ptr<const LiveState>& instead_of);
   template <typename Edit>
   void edit(const std::string& author, Edit&& change);
   [[nodiscard]] Message new_message(const LiveState& state, Role role, std::string type,

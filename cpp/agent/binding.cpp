@@ -100,6 +100,7 @@ void Agent::adopt(Parts parts) {
   parts.compile_tools();
   WriteSet writes = begin("config", "user");
   writes.state = load_state(parts);
+  writes.record_shared();
   if (!(parts.config == this->parts()->config)) {
     writes.prefix_changed = true;
     refresh_prefix(writes, parts);

@@ -15,8 +15,10 @@ enum class Place { first, part, wall };
 
 Place place_of(const std::string& kind, Unit unit) {
   if (kind == "create" || kind == "fork") return Place::wall;
-  // The configuration is not undone: it goes with whatever it follows.
-  if (kind == "config" || kind == "recovery" || kind == "outcome") return Place::part;
+  // The configuration is not undone, nor is what others wrote into shared blocks: it goes with
+  // whatever it follows.
+  if (kind == "config" || kind == "recovery" || kind == "outcome" || kind == "shared")
+    return Place::part;
   const bool of_turn = kind == "step" || kind == "intent";
   return of_turn && unit == Unit::turn ? Place::part : Place::first;
 }
@@ -64,10 +66,12 @@ Moved Agent::move_to(Head target, Head line) {
   moved.from = from;
   moved.to = now.agent.head;
   moved.messages = before.next_position - now.next_position;
-  if (target.seq < from.seq)
+  if (target.seq < from.seq) {
     for (auto& run : home_->journal()->tool_runs(from, target.seq))
       if (run.phase == "intent" && run.effects == "outside")
         moved.outside.push_back(std::move(run));
+    moved.shared = home_->journal()->shared_edits(from, target.seq);
+  }
   return moved;
 }
 
@@ -176,12 +180,23 @@ Moved Agent::load_tag(const std::string& name) {
 
 std::vector<BranchRow> Agent::branches() { return home_->journal()->branches(id_); }
 
-std::vector<BlockVersion> Agent::block_history(const std::string& label) {
+std::vector<BlockRecord> Agent::block_history(const std::string& label) {
   const auto state = this->state();
   const auto* version = state.find_block(label);
   if (version == nullptr)
     throw BlockNotFound("there is no memory block \"" + std::string(utf8_prefix(label, 60)) + '"');
-  return home_->journal()->block_versions(state.agent.head, version->block.id);
+  const auto journal = home_->journal();
+  std::vector<BlockRecord> records;
+  if (version->shared > 0) {
+    records = journal->shared_versions(version->block.id);
+    std::erase_if(records, [&](const BlockRecord& record) {
+      return record.block.version > version->shared;  // of an agent as it was
+    });
+  } else {
+    for (auto& own : journal->block_versions(state.agent.head, version->block.id))
+      records.push_back({std::move(own.block), name_});
+  }
+  return records;
 }
 
 namespace {

@@ -118,19 +118,22 @@ std::shared_ptr<const TokenCounter> counter_for(const LLMProvider* provider) {
   return std::make_shared<const BpeTokenCounter>(tokenizer);
 }
 
-std::shared_ptr<Home> Home::open(const std::string& path, Durability durability,
+std::shared_ptr<Home> Home::open(const std::string& path, const HomeOptions& options,
                                  Environment environment) {
+  if (!(options.turn_timeout_s > 0))
+    throw ConfigError("turn_timeout_s must be a positive number of seconds");
   const bool temporary = path == ":memory:";
-  auto home = std::shared_ptr<Home>(
-      new Home(temporary ? temporary_path() : path, temporary, std::move(environment)));
-  home->journal_ = std::make_shared<Journal>(home->path_, durability);
+  auto home = std::shared_ptr<Home>(new Home(temporary ? temporary_path() : path, temporary,
+                                             options.turn_timeout_s, std::move(environment)));
+  home->journal_ = std::make_shared<Journal>(home->path_, options.durability);
   home->turns_ = std::make_shared<FileLock>(home->path_ + kTurnsSuffix);
   return home;
 }
 
-Home::Home(std::string path, bool temporary, Environment environment)
+Home::Home(std::string path, bool temporary, double turn_timeout_s, Environment environment)
     : path_(std::move(path)),
       temporary_(temporary),
+      turn_timeout_s_(turn_timeout_s),
       environment_(std::move(environment)),
       process_(::getpid()) {}
 
@@ -286,6 +289,41 @@ std::shared_ptr<Agent> Home::agent(const std::string& name) {
 }
 
 std::vector<AgentRow> Home::agents() { return journal()->agents(); }
+
+std::string Home::create_block(const Block& block) {
+  // As an agent would make it, so that the same is refused.
+  WriteSet made;
+  made.create_block(block, "block-" + environment_.new_uuid());
+  Block first = std::move(made.state.blocks.front().block);
+  first.version = 1;
+  journal()->add_shared_version(first, environment_.now_us());
+  return first.id;
+}
+
+std::vector<BlockRecord> Home::shared_blocks() { return journal()->shared_blocks(); }
+
+std::vector<BlockRecord> Home::shared_history(const std::string& block_id) {
+  return journal()->shared_versions(block_id);
+}
+
+void Home::set_shared_block(const std::string& block_id, const std::string& value) {
+  check_utf8(value, "the value of a memory block");
+  for (int tries = 0;; ++tries) {
+    Block block = journal()->shared_block(block_id).block;
+    check_limit(block.label, value, block.limit);
+    if (block.value == value) return;
+    block.value = value;
+    block.author = "user";
+    block.trust = Trust::user;
+    ++block.version;
+    try {
+      journal()->add_shared_version(block, environment_.now_us());
+      return;
+    } catch (const Conflict&) {
+      if (tries == kMaxRedone) throw;
+    }
+  }
+}
 
 std::vector<std::string> Home::check(bool replay) {
   auto problems = journal()->check(environment_.outside.poll);

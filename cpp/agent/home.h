@@ -60,10 +60,19 @@ struct Binding {
   int context_window = 0;
 };
 
+// How often what somebody else has forestalled is done again.
+inline constexpr int kMaxRedone = 3;
+
+struct HomeOptions {
+  Durability durability = Durability::full;
+  double turn_timeout_s = 60;  // how long an agent that is busy is waited for
+};
+
 class Home : public std::enable_shared_from_this<Home> {
  public:
   // path: ":memory:" = a private temporary file, removed on close.
-  [[nodiscard]] static std::shared_ptr<Home> open(const std::string& path, Durability durability,
+  [[nodiscard]] static std::shared_ptr<Home> open(const std::string& path,
+                                                  const HomeOptions& options,
                                                   Environment environment);
   ~Home();
   Home(const Home&) = delete;
@@ -76,6 +85,12 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] std::shared_ptr<Agent> agent_by_id(const std::string& id);
   [[nodiscard]] std::vector<AgentRow> agents();
   void delete_agent(const std::string& name);
+  // A block for several agents: Agent::attach_block() gives it to one. Returns its id.
+  [[nodiscard]] std::string create_block(const Block& block);
+  // The newest versions, by label.
+  [[nodiscard]] std::vector<BlockRecord> shared_blocks();
+  [[nodiscard]] std::vector<BlockRecord> shared_history(const std::string& block_id);
+  void set_shared_block(const std::string& block_id, const std::string& value);
   // What is wrong with the file, one line a problem, see store/check.h; with `replay` also what the
   // replay of each agent finds.
   [[nodiscard]] std::vector<std::string> check(bool replay);
@@ -91,14 +106,16 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] std::shared_ptr<FileLock> turns();
   [[nodiscard]] ArchivalIndexes& indexes() { return indexes_; }
   [[nodiscard]] const Environment& environment() const { return environment_; }
+  [[nodiscard]] double turn_timeout_s() const { return turn_timeout_s_; }
 
  private:
-  Home(std::string path, bool temporary, Environment environment);
+  Home(std::string path, bool temporary, double turn_timeout_s, Environment environment);
   std::shared_ptr<Agent> load_agent(const std::string& id);
   void check_open(bool open) const;
 
   std::string path_;
   bool temporary_;
+  double turn_timeout_s_;
   Environment environment_;
   int process_;  // a forked child must not use it
   std::mutex mutex_;

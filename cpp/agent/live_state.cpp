@@ -142,6 +142,11 @@ const BlockVersion* LiveState::find_block(std::string_view label) const {
   return nullptr;
 }
 
+bool LiveState::shares_blocks() const {
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [](const BlockVersion& version) { return version.shared > 0; });
+}
+
 BlockVersion& WriteSet::edit_block(std::string_view label) {
   for (auto& version : state.blocks)
     if (version.block.label == label) return version;
@@ -177,6 +182,11 @@ void WriteSet::set_value(std::string_view label, const std::string& value,
   version.block.value = value;
   version.block.author = author;
   version.block.trust = trust;
+  // Two edits of one commit are one version.
+  if (version.shared > 0 && !version.edits_shared) {
+    ++version.shared;
+    version.edits_shared = true;
+  }
   sign(version.block);
   record(version);
 }
@@ -187,14 +197,33 @@ void WriteSet::create_block(Block block, std::string id) {
   check_utf8(block.description, "the description of a memory block");
   if (block.limit <= 0) throw ConfigError("a memory block's limit must be at least 1 character");
   check_limit(block.label, block.value, block.limit);
+  block.id = std::move(id);
+  put(std::move(block), 0);
+}
+
+void WriteSet::put(Block block, std::int64_t shared) {
   if (state.find_block(block.label) != nullptr)
     throw AlreadyExists("there is a memory block \"" + block.label + "\" already");
-  block.id = std::move(id);
   sign(block);
   int place = 0;
   for (const auto& version : state.blocks) place = std::max(place, version.place + 1);
-  state.blocks.push_back({std::move(block), place, false});
+  BlockVersion version;
+  version.block = std::move(block);
+  version.place = place;
+  version.shared = shared;
+  state.blocks.push_back(std::move(version));
   record(state.blocks.back());
+}
+
+void WriteSet::attach_block(const BlockRecord& shared) { put(shared.block, shared.block.version); }
+
+void WriteSet::record_shared() {
+  for (auto& version : state.blocks) {
+    if (!version.unrecorded) continue;
+    version.unrecorded = false;
+    sign(version.block);
+    record(version);
+  }
 }
 
 void WriteSet::detach_block(std::string_view label, bool force) {

@@ -61,6 +61,7 @@ struct LiveState {
   [[nodiscard]] std::string outside_line() const;
   void set_pin(const PinRow& pin);
   [[nodiscard]] const BlockVersion* find_block(std::string_view label) const;
+  [[nodiscard]] bool shares_blocks() const;
 };
 
 // What was loaded, with the messages rendered. What depends on more is left: the correction and
@@ -78,6 +79,10 @@ struct WriteSet {
   void set_value(std::string_view label, const std::string& value, const std::string& author,
                  Trust trust, bool force);
   void create_block(Block block, std::string id);
+  // A block that others have, too. Throws AlreadyExists where the label is taken.
+  void attach_block(const BlockRecord& shared);
+  // Versions of shared blocks that were seen and that the agent's line does not have yet.
+  void record_shared();
   // Throws ReadOnlyBlock unless `force`.
   void detach_block(std::string_view label, bool force);
   void append(WindowMessage message);
@@ -85,6 +90,7 @@ struct WriteSet {
 
  private:
   void sign(Block& block) const;  // with the commit that will write it
+  void put(Block block, std::int64_t shared);
   void record(const BlockVersion& version);
 };
 

@@ -5,6 +5,7 @@
 #include "agent/prompts.h"
 #include "agent/turn_run.h"
 #include "error.h"
+#include "store/shared_blocks.h"
 
 namespace memgpt {
 
@@ -40,6 +41,26 @@ bool repeats_any(const std::string& text, const std::vector<std::string>& found)
 
 }  // namespace
 
+// Again from where the head is now, where somebody who does not know our turns has moved it.
+template <typename Attempt>
+auto Agent::from_the_head(TurnRun& run, Attempt&& attempt) {
+  for (int tries = 0;; ++tries) {
+    const TurnRun before = run;
+    try {
+      return attempt();
+    } catch (const Conflict&) {
+      // To a place before the input: there is nothing left to answer.
+      const bool undone = run.response.steps > 0 && state().next_position <= run.begin_position;
+      if (tries == kMaxRedone || undone) throw;
+      const Response called = std::exchange(run, before).response;
+      run.response.steps = called.steps;
+      run.response.prompt_tokens = called.prompt_tokens;
+      run.response.completion_tokens = called.completion_tokens;
+      recover_open_calls();
+    }
+  }
+}
+
 Response Agent::send(const Input& input) {
   check_input(input);
   const auto hold = take_turn();
@@ -51,8 +72,8 @@ Response Agent::send(const Input& input) {
   renew_config();
   recover_open_calls();
   TurnRun run;
-  append_input(input, run);
-  while (step(run)) {
+  from_the_head(run, [&] { append_input(input, run); });
+  while (from_the_head(run, [&] { return step(run); })) {
     if (run.response.steps >= parts()->config.max_steps) {
       run.response.stop_reason = "max_steps";
       break;
@@ -114,9 +135,22 @@ Reply Agent::call_model(WriteSet& writes, TurnRun& run, std::shared_ptr<const Co
   }
 }
 
+// What others wrote into shared blocks is on record before the model sees it.
+WriteSet Agent::begin_step() {
+  WriteSet writes = begin("step", "agent");
+  while (!writes.commit.blocks.empty()) {
+    writes.commit.step.kind = "shared";
+    writes.commit.step.author = "kernel";
+    commit(writes);
+    writes = begin("step", "agent");
+  }
+  return writes;
+}
+
 // One model call and its tool. True where the turn goes on.
 bool Agent::step(TurnRun& run) {
-  WriteSet writes = begin("step", "agent");
+  WriteSet writes = begin_step();
+  run.before_tool.reset();
   std::shared_ptr<const Context> context;
   Reply raw = call_model(writes, run, context);
   writes.commit.step.reply = reply_to_json(raw);
@@ -144,9 +178,16 @@ bool Agent::step(TurnRun& run) {
   response.completion_tokens += std::max(0, reply.usage.completion_tokens);
 
   const auto first_new = writes.state.next_position;
-  const bool go_on =
+  bool go_on =
       reply.tool_calls.empty() ? record_no_call(run, writes, reply) : run_calls(run, writes, clean);
-  commit(writes);
+  try {
+    commit(writes);
+  } catch (const SharedConflict& conflict) {
+    if (!run.before_tool) throw;
+    take_back(run, writes, reply, conflict.what());
+    commit(writes);
+    go_on = true;
+  }
   const Window& window = writes.state.window;
   std::size_t next = window.size();
   while (next > 0 && window[next - 1]->message->position >= first_new) --next;
@@ -179,7 +220,7 @@ bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
   return false;
 }
 
-// Runs the first call; every other one gets a return that says that it was not run.
+// Runs the first call.
 bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
   const Reply& reply = clean.reply;
   const ToolCall& call = reply.tool_calls.front();
@@ -211,15 +252,34 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
   if (speaks && !result.failed) run.response.spoken.push_back(spoken_text(decoded));
   run.bad_replies = decoded.tool ? 0 : run.bad_replies + 1;
   const bool failed = result.failed;
-  append_return(writes, call, std::move(result), trust, now_us());
-  for (std::size_t i = 1; i < reply.tool_calls.size(); ++i)
-    append_return(writes, reply.tool_calls[i], {true, std::string(kOneCallOnly)}, Trust::kernel,
-                  now_us());
+  append_returns(writes, reply, result, trust);
+  run.result = std::move(result);
+  run.trust = trust;
   if (run.bad_replies >= kMaxBadReplies) {
     run.response.stop_reason = "invalid_tool_call";
     return false;
   }
   return failed || decoded.request_heartbeat || reply.tool_calls.size() > 1;
+}
+
+// Of the call that was run; every other one gets a return that says that it was not.
+void Agent::append_returns(WriteSet& writes, const Reply& reply, const ToolResult& result,
+                           Trust trust) {
+  append_return(writes, reply.tool_calls.front(), result, trust, now_us());
+  for (std::size_t i = 1; i < reply.tool_calls.size(); ++i)
+    append_return(writes, reply.tool_calls[i], {true, std::string(kOneCallOnly)}, Trust::kernel,
+                  now_us());
+}
+
+// Somebody else's edit of a shared block came first: the step is written without what its tool
+// wrote, and the model reads why. What the tool did outside stays done, and its result is told.
+void Agent::take_back(TurnRun& run, WriteSet& writes, const Reply& reply, const std::string& why) {
+  const auto runs = std::move(writes.commit.tool_runs);
+  writes = *std::exchange(run.before_tool, std::nullopt);
+  writes.commit.tool_runs = runs;
+  const bool outside = !runs.empty();
+  append_returns(writes, reply, {true, outside ? run.result.text + '\n' + why : why},
+                 outside ? run.trust : Trust::kernel);
 }
 
 // A failure puts the write-set back as it was before the call. Only an Error is a failure of the
@@ -237,6 +297,7 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
     writes = begin("outcome", "agent");
   }
   const WriteSet before = writes;
+  if (writes.state.shares_blocks()) run.before_tool = before;
   ToolResult result;
   ToolScope scope(*this, writes, run.begin_position, run.found);
   active_ = &writes;

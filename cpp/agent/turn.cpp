@@ -2,10 +2,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <sstream>
 
 #include "error.h"
 
 namespace memgpt {
+
+std::string busy_text(const std::string& agent, const std::string& where, double timeout_s) {
+  std::ostringstream text;
+  text << "agent \"" << agent << "\" is busy " << where << "; it was waited for " << timeout_s
+       << " s (turn_timeout_s)";
+  return text.str();
+}
 
 Turn::Hold Turn::take(const std::string& agent, double timeout_s,
                       const std::function<void()>& poll) {
@@ -41,10 +49,7 @@ Turn::Hold Turn::take(const std::string& agent, double timeout_s,
     try {
       if (poll) poll();
       if (Clock::now() >= deadline)
-        throw Busy("agent \"" + agent +
-                   "\" is busy with another send() in this process; it was "
-                   "waited for " +
-                   std::to_string(static_cast<int>(timeout_s)) + " s (turn_timeout_s)");
+        throw Busy(busy_text(agent, "with another send() in this process", timeout_s));
     } catch (...) {
       give_up();
       throw;

@@ -48,4 +48,8 @@ class Turn {
   std::thread::id holder_;
 };
 
+// What a Busy says.
+[[nodiscard]] std::string busy_text(const std::string& agent, const std::string& where,
+                                    double timeout_s);
+
 }  // namespace memgpt

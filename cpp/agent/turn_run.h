@@ -11,6 +11,10 @@ struct Agent::TurnRun {
   bool preview = false;             // of the window only: no model is called for a summary
   std::vector<std::string> found;   // texts that the turn's searches returned
   int bad_replies = 0;              // in a row: no call, or one that cannot be run
+  // Of the step's tool, where it may have edited a shared block.
+  std::optional<WriteSet> before_tool;
+  ToolResult result;
+  Trust trust = Trust::kernel;  // of the result
 };
 
 }  // namespace memgpt

@@ -50,18 +50,15 @@ class PythonTool final : public Tool {
   std::shared_ptr<py::object> callable_;
 };
 
-std::shared_ptr<Home> open_home(const std::string& path, const std::string& durability) {
+std::shared_ptr<Home> open_home(const std::string& path, const std::string& durability,
+                                double turn_timeout_s) {
   if (durability != "full" && durability != "process")
     throw ConfigError("durability must be \"full\" or \"process\", not \"" + durability + "\"");
   auto environment = system_environment();
   environment.outside = process_outside();
-  return Home::open(path, durability == "full" ? Durability::full : Durability::process,
+  return Home::open(path,
+                    {durability == "full" ? Durability::full : Durability::process, turn_timeout_s},
                     std::move(environment));
-}
-
-std::optional<double> prefix_share(int tokens, int of) {
-  if (tokens < 0 || of <= 0) return std::nullopt;
-  return static_cast<double>(tokens) / of;
 }
 
 void bind_results(py::module_& module) {
@@ -125,176 +122,6 @@ void bind_results(py::module_& module) {
                              summary.author +
                              (summary.failure.empty() ? "" : ": " + summary.failure) + ">"));
       });
-  py::class_<StepRow>(module, "Step", "One commit of an agent's history.")
-      .def_readonly("seq", &StepRow::seq)
-      .def_readonly("kind", &StepRow::kind)
-      .def_readonly("author", &StepRow::author)
-      .def_readonly("time_us", &StepRow::time_us)
-      .def_readonly("config", &StepRow::config)
-      .def_readonly("model", &StepRow::model)
-      .def_readonly("tokenizer", &StepRow::tokenizer)
-      .def_readonly("digest", &StepRow::digest)
-      .def_readonly("context_tokens", &StepRow::context_tokens)
-      .def_readonly("overhead_tokens", &StepRow::overhead_tokens)
-      .def_readonly("prompt_tokens", &StepRow::prompt_tokens)
-      .def_readonly("completion_tokens", &StepRow::completion_tokens)
-      .def_readonly("correction", &StepRow::correction,
-                    "Of our counts, in thousandths, by what the provider had reported before.")
-      .def_readonly(
-          "prefix_tokens", &StepRow::prefix_tokens,
-          "Text tokens of what the request begins with that the agent's last request began "
-          "with, byte for byte: what a provider may have in its cache. -1: not recorded, "
-          "as at the first call.")
-      .def_property_readonly(
-          "prefix_share",
-          [](const StepRow& step) { return prefix_share(step.prefix_tokens, step.context_tokens); },
-          "prefix_tokens of context_tokens, 0 to 1; None where it is not recorded.")
-      .def_readonly("prefix_broken", &StepRow::prefix_broken,
-                    "The origin of the last request's first span that this one does not have in "
-                    "its place; \"model\" or \"tokenizer\" where another one is asked; empty where "
-                    "all of the last request is there.")
-      .def_readonly("unbound_tools", &StepRow::unbound_tools)
-      .def_readonly("decision", &StepRow::decision)
-      .def_readonly("reply", &StepRow::reply)
-      .def("__repr__", [](const StepRow& step) {
-        return "<Step " + std::to_string(step.seq) + " " + step.kind + ">";
-      });
-}
-
-void bind_replay(py::module_& module) {
-  py::class_<Divergence>(module, "Divergence", "Where the journal does not give what it recorded.")
-      .def_readonly("seq", &Divergence::seq, "Number of the commit.")
-      .def_readonly("kind", &Divergence::kind, "Of the commit: step, input, edit, ...")
-      .def_readonly(
-          "what", &Divergence::what,
-          "What differs: context, tokens, correction, prefix, window, reply, messages, step, "
-          "config, blocks, passages, summary, tool_runs or unreadable.")
-      .def_readonly("diff", &Divergence::diff, "What was recorded and what there is, as text.")
-      .def("__repr__",
-           [](const Divergence& divergence) {
-             return "<Divergence " + divergence.what + " in commit " +
-                    std::to_string(divergence.seq) + " (" + divergence.kind + ")>";
-           })
-      .def("__str__", [](const py::object& self) { return shown("divergence_text", self); });
-  py::class_<ReplayReport>(module, "Replay", "What agent.replay() found.")
-      .def_readonly("commits", &ReplayReport::commits,
-                    "Commits that were read, up to the divergence if there is one.")
-      .def_readonly("steps", &ReplayReport::steps,
-                    "Model calls whose context was made again and compared.")
-      .def_readonly("first_divergence", &ReplayReport::first_divergence, "None if there is none.")
-      .def_readonly("unchecked", &ReplayReport::unchecked,
-                    "What could not be compared, and why; one line each.")
-      .def("__repr__", [](const py::object& self) { return shown("replay_text", self); })
-      .def("_repr_html_", [](const py::object& self) { return shown("replay_html", self); });
-}
-
-void bind_recompile(py::module_& module) {
-  py::class_<StepFigures>(module, "StepFigures",
-                          "Figures of a context as it was sent, or as it would have been.")
-      .def_readonly("tokens", &StepFigures::tokens, "Of the whole context.")
-      .def_readonly("text_tokens", &StepFigures::text_tokens, "Without the wire format's estimate.")
-      .def_readonly("limit", &StepFigures::limit, "What it might take.")
-      .def_readonly("evicted", &StepFigures::evicted,
-                    "Messages that left the window before this call.")
-      .def_readonly("warned", &StepFigures::warned, "The agent was warned of memory pressure.")
-      .def_readonly("prefix_tokens", &StepFigures::prefix_tokens, "As in Step.")
-      .def_property_readonly(
-          "prefix_share",
-          [](const StepFigures& figures) {
-            return prefix_share(figures.prefix_tokens, figures.text_tokens);
-          },
-          "As in Step.")
-      .def_readonly("prefix_broken", &StepFigures::prefix_broken, "As in Step.")
-      .def("__repr__", [](const StepFigures& figures) {
-        return "<StepFigures " + std::to_string(figures.tokens) + " of " +
-               std::to_string(figures.limit) + " tokens, " + std::to_string(figures.evicted) +
-               " messages evicted>";
-      });
-  py::class_<RecompiledStep>(module, "RecompiledStep",
-                             "A model call, as it was and as it would have been.")
-      .def_readonly("seq", &RecompiledStep::seq, "Number of the commit.")
-      .def_readonly("recorded", &RecompiledStep::recorded)
-      .def_readonly("recompiled", &RecompiledStep::recompiled)
-      .def_readonly("kept", &RecompiledStep::kept, "Spans that both contexts show alike.")
-      .def_readonly("lost", &RecompiledStep::lost,
-                    "Spans that only the recorded context shows, or shows so.")
-      .def_readonly("added", &RecompiledStep::added,
-                    "Spans that only the recompiled context shows, or shows so.")
-      .def_property_readonly(
-          "lost_messages", [](const RecompiledStep& step) { return pairs_of(step.lost_messages); },
-          "(begin, end) positions of the messages that only the recorded context shows.")
-      .def_readonly("digest", &RecompiledStep::digest,
-                    "A mechanical digest stands in the recompiled context.")
-      .def("__repr__", [](const RecompiledStep& step) {
-        return "<RecompiledStep " + std::to_string(step.seq) + ": " +
-               std::to_string(step.recompiled.tokens) + " tokens, recorded " +
-               std::to_string(step.recorded.tokens) + "; " + std::to_string(step.kept) +
-               " spans kept, " + std::to_string(step.lost) + " lost, " +
-               std::to_string(step.added) + " added>";
-      });
-  py::class_<Recompilation>(module, "CoreRecompilation")
-      .def_readonly("steps", &Recompilation::steps)
-      .def_readonly("stopped_at", &Recompilation::stopped_at)
-      .def_readonly("stopped", &Recompilation::stopped)
-      .def_readonly("unchecked", &Recompilation::unchecked);
-}
-
-void bind_branches(py::module_& module) {
-  py::class_<Head>(module, "Head",
-                   "A place in a line of history: a commit and the branch it is on.")
-      .def_readonly("branch", &Head::branch)
-      .def_readonly("seq", &Head::seq, "Number of the commit.")
-      .def("__eq__",
-           [](const Head& a, const py::object& b) {
-             return py::isinstance<Head>(b) && a == b.cast<Head>();
-           })
-      .def("__hash__",
-           [](const Head& head) { return py::hash(py::make_tuple(head.branch, head.seq)); })
-      .def("__repr__", [](const Head& head) {
-        return "<Head " + std::to_string(head.seq) + " on branch " + std::to_string(head.branch) +
-               ">";
-      });
-  py::class_<ToolRunRow>(module, "ToolRun", "A call of a tool with outside effects.")
-      .def_readonly("tool", &ToolRunRow::tool)
-      .def_readonly("arguments", &ToolRunRow::arguments, "JSON text.")
-      .def_readonly("call_id", &ToolRunRow::call_id)
-      .def_readonly("time_us", &ToolRunRow::time_us)
-      .def("__repr__", [](const ToolRunRow& run) {
-        return shown("visible", py::str("<ToolRun " + run.tool + " " + run.arguments + ">"));
-      });
-  py::class_<Moved>(module, "Moved", "A head that was moved along its history, or to a tag.")
-      .def_readonly("from_head", &Moved::from)
-      .def_readonly("to_head", &Moved::to)
-      .def_readonly("messages", &Moved::messages,
-                    "Messages that are no longer seen; negative: that are seen again.")
-      .def_readonly("outside", &Moved::outside,
-                    "Calls that were undone and whose effects outside of the agent were not.")
-      .def("__repr__", [](const Moved& moved) {
-        const auto count = std::abs(moved.messages);
-        std::string text = "<Moved from commit " + std::to_string(moved.from.seq) + " to " +
-                           std::to_string(moved.to.seq) + ": " + std::to_string(count) +
-                           (count == 1 ? " message " : " messages ") +
-                           (moved.messages < 0 ? "back" : "undone");
-        std::string tools;
-        for (const auto& run : moved.outside) tools += (tools.empty() ? "" : ", ") + run.tool;
-        if (!tools.empty()) text += "; what was done outside stays done: " + tools;
-        return shown("visible", py::str(text + ">"));
-      });
-  py::class_<TagRow>(module, "Tag", "A name for a place in an agent's history.")
-      .def_readonly("name", &TagRow::name)
-      .def_readonly("head", &TagRow::head)
-      .def_readonly("time_us", &TagRow::time_us)
-      .def("__repr__", [](const TagRow& tag) {
-        return shown("visible", py::str("<Tag " + tag.name + " at commit " +
-                                        std::to_string(tag.head.seq) + ">"));
-      });
-  py::class_<BranchRow>(module, "CoreBranch")
-      .def_readonly("id", &BranchRow::id)
-      .def_readonly("agent_id", &BranchRow::agent_id)
-      .def_readonly("parent", &BranchRow::parent)
-      .def_readonly("last_seq", &BranchRow::last_seq)
-      .def_readonly("created_us", &BranchRow::created_us)
-      .def_readonly("changed_us", &BranchRow::changed_us);
 }
 
 Unit unit_of(const std::string& unit) {
@@ -423,6 +250,15 @@ void bind_agent_class(py::module_& module) {
       .def(
           "blocks", [](Agent& agent) { return agent.state().block_values(); }, Release())
       .def(
+          "shared",
+          [](Agent& agent) {
+            std::map<std::string, std::string> shared;
+            for (const auto& version : agent.state().blocks)
+              if (version.shared > 0) shared[version.block.label] = version.block.id;
+            return shared;
+          },
+          Release(), "Ids of the blocks that are shared, by label.")
+      .def(
           "window",
           [](Agent& agent) {
             std::vector<std::shared_ptr<const Message>> messages;
@@ -451,6 +287,7 @@ void bind_agent_class(py::module_& module) {
       .def("set_block", &Agent::set_block, py::arg("label"), py::arg("value"), py::arg("author"),
            Release())
       .def("create_block", &Agent::create_block, py::arg("block"), Release())
+      .def("attach_block", &Agent::attach_block, py::arg("block_id"), Release())
       .def("detach_block", &Agent::detach_block, py::arg("label"), Release())
       .def(
           "search_recall",
@@ -520,15 +357,7 @@ void bind_agent_class(py::module_& module) {
           "head", [](Agent& agent) { return agent.state().agent.head; }, Release())
       .def(
           "line", [](Agent& agent) { return agent.state().agent.line; }, Release())
-      .def(
-          "block_history",
-          [](Agent& agent, const std::string& label) {
-            std::vector<Block> blocks;
-            for (auto& version : agent.block_history(label))
-              blocks.push_back(std::move(version.block));
-            return blocks;
-          },
-          py::arg("label"), Release())
+      .def("block_history", &Agent::block_history, py::arg("label"), Release())
       .def("at", &Agent::at, py::arg("seq"), Release())
       .def_property_readonly("past",
                              [](const Agent& agent) {
@@ -562,9 +391,6 @@ void bind_agent_class(py::module_& module) {
 
 void bind_agent(py::module_& module) {
   bind_results(module);
-  bind_replay(module);
-  bind_recompile(module);
-  bind_branches(module);
   bind_options(module);
   bind_transcript(module);
   bind_agent_class(module);
@@ -573,13 +399,18 @@ void bind_agent(py::module_& module) {
       .def_readonly("name", &AgentRow::name)
       .def_readonly("created_us", &AgentRow::created_us);
   py::class_<Home, std::shared_ptr<Home>>(module, "CoreHome")
-      .def(py::init(&open_home), py::arg("path"), py::arg("durability"))
+      .def(py::init(&open_home), py::arg("path"), py::arg("durability"), py::arg("turn_timeout_s"))
       .def_property_readonly("path", &Home::path)
       .def("create_agent", &Home::create_agent, py::arg("name"), py::arg("options"), Release())
       .def("agent", &Home::agent, py::arg("name"), Release())
       .def("agent_by_id", &Home::agent_by_id, py::arg("id"), Release())
       .def("agents", &Home::agents, Release())
       .def("delete_agent", &Home::delete_agent, py::arg("name"), Release())
+      .def("create_block", &Home::create_block, py::arg("block"), Release())
+      .def("shared_blocks", &Home::shared_blocks, Release())
+      .def("shared_history", &Home::shared_history, py::arg("block_id"), Release())
+      .def("set_shared_block", &Home::set_shared_block, py::arg("block_id"), py::arg("value"),
+           Release())
       .def("check", &Home::check, py::arg("replay"), Release())
       .def("rebuild", &Home::rebuild, Release())
       .def("close", &Home::close, Release());

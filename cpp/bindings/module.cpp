@@ -122,5 +122,6 @@ PYBIND11_MODULE(_core, module) {
   memgpt::bind_tokens(module);
   memgpt::bind_policy(module);
   memgpt::bind_llm(module);
+  memgpt::bind_history(module);
   memgpt::bind_agent(module);
 }

@@ -4,6 +4,7 @@
 #include "memory/json.h"
 #include "store/check.h"
 #include "store/schema.h"
+#include "store/shared_blocks.h"
 
 namespace memgpt {
 
@@ -130,11 +131,13 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
     const Block& block = version.block;
     db.prepare(
           "INSERT INTO block(id, branch, seq, place, label, value, char_limit, description, "
-          "read_only, detached, author, trust) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")
+          "read_only, detached, author, trust, shared) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)")
         .bind(block.id, head.branch, head.seq, version.place, block.label, block.value, block.limit,
               block.description, block.read_only, version.detached, block.author,
-              static_cast<int>(block.trust))
+              static_cast<int>(block.trust), version.shared)
         .run();
+    if (version.edits_shared)
+      write_shared_version(db, block, version.shared, commit.agent_id, head, step.time_us);
   }
   if (!commit.passages.empty()) {
     const auto archive = archive_of(db, commit.agent_id);

@@ -70,9 +70,10 @@ struct StepRow {
   std::string prefix_broken;  // the origin of the last request's first span that is not there
   std::string decision;
   std::string reply;
-  int passages = -1;     // that are seen after the commit; -1 = not recorded
-  std::int64_t seq = 0;  // set when read, as is what follows
-  std::string content;   // what the commit held, see content_of()
+  int passages = -1;        // that are seen after the commit; -1 = not recorded
+  std::int64_t purged = 0;  // the last purge that changed what it wrote
+  std::int64_t seq = 0;     // set when read, as is what follows
+  std::string content;      // what the commit held, see content_of()
 };
 
 struct SummaryRow {
@@ -117,6 +118,18 @@ struct BlockVersion {
   Block block;
   int place = 0;
   bool detached = false;
+  std::int64_t shared = 0;  // version of the shared block; 0 = the agent's own
+  // Written by this commit, which another agent's may have forestalled. Else the commit only
+  // repeats what it saw.
+  bool edits_shared = false;
+  bool unrecorded = false;  // when read: the agent's line does not have this version yet
+};
+
+// A version of a block, and who wrote it. Of a block that agents share: block.version is the
+// block's own count.
+struct BlockRecord {
+  Block block;
+  std::string agent;  // the name of an agent; empty = none
 };
 
 // Everything that one commit writes: all of it is there, or none.
@@ -220,6 +233,18 @@ class Journal {
   [[nodiscard]] std::vector<ToolRunRow> tool_runs(Head head, std::int64_t after);
   // Every version of a block, oldest first.
   [[nodiscard]] std::vector<BlockVersion> block_versions(Head head, const std::string& block_id);
+  // Blocks that agents share, see shared_blocks.cpp. The newest versions, by label.
+  [[nodiscard]] std::vector<BlockRecord> shared_blocks();
+  // Versions of one, oldest first. Throws BlockNotFound.
+  [[nodiscard]] std::vector<BlockRecord> shared_versions(const std::string& block_id);
+  [[nodiscard]] BlockRecord shared_block(const std::string& block_id);
+  // A version behind those that there are. Throws Conflict where it is not the next one.
+  void add_shared_version(const Block& block, TimeUs now_us);
+  // Brings an agent's blocks to the newest versions of those that are shared. True where one was
+  // not.
+  bool follow_shared(std::vector<BlockVersion>& blocks, Head head);
+  // Labels of shared blocks that the commits of (after, head] edited.
+  [[nodiscard]] std::vector<std::string> shared_edits(Head head, std::int64_t after);
   [[nodiscard]] std::vector<SummaryRow> summaries(Head head);
   // The newest commit on a branch, 0 where it has none.
   [[nodiscard]] std::int64_t last_seq(std::int64_t branch);

@@ -74,6 +74,7 @@ void add_block(Fields& out, const BlockVersion& version) {
   out.add(block.id).add(version.place).add(version.detached).add(block.label).add(block.value);
   out.add(block.limit).add(block.description).add(block.read_only).add(block.author);
   out.add(static_cast<int>(block.trust));
+  if (version.shared > 0) out.add(version.shared);  // since schema 6
 }
 
 void add_passage(Fields& out, const Passage& passage) {

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "store/journal.h"
 #include "store/rows.h"
+#include "store/shared_blocks.h"
 
 namespace memgpt {
 
@@ -69,7 +70,8 @@ std::vector<std::string> block_ids(Database& db, std::int64_t branch) {
   return ids;
 }
 
-void load_blocks(Database& db, const Lineage& line, AgentState& state) {
+// `past`: as they were then, those that are shared, too.
+void load_blocks(Database& db, const Lineage& line, bool past, AgentState& state) {
   static const std::string sql = std::string("SELECT ") + kBlockColumns +
                                  " FROM block b WHERE b.branch = ?1 AND b.id = ?2 AND b.seq <= ?3 "
                                  "ORDER BY b.seq DESC LIMIT 1";
@@ -82,7 +84,9 @@ void load_blocks(Database& db, const Lineage& line, AgentState& state) {
       if (known.contains(id) || !row.bind(segment->branch, id, segment->last_seq).step()) continue;
       auto version = read_block(row);
       known.insert(std::move(id));
-      if (!version.detached) state.blocks.push_back(std::move(version));
+      if (version.detached) continue;
+      if (version.shared > 0 && !past) follow_shared(db, version, state.agent.head);
+      state.blocks.push_back(std::move(version));
     }
   std::stable_sort(state.blocks.begin(), state.blocks.end(),
                    [](const auto& a, const auto& b) { return a.place < b.place; });
@@ -310,7 +314,7 @@ AgentState Journal::load(const std::string& agent_id, std::optional<Head> at) {
   state.agent.head = at ? line.place(at->seq) : state.agent.head;
   // An agent whose head was changed by hand can still be opened, and replay says what is wrong.
   load_config(db, line, at.has_value(), state);
-  load_blocks(db, line, state);
+  load_blocks(db, line, at.has_value(), state);
   load_window(db, line, state);
   load_messages(db, line, state);
   load_last_call(db, line, state);

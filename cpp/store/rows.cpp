@@ -92,6 +92,7 @@ StepRow read_step(const Statement& row) {
   step.prefix_tokens = static_cast<int>(row.integer(19));
   step.prefix_broken = row.text(20);
   step.passages = static_cast<int>(row.integer(21));
+  step.purged = row.integer(22);
   return step;
 }
 
@@ -145,6 +146,7 @@ BlockVersion read_block(const Statement& row, int first) {
   version.detached = row.integer(first + 9) != 0;
   block.version = row.integer(first + 10);
   block.time_us = row.integer(first + 11);
+  version.shared = row.integer(first + 12);
   return version;
 }
 

@@ -23,7 +23,8 @@ inline constexpr const char* kStepColumns =
     "compiler, ifnull(digest, ''), context_tokens, overhead_tokens, ifnull(prompt_tokens, -1), "
     "ifnull(completion_tokens, -1), ifnull(decision, ''), ifnull(reply, ''), "
     "ifnull(correction, 0), ifnull(unbound_tools, ''), ifnull(content, ''), "
-    "ifnull(prefix_tokens, -1), ifnull(prefix_broken, ''), ifnull(passages, -1)";
+    "ifnull(prefix_tokens, -1), ifnull(prefix_broken, ''), ifnull(passages, -1), "
+    "ifnull(purged, 0)";
 [[nodiscard]] StepRow read_step(const Statement& row);
 
 // The columns of the other tables.
@@ -33,7 +34,7 @@ inline constexpr const char* kPassageColumns =
 inline constexpr const char* kBlockColumns =
     "b.id, b.label, b.value, b.char_limit, b.description, b.read_only, b.author, b.trust, "
     "b.place, b.detached, b.seq, "
-    "ifnull((SELECT time_us FROM step WHERE branch = b.branch AND seq = b.seq), 0)";
+    "ifnull((SELECT time_us FROM step WHERE branch = b.branch AND seq = b.seq), 0), b.shared";
 [[nodiscard]] BlockVersion read_block(const Statement& row, int first_column = 0);
 inline constexpr const char* kSummaryColumns =
     "s.id, s.text, s.covers, s.covered, s.replaces, s.author, s.trust, s.tokens, "

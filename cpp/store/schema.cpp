@@ -243,8 +243,39 @@ CREATE TABLE tag(
 ) WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {k001_initial, k002_source_id, k003_replay, k004_policy,
-                                    k005_branches};
+// Blocks that agents share, and what was destroyed on purpose.
+constexpr const char* k006_shared_and_purged = R"sql(
+-- A memory block with a history of its own. The agents' rows in `block` repeat each version that
+-- they saw.
+CREATE TABLE shared_block(
+  id TEXT NOT NULL,
+  version INTEGER NOT NULL,      -- 1, 2, ...
+  label TEXT NOT NULL,
+  value TEXT NOT NULL,
+  char_limit INTEGER NOT NULL,
+  description TEXT NOT NULL,
+  read_only INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  trust INTEGER NOT NULL,
+  agent_id TEXT NOT NULL,        -- whose commit wrote it; '' = none's
+  branch INTEGER NOT NULL,       -- that commit
+  seq INTEGER NOT NULL,
+  time_us INTEGER NOT NULL,
+  PRIMARY KEY(id, version)
+) WITHOUT ROWID;
+ALTER TABLE block ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;  -- its version; 0: not shared
+
+-- The one operation that destroys leaves this behind.
+CREATE TABLE purge(
+  id INTEGER PRIMARY KEY,
+  time_us INTEGER NOT NULL,
+  what TEXT NOT NULL             -- in words, and without what was destroyed
+);
+ALTER TABLE step ADD COLUMN purged INTEGER;  -- the last purge that changed what it wrote
+)sql";
+
+constexpr std::array kMigrations = {k001_initial, k002_source_id, k003_replay,
+                                    k004_policy,  k005_branches,  k006_shared_and_purged};
 
 bool has_tables(Database& db) {
   Statement statement(db.get(), "SELECT count(*) FROM sqlite_schema");

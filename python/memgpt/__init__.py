@@ -29,7 +29,7 @@ from memgpt.agent import Agent, Response
 from memgpt.errors import *  # noqa: F403
 from memgpt.home import Home, open
 from memgpt.llm import Embedder, LLMProvider, OpenAICompatible, Reply
-from memgpt.memory import BaseMemory, ChatMemory, MemoryModule
+from memgpt.memory import BaseMemory, ChatMemory, MemoryModule, SharedBlock
 from memgpt.policy import (
     Fit,
     Importance,
@@ -74,6 +74,7 @@ __all__ = [
     "Replay",
     "Reply",
     "Response",
+    "SharedBlock",
     "SlidingWindow",
     "Span",
     "Step",

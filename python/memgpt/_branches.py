@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from memgpt import _core
-from memgpt._core import Block, CoreAgent, CoreHome, Head
+from memgpt._core import CoreAgent, CoreBlockRecord, CoreHome, Head
 
 if TYPE_CHECKING:
     from memgpt.memory import BaseMemory
@@ -64,11 +64,13 @@ def branches_of(core: CoreAgent) -> list[Branch]:
 
 @dataclass(frozen=True)
 class BlockVersion:
-    """A memory block as it was from one commit to the next version.
+    """A memory block as it was from one version to the next.
 
     Attributes:
-        version: the commit that wrote it.
+        version: the commit that wrote it; of a shared block its own count.
         author: who wrote it: ``user``, ``agent``, ...
+        agent: name of the agent that it was written by or for; empty for a shared block that was
+            written without one.
         time: when.
         label, value, limit, description, read_only: of the block.
         lines: what changed since the version before: each line with ``-``, ``+`` or a space before
@@ -77,6 +79,7 @@ class BlockVersion:
 
     version: int
     author: str
+    agent: str
     time: dt.datetime
     label: str
     value: str
@@ -90,7 +93,8 @@ class BlockVersion:
         return asdict(self) | {"time": self.time.isoformat()}
 
     def __str__(self) -> str:
-        head = f"{self.label}, commit {self.version}, {self.author}, {self.time:%Y-%m-%d %H:%M}"
+        by = f"{self.author} ({self.agent})" if self.agent else self.author
+        head = f"{self.label}, version {self.version}, {by}, {self.time:%Y-%m-%d %H:%M}"
         return "\n".join([head, *(f"  {line}" for line in self.lines)])
 
 
@@ -99,15 +103,17 @@ def _changed_lines(before: str, after: str) -> list[str]:
     return [line for line in lines[2:] if not line.startswith("@@")]
 
 
-def history_of(versions: list[Block]) -> list[BlockVersion]:
+def history_of(records: list[CoreBlockRecord]) -> list[BlockVersion]:
     """A block's versions, oldest first, each with what changed."""
     history = []
     before = ""
-    for block in versions:
+    for record in records:
+        block = record.block
         history.append(
             BlockVersion(
                 version=block.version,
                 author=block.author,
+                agent=record.agent,
                 time=_time(block.time_us),
                 label=block.label,
                 value=block.value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -450,124 +450,6 @@ class OfflineEmbedder(CoreEmbedder):
 class PythonEmbedder(CoreEmbedder):
     def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, embed: typing.Any) -> None:
         ...
-class CoreResponse:
-    @property
-    def completion_tokens(self) -> int:
-        ...
-    @property
-    def evicted(self) -> int:
-        ...
-    @property
-    def messages(self) -> list[Message]:
-        ...
-    @property
-    def prompt_tokens(self) -> int:
-        ...
-    @property
-    def spoken(self) -> list[str]:
-        ...
-    @property
-    def steps(self) -> int:
-        ...
-    @property
-    def stop_reason(self) -> str:
-        ...
-class Passage:
-    """
-    One entry of archival memory.
-    """
-    def __repr__(self) -> str:
-        ...
-    def _repr_html_(self) -> str:
-        ...
-    @property
-    def author(self) -> str:
-        ...
-    @property
-    def id(self) -> str:
-        ...
-    @property
-    def metadata(self) -> typing.Any:
-        ...
-    @property
-    def tags(self) -> list[str]:
-        ...
-    @property
-    def text(self) -> str:
-        ...
-    @property
-    def time_us(self) -> int:
-        ...
-class RecallHit:
-    """
-    A message that recall search found.
-    """
-    def __repr__(self) -> str:
-        ...
-    def _repr_html_(self) -> str:
-        ...
-    @property
-    def message(self) -> Message:
-        ...
-    @property
-    def score(self) -> float:
-        ...
-    @property
-    def snippet(self) -> str:
-        ...
-class ArchivalHit:
-    """
-    A passage that archival search found.
-    """
-    def __repr__(self) -> str:
-        ...
-    def _repr_html_(self) -> str:
-        ...
-    @property
-    def passage(self) -> Passage:
-        ...
-    @property
-    def score(self) -> float:
-        """
-        Cosine similarity.
-        """
-    @property
-    def snippet(self) -> str:
-        ...
-class Summary:
-    """
-    What stands for messages that left the window.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def author(self) -> str:
-        """
-        The model; "digest", made without one; or "none".
-        """
-    @property
-    def covered(self) -> int:
-        """
-        Messages that it stands for, all told.
-        """
-    @property
-    def covers(self) -> list[tuple[int, int]]:
-        """
-        Ranges (begin, end) of positions that it is the first to cover; it also stands for what the summary before it covered.
-        """
-    @property
-    def failure(self) -> str:
-        """
-        Why a digest took the place of the model's; empty where nothing failed.
-        """
-    @property
-    def text(self) -> str:
-        """
-        Empty where the policy wants none.
-        """
-    @property
-    def tokens(self) -> int:
-        ...
 class Step:
     """
     One commit of an agent's history.
@@ -854,6 +736,11 @@ class Moved:
         Calls that were undone and whose effects outside of the agent were not.
         """
     @property
+    def shared(self) -> list[str]:
+        """
+        Labels of shared blocks that the agent had edited: they stay as they are.
+        """
+    @property
     def to_head(self) -> Head:
         ...
 class Tag:
@@ -870,6 +757,13 @@ class Tag:
         ...
     @property
     def time_us(self) -> int:
+        ...
+class CoreBlockRecord:
+    @property
+    def agent(self) -> str:
+        ...
+    @property
+    def block(self) -> Block:
         ...
 class CoreBranch:
     @property
@@ -889,6 +783,124 @@ class CoreBranch:
         ...
     @property
     def parent(self) -> Head:
+        ...
+class CoreResponse:
+    @property
+    def completion_tokens(self) -> int:
+        ...
+    @property
+    def evicted(self) -> int:
+        ...
+    @property
+    def messages(self) -> list[Message]:
+        ...
+    @property
+    def prompt_tokens(self) -> int:
+        ...
+    @property
+    def spoken(self) -> list[str]:
+        ...
+    @property
+    def steps(self) -> int:
+        ...
+    @property
+    def stop_reason(self) -> str:
+        ...
+class Passage:
+    """
+    One entry of archival memory.
+    """
+    def __repr__(self) -> str:
+        ...
+    def _repr_html_(self) -> str:
+        ...
+    @property
+    def author(self) -> str:
+        ...
+    @property
+    def id(self) -> str:
+        ...
+    @property
+    def metadata(self) -> typing.Any:
+        ...
+    @property
+    def tags(self) -> list[str]:
+        ...
+    @property
+    def text(self) -> str:
+        ...
+    @property
+    def time_us(self) -> int:
+        ...
+class RecallHit:
+    """
+    A message that recall search found.
+    """
+    def __repr__(self) -> str:
+        ...
+    def _repr_html_(self) -> str:
+        ...
+    @property
+    def message(self) -> Message:
+        ...
+    @property
+    def score(self) -> float:
+        ...
+    @property
+    def snippet(self) -> str:
+        ...
+class ArchivalHit:
+    """
+    A passage that archival search found.
+    """
+    def __repr__(self) -> str:
+        ...
+    def _repr_html_(self) -> str:
+        ...
+    @property
+    def passage(self) -> Passage:
+        ...
+    @property
+    def score(self) -> float:
+        """
+        Cosine similarity.
+        """
+    @property
+    def snippet(self) -> str:
+        ...
+class Summary:
+    """
+    What stands for messages that left the window.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def author(self) -> str:
+        """
+        The model; "digest", made without one; or "none".
+        """
+    @property
+    def covered(self) -> int:
+        """
+        Messages that it stands for, all told.
+        """
+    @property
+    def covers(self) -> list[tuple[int, int]]:
+        """
+        Ranges (begin, end) of positions that it is the first to cover; it also stands for what the summary before it covered.
+        """
+    @property
+    def failure(self) -> str:
+        """
+        Why a digest took the place of the model's; empty where nothing failed.
+        """
+    @property
+    def text(self) -> str:
+        """
+        Empty where the policy wants none.
+        """
+    @property
+    def tokens(self) -> int:
         ...
 class CoreTool:
     @property
@@ -1003,9 +1015,11 @@ class CoreAgent:
         ...
     def at(self, seq: typing.SupportsInt | typing.SupportsIndex) -> CoreAgent:
         ...
+    def attach_block(self, block_id: str) -> None:
+        ...
     def bind(self, binding: Binding) -> None:
         ...
-    def block_history(self, label: str) -> list[Block]:
+    def block_history(self, label: str) -> list[CoreBlockRecord]:
         ...
     def blocks(self) -> list[Block]:
         ...
@@ -1077,6 +1091,10 @@ class CoreAgent:
         ...
     def set_block(self, label: str, value: str, author: str) -> None:
         ...
+    def shared(self) -> dict[str, str]:
+        """
+        Ids of the blocks that are shared, by label.
+        """
     def steps(self) -> list[Step]:
         ...
     def summaries(self) -> list[Summary]:
@@ -1118,7 +1136,7 @@ class AgentRow:
     def name(self) -> str:
         ...
 class CoreHome:
-    def __init__(self, path: str, durability: str) -> None:
+    def __init__(self, path: str, durability: str, turn_timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def agent(self, name: str) -> CoreAgent:
         ...
@@ -1132,9 +1150,17 @@ class CoreHome:
         ...
     def create_agent(self, name: str, options: AgentOptions) -> CoreAgent:
         ...
+    def create_block(self, block: Block) -> str:
+        ...
     def delete_agent(self, name: str) -> None:
         ...
     def rebuild(self) -> None:
+        ...
+    def set_shared_block(self, block_id: str, value: str) -> None:
+        ...
+    def shared_blocks(self) -> list[CoreBlockRecord]:
+        ...
+    def shared_history(self, block_id: str) -> list[CoreBlockRecord]:
         ...
     @property
     def path(self) -> str:

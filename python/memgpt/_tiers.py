@@ -12,8 +12,8 @@ from memgpt._calls import CoreHandle
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit
 from memgpt._hits import Hits
 from memgpt._text import checked_number, checked_text
-from memgpt.errors import Error, InvalidInput
-from memgpt.memory import MemoryModule, Sections, make_block
+from memgpt.errors import ConfigError, Error, InvalidInput
+from memgpt.memory import MemoryModule, Sections, SharedBlock, make_block
 from memgpt.transcript import microseconds, read_transcript
 
 __all__ = ["Archival", "CoreMemory", "Recall"]
@@ -78,8 +78,27 @@ class CoreMemory(CoreHandle, Mapping[str, MemoryModule]):
         self._writer.create_block(make_block(label, value, limit, description, read_only))
         return self[label]
 
+    def attach(self, block: SharedBlock) -> MemoryModule:
+        """Attach a block of ``home.create_block()``, which other agents may have, too.
+
+        The agent sees at once what others write into it, and they see what it writes. ``undo()``
+        takes the attaching back, but no edits of it.
+
+        Raises:
+            AlreadyExists: where the agent has a block of this label.
+            BlockNotFound: where the block is of another home.
+            WindowTooSmall: where the context has no room for it.
+        """
+        if not isinstance(block, SharedBlock):
+            raise ConfigError(
+                f"{block!r} is no shared block: home.create_block() makes one, and "
+                "agent.memory.add() one of the agent's own"
+            )
+        self._writer.attach_block(block.id)
+        return self[block.label]
+
     def remove(self, label: str) -> None:
-        """Detach a block; its history stays in the journal.
+        """Detach a block; its history stays in the journal, and other agents keep it.
 
         Raises:
             BlockNotFound: where there is none.

@@ -15,7 +15,7 @@ from memgpt._text import checked_number, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
-from memgpt.memory import BaseMemory, ChatMemory
+from memgpt.memory import BaseMemory, ChatMemory, SharedBlock, make_block
 from memgpt.policy import MemoryPolicy, RecursiveSummary, to_core_policy
 from memgpt.tools import to_core
 
@@ -27,9 +27,14 @@ _DEFAULT: Any = object()  # "offline" where an agent is made, "leave it" where o
 class Home:
     """An open database and the agents in it. Use :func:`memgpt.open`."""
 
-    def __init__(self, path: str | os.PathLike[str], durability: str = "full") -> None:
-        self._core = _core.CoreHome(os.fspath(path), durability)
-        self._durability = durability
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        durability: str = "full",
+        turn_timeout_s: float = 60.0,
+    ) -> None:
+        self._core = _core.CoreHome(os.fspath(path), durability, _seconds(turn_timeout_s))
+        self._options = (durability, float(turn_timeout_s))
         # What is bound to an agent stays bound while its home is open, handle or no handle.
         self._live: dict[str, _core.CoreAgent] = {}
 
@@ -213,6 +218,32 @@ class Home:
             del self._live[agent_id]
         self._core.delete_agent(name)
 
+    def create_block(
+        self,
+        label: str,
+        value: str = "",
+        limit: int = 2000,
+        description: str = "",
+        read_only: bool = False,
+    ) -> SharedBlock:
+        """Make a memory block for several agents: ``agent.memory.attach(block)`` gives it to one.
+
+        Args:
+            label: what the agents call it: 1 to 50 letters, digits, ``_`` or ``-``. It need not be
+                unique among shared blocks.
+            value, limit, description, read_only: as in :class:`memgpt.memory.MemoryModule`.
+
+        Raises:
+            ConfigError: for a label or limit that cannot be.
+            LimitExceeded: where the value is over the limit.
+        """
+        block = make_block(label, value, limit, description, read_only)
+        return SharedBlock(self._core, self._core.create_block(block))
+
+    def blocks(self) -> list[SharedBlock]:
+        """The memory blocks that were made to be shared, by label."""
+        return [SharedBlock(self._core, row.block.id) for row in self._core.shared_blocks()]
+
     def check(self, *, replay: bool = False) -> list[str]:
         """What is wrong with the file: its pages, agents, branches, commits, messages, windows,
         calls, tags, embeddings and full-text tables. Changes nothing and waits for no agent;
@@ -276,6 +307,13 @@ def _warn_of_missing_key(provider: _core.Provider) -> None:
         )
 
 
+def _seconds(turn_timeout_s: float) -> float:
+    number = isinstance(turn_timeout_s, (int, float)) and not isinstance(turn_timeout_s, bool)
+    if not number or not 0 < turn_timeout_s < float("inf"):
+        raise ConfigError(f"turn_timeout_s must be a positive number, not {turn_timeout_s!r}")
+    return float(turn_timeout_s)
+
+
 def _window(context_window: int | None) -> int:
     if context_window is None:
         return 0
@@ -299,15 +337,23 @@ def _forget(home: Home) -> None:
             del _homes[path]
 
 
-def open(path: str | os.PathLike[str] = "agents.db", *, durability: str = "full") -> Home:
+def open(
+    path: str | os.PathLike[str] = "agents.db",
+    *,
+    durability: str = "full",
+    turn_timeout_s: float = 60.0,
+) -> Home:
     """Open a database of agents, made if it is not there. The same path gives the same home.
 
     Args:
         path: a file; ``":memory:"`` is a private temporary file that goes when it is closed.
         durability: ``"full"``: what was acknowledged survives a power cut. ``"process"``: it
             survives a kill, perhaps not a power cut, and is faster.
+        turn_timeout_s: how long a call waits for an agent that is in the middle of a turn, before
+            it raises Busy.
 
     Raises:
+        ConfigError: for an option that cannot be, or where it is open with others.
         NotADatabase: where the file is something else.
         NewerVersion: where a newer memgpt wrote it.
         ReadOnlyStore: where it cannot be written.
@@ -315,11 +361,14 @@ def open(path: str | os.PathLike[str] = "agents.db", *, durability: str = "full"
         StoreError: where it cannot be opened.
     """
     if os.fspath(path) == ":memory:":
-        return Home(":memory:", durability)
+        return Home(":memory:", durability, turn_timeout_s)
     real = os.path.realpath(path)
     home = _homes.get(real)
     if home is None:
-        home = _homes[real] = Home(real, durability)
-    elif home._durability != durability:
-        raise ConfigError(f'"{real}" is open with durability="{home._durability}"; close it first')
+        home = _homes[real] = Home(real, durability, turn_timeout_s)
+    elif home._options != (durability, _seconds(turn_timeout_s)):
+        raise ConfigError(
+            f'"{real}" is open with durability="{home._options[0]}", turn_timeout_s='
+            f"{home._options[1]:g}; close it first"
+        )
     return home

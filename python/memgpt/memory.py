@@ -15,7 +15,7 @@ from memgpt._calls import turn_side, turn_side_to_write
 from memgpt._text import checked_number, checked_text, clean_text
 from memgpt.errors import BlockNotFound, ConfigError, EditFailed, Error
 
-__all__ = ["BaseMemory", "ChatMemory", "MemoryModule"]
+__all__ = ["BaseMemory", "ChatMemory", "MemoryModule", "SharedBlock"]
 
 
 class MemoryModule:
@@ -104,8 +104,14 @@ class MemoryModule:
     def read_only(self) -> bool:
         return self._read().read_only
 
+    @property
+    def shared(self) -> bool:
+        """Whether other agents may have the section, too: see :class:`SharedBlock`."""
+        return self._home is not None and self._label in turn_side(self._agent()).shared()
+
     def history(self) -> list[BlockVersion]:
-        """Every version that the block had, oldest first, with authors and what changed.
+        """Every version that the block had, oldest first, with authors and what changed; of a
+        shared one, whoever wrote it.
 
         Raises:
             ConfigError: where the section is no agent's yet.
@@ -128,6 +134,73 @@ class MemoryModule:
         from memgpt import _views
 
         return _views.module_html(self)
+
+
+class SharedBlock:
+    """A memory block that several agents may have: ``agent.memory.attach(block)``.
+
+    It has a history of its own beside those of the agents. What one of them or you write into it
+    is seen by all; an agent whose edit was overtaken by another's is told so, and nothing is
+    overwritten. Use ``home.create_block()`` or ``home.blocks()``.
+    """
+
+    def __init__(self, home: _core.CoreHome, block_id: str) -> None:
+        self._home, self._id = home, block_id
+
+    def _read(self) -> _core.Block:
+        return self._home.shared_history(self._id)[-1].block
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def label(self) -> str:
+        """What the agents call it."""
+        return self._read().label
+
+    @property
+    def value(self) -> str:
+        """The text. An assignment over the limit raises LimitExceeded and changes nothing."""
+        return self._read().value
+
+    @value.setter
+    def value(self, value: str) -> None:
+        self._home.set_shared_block(self._id, _text(value))
+
+    @property
+    def limit(self) -> int:
+        """Characters that the block may hold."""
+        return self._read().limit
+
+    @property
+    def description(self) -> str:
+        return self._read().description
+
+    @property
+    def read_only(self) -> bool:
+        """Tools cannot edit it."""
+        return self._read().read_only
+
+    def history(self) -> list[BlockVersion]:
+        """Every version that it had, oldest first, with who wrote it and what changed."""
+        return history_of(self._home.shared_history(self._id))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SharedBlock) and other._id == self._id
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+    def __repr__(self) -> str:
+        try:
+            block = self._read()
+        except Error as error:  # a repr never raises: the home may be closed
+            return f"<SharedBlock {self._id}, {error}>"
+        return f"SharedBlock({block.label!r}, {block.value!r}, limit={block.limit})"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 def make_block(

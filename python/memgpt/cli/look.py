@@ -213,6 +213,8 @@ def moved_lines(moved: Moved) -> Iterator[Text]:
     if moved.outside:
         tools = ", ".join(dict.fromkeys(run.tool for run in moved.outside))
         yield Text(f"what was done outside stays done: {tools}", "yellow")
+    if moved.shared:
+        yield Text(f"shared blocks stay as they are: {', '.join(moved.shared)}", "yellow")
 
 
 def _what(agent: Agent, step: Step) -> str:
