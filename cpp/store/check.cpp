@@ -57,6 +57,7 @@ class Checker {
     part("agents", [&] { check_agents(); });
     part("tags", [&] { check_tags(); });
     part("passages", [&] { check_passages(); });
+    part("shared memory blocks", [&] { check_shared(); });
     for (auto& problem : check_text(db_)) add("text", std::move(problem));
     polling_.rethrow();
     for (const auto& [kind, count] : counts_)
@@ -338,6 +339,33 @@ class Checker {
         add("tags",
             "the tag \"" + row.text(0) + "\" of agent \"" + row.text(3) + "\" names " + wrong);
     }
+  }
+
+  // Versions without gaps; agents have them as they were written.
+  void check_shared() {
+    Statement row(db_.get(), "SELECT id, version FROM shared_block ORDER BY id, version");
+    std::string block;
+    std::int64_t version = 0;
+    while (row.step()) {
+      if (row.view(0) != block) version = 0;
+      block = row.text(0);
+      ++version;
+      if (row.integer(1) != version)
+        add("shared blocks",
+            "version " + number(version) + " of shared memory block \"" + block + "\" is missing");
+      version = row.integer(1);
+    }
+    Statement seen(db_.get(),
+                   "SELECT b.label, b.branch, b.seq, b.shared, s.id IS NULL FROM block b LEFT JOIN "
+                   "shared_block s ON s.id = b.id AND s.version = b.shared WHERE b.shared > 0 AND "
+                   "(s.id IS NULL OR (s.label, s.value, s.char_limit, s.description, s.read_only) "
+                   "IS NOT (b.label, b.value, b.char_limit, b.description, b.read_only))");
+    while (seen.step())
+      add("shared blocks",
+          "commit " + number(seen.integer(2)) + " of branch " + number(seen.integer(1)) +
+              " has version " + number(seen.integer(3)) + " of the shared memory block \"" +
+              seen.text(0) + "\"" +
+              (seen.integer(4) != 0 ? ", which there is not" : ", but not as it was written"));
   }
 
   void check_passages() {

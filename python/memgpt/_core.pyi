@@ -907,7 +907,7 @@ class CoreTool:
     def name(self) -> str:
         ...
 class PythonTool(CoreTool):
-    def __init__(self, name: str, description: str, parameters: str, outside: bool, memory: bool, fingerprint: str, callable: typing.Any) -> None:
+    def __init__(self, name: str, description: str, parameters: str, outside: bool, idempotent: bool, memory: bool, fingerprint: str, callable: typing.Any) -> None:
         ...
     def with_callable(self, callable: typing.Any) -> PythonTool:
         """
