@@ -141,18 +141,22 @@ class Agent {
   [[nodiscard]] std::vector<TagRow> tags();
   // Throws NotFound, naming the tags that there are.
   [[nodiscard]] TagRow find_tag(const std::string& name);
-  // Moves the head to a tag, "" = the newest; redo() comes back.
+  // Moves the head to a tag, "" = the newest, or to any place in the agent's lines of history;
+  // redo() comes back.
   Moved load_tag(const std::string& name);
+  Moved load(Head place);
   [[nodiscard]] std::vector<BranchRow> branches();
   // Every version of a block that the agent has, oldest first; of a shared one, whoever wrote it.
   [[nodiscard]] std::vector<BlockRecord> block_history(const std::string& label);
-  // The agent as it was after a commit: it can be read, and not changed. Throws NotFound.
-  [[nodiscard]] std::shared_ptr<Agent> at(std::int64_t seq);
+  // A commit of the present line. Throws NotFound.
+  [[nodiscard]] Head place(std::int64_t seq);
+  // The agent as it was after a commit of any of its lines: it can be read, and not changed. Throws
+  // NotFound for a commit that is none of its own.
+  [[nodiscard]] std::shared_ptr<Agent> at(Head place);
   [[nodiscard]] std::optional<Head> past() const { return past_; }
-  // A new agent that goes on from a commit of this one, by default the newest, with the
+  // A new agent that goes on from a commit of this one, by default the head, with the
   // configuration of now. `tools`: those of a program, bound to the new agent.
-  [[nodiscard]] std::shared_ptr<Agent> fork(const std::string& name,
-                                            std::optional<std::int64_t> seq,
+  [[nodiscard]] std::shared_ptr<Agent> fork(const std::string& name, std::optional<Head> place,
                                             const std::vector<std::shared_ptr<Tool>>& tools);
 
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
@@ -271,6 +275,7 @@ class Agent {
   // branches.cpp
   [[nodiscard]] std::int64_t begin_of(Head head, std::int64_t count, Unit unit);
   Moved move_to(Head target, Head line);
+  [[nodiscard]] Head own_place(Head place);
 
   // agent.cpp
   [[nodiscard]] TimeUs now_us() const;

@@ -363,13 +363,15 @@ void bind_agent_class(py::module_& module) {
       .def(
           "line", [](Agent& agent) { return agent.state().agent.line; }, Release())
       .def("block_history", &Agent::block_history, py::arg("label"), Release())
-      .def("at", &Agent::at, py::arg("seq"), Release())
+      .def("place", &Agent::place, py::arg("seq"), Release())
+      .def("load", &Agent::load, py::arg("place"), Release())
+      .def("at", &Agent::at, py::arg("place"), Release())
       .def_property_readonly("past",
                              [](const Agent& agent) {
                                return agent.past() ? std::optional(agent.past()->seq)
                                                    : std::nullopt;
                              })
-      .def("fork", &Agent::fork, py::arg("name"), py::arg("seq"), py::arg("tools"), Release())
+      .def("fork", &Agent::fork, py::arg("name"), py::arg("place"), py::arg("tools"), Release())
       .def("replay", &Agent::replay, Release())
       .def(
           "recompile",
