@@ -192,8 +192,8 @@ class Checker {
     row.bind(branch.id);
     auto next = branch.first_position;
     std::int64_t last_seq = branch.parent_seq;
-    std::int64_t asked_at = 0;
-    std::vector<std::string> asked;
+    std::int64_t asked_at = branch.first_position - 1;
+    std::vector<std::string> asked = open_calls(branch);
     for (; row.step(); next = row.integer(0) + 1) {
       const auto position = row.integer(0);
       const auto seq = row.integer(1);
@@ -211,18 +211,50 @@ class Checker {
         const auto call = std::find(asked.begin(), asked.end(), row.view(4));
         if (call != asked.end())
           asked.erase(call);
-        else if (seq != branch.parent_seq + 1 || branch.parent == 0)
+        else
           add("calls", message + " is a return without its call");
         continue;
       }
       if (!asked.empty())
         add("calls", branch.name() + ": a call in message " + number(asked_at) + " has no return");
-      asked.clear();
       asked_at = position;
-      if (row.view(3).empty()) continue;
-      for (const auto& call : array_column(row.view(3)))
-        asked.push_back(call.is_object() ? string_or(call.get_object(), "id") : "");
+      asked = ids_of(row.view(3));
     }
+  }
+
+  static std::vector<std::string> ids_of(std::string_view calls) {
+    std::vector<std::string> ids;
+    if (calls.empty()) return ids;
+    for (const auto& call : array_column(calls))
+      ids.push_back(call.is_object() ? string_or(call.get_object(), "id") : "");
+    return ids;
+  }
+
+  // Calls without a return where the branch begins: its first messages are to be their returns.
+  std::vector<std::string> open_calls(const BranchOf& branch) {
+    if (branch.parent == 0) return {};
+    auto& row = db_.prepare(
+        "SELECT role, tool_calls, tool_call_id FROM message WHERE branch = ?1 AND seq <= ?2 AND "
+        "position < ?3 ORDER BY position DESC");
+    const Reset reset(row);
+    std::vector<std::string> returned;
+    const auto line = Lineage(db_, branch.parent).up_to(branch.parent_seq);
+    const auto& segments = line.segments();
+    for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
+      row.bind(segment->branch, segment->last_seq, branch.first_position);
+      while (row.step()) {
+        if (row.view(0) == "tool") {
+          returned.push_back(row.text(2));
+          continue;
+        }
+        auto ids = ids_of(row.view(1));
+        std::erase_if(ids, [&](const std::string& id) {
+          return std::find(returned.begin(), returned.end(), id) != returned.end();
+        });
+        return ids;
+      }
+    }
+    return {};
   }
 
   void check_windows(const BranchOf& branch) {
