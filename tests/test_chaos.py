@@ -223,13 +223,22 @@ class Storm:
         self.newest, self.checked = "", 0
 
     def change_policy(self) -> None:
-        self.policy = self.rng.choice(self.policies)
-        self.agent.policy = self.policy
+        policy = self.rng.choice(self.policies)
+        self.agent.policy = policy
+        self.policy = policy
 
     def reopen(self) -> None:
         self.home.close()
         self.home = memgpt.open(self.path, durability="process")
-        self.agent = self.home.agent(self.agent.name, policy=self.policy, **self.parts())
+        # A shared block may have grown beyond this agent's window: the cause has to go first.
+        try:
+            self.agent = self.open_agent()
+        except errors.WindowTooSmall:
+            self.home.blocks()[0].value = ""
+            self.agent = self.open_agent()
+
+    def open_agent(self) -> memgpt.Agent:
+        return self.home.agent(self.agent.name, policy=self.policy, **self.parts())
 
     def chaotic_parts(self) -> list[Any]:
         return [self.llm, self.summariser, self.embedder, *self.policies[::2], *self.tools]
@@ -258,7 +267,11 @@ class Storm:
         script, self.llm.inner.script = self.llm.inner.script, self.says_so
         self.newest = f"still there at {number}?"
         with self.calm():
-            response = self.agent.send(self.newest)
+            try:
+                response = self.agent.send(self.newest)
+            except errors.WindowTooSmall:
+                self.home.blocks()[0].value = ""
+                response = self.agent.send(self.newest)
             assert response.text == "still here"
             self.check(response)
         self.llm.inner.script = script
