@@ -117,8 +117,10 @@ void Agent::follow_shared() {
 }
 
 LiveState Agent::load_state(const Parts& parts) {
-  const auto journal = home_->journal();
-  AgentState loaded = journal->load(id_, past_);
+  return state_of(home_->journal()->load(id_, past_), parts);
+}
+
+LiveState Agent::state_of(AgentState loaded, const Parts& parts) {
   const auto last = loaded.last_call;
   LiveState state = live_state(std::move(loaded), *parts.counter);
   if (last && last->model == parts.config.model && last->tokenizer == parts.counter->name())

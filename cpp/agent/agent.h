@@ -298,6 +298,7 @@ class Agent {
                                      const std::string& metadata_json, const std::string& author,
                                      Trust trust);
   [[nodiscard]] LiveState load_state(const Parts& parts);
+  [[nodiscard]] static LiveState state_of(AgentState loaded, const Parts& parts);
   [[nodiscard]] std::vector<float> embed_query(const std::string& text);
 
   std::shared_ptr<Home> home_;

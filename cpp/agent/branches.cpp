@@ -232,8 +232,7 @@ Head Agent::own_place(Head place) {
 
 // What was, as an agent that can be read and not changed.
 std::shared_ptr<Agent> Agent::at(Head place) {
-  const auto journal = home_->journal();
-  const auto loaded = journal->load(id_, own_place(place));
+  auto loaded = home_->journal()->load(id_, own_place(place));
   const auto now = parts();
   Parts then = *now;
   then.config = agent_config_from_json(loaded.config);
@@ -253,7 +252,7 @@ std::shared_ptr<Agent> Agent::at(Head place) {
   if (then.config.embedding != now->config.embedding) then.embedder.reset();
   std::shared_ptr<Agent> agent(new Agent(home_, loaded.agent, std::move(then)));
   agent->past_ = loaded.agent.head;
-  agent->publish(agent->load_state(*agent->parts()));
+  agent->publish(state_of(std::move(loaded), *agent->parts()));
   return agent;
 }
 
@@ -273,7 +272,7 @@ std::shared_ptr<Agent> Agent::fork(const std::string& name, std::optional<Head> 
   first.step.author = "user";
   first.step.time_us = home_->environment().now_us();
   first.step.config = 1;
-  first.step.passages = static_cast<int>(journal->load(from.id, from.head).passages);
+  first.step.passages = static_cast<int>(journal->passages(from));
   first.config = to_json(parts.config);
   first.tokenizer = parts.counter->name();
   const auto row =

@@ -217,6 +217,8 @@ class Journal {
   [[nodiscard]] std::vector<TagRow> tags(const std::string& agent_id);  // oldest first
   // At the agent's head, or as it was at an earlier commit. Costs what the window holds then.
   [[nodiscard]] AgentState load(const std::string& agent_id, std::optional<Head> at = std::nullopt);
+  // That the agent sees from its head.
+  [[nodiscard]] std::int64_t passages(const AgentRow& agent);
   // Changes whenever another process has committed.
   [[nodiscard]] std::int64_t data_version();
 

@@ -25,6 +25,16 @@ bool newest_first(Statement& row, const Lineage& line, const Read& read) {
   });
 }
 
+// Every row that a line has of a table, the oldest first; `more` is bound from ?3 on.
+template <typename Read, typename... More>
+void oldest_first(Statement& row, const Lineage& line, const Read& read, const More&... more) {
+  const Reset reset(row);
+  for (const auto& segment : line) {
+    row.bind(segment.branch, segment.last_seq, more...);
+    while (row.step()) read(row);
+  }
+}
+
 // The configuration is not undone: the newest is in force, on whatever line it was set. `past`: as
 // it was then.
 void load_config(Database& db, const Lineage& line, bool past, AgentState& state) {
@@ -176,22 +186,19 @@ void load_messages(Database& db, const Lineage& line, AgentState& state) {
 }
 
 // Counted where the last commit did not record it.
-void load_passages(Database& db, const Lineage& line, AgentState& state) {
+std::int64_t count_passages(Database& db, const Lineage& line, const AgentRow& agent) {
   {
     auto& row = db.prepare("SELECT passages FROM step WHERE branch = ?1 AND seq = ?2");
     const Reset reset(row);
-    const Head head = state.agent.head;
-    if (row.bind(head.branch, head.seq).step() && !row.is_null(0)) {
-      state.passages = row.integer(0);
-      return;
-    }
+    if (row.bind(agent.head.branch, agent.head.seq).step() && !row.is_null(0))
+      return row.integer(0);
   }
   auto& row = db.prepare(
       "SELECT count(*) FROM passage p WHERE p.archive = ?1 AND seen(?2, p.branch, p.seq) AND NOT "
       "EXISTS (SELECT 1 FROM retirement r WHERE r.kind = 'passage' AND r.target = p.id AND "
       "seen(?2, r.branch, r.seq))");
   const Reset reset(row);
-  if (row.bind(state.agent.archive, &line).step()) state.passages = row.integer(0);
+  return row.bind(agent.archive, &line).step() ? row.integer(0) : 0;
 }
 
 constexpr const char* kAgentColumns =
@@ -319,8 +326,14 @@ AgentState Journal::load(const std::string& agent_id, std::optional<Head> at) {
   load_messages(db, line, state);
   load_last_call(db, line, state);
   load_pins(db, line, state);
-  load_passages(db, line, state);
+  state.passages = count_passages(db, line, state.agent);
   return state;
+}
+
+std::int64_t Journal::passages(const AgentRow& agent) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  return count_passages(reader.db, lineage(reader.db, agent.head), agent);
 }
 
 CommitCursor Journal::cursor_after(Head head) {
@@ -342,13 +355,9 @@ std::vector<StepRow> Journal::steps(Head head) {
   const ReadTransaction transaction(reader.db);
   static const std::string sql = std::string("SELECT ") + kStepColumns +
                                  " FROM step WHERE branch = ?1 AND seq <= ?2 ORDER BY seq";
-  auto& row = reader.db.prepare(sql);
-  const Reset reset(row);
   std::vector<StepRow> steps;
-  for (const auto& segment : lineage(reader.db, head)) {
-    row.bind(segment.branch, segment.last_seq);
-    while (row.step()) steps.push_back(read_step(row));
-  }
+  oldest_first(reader.db.prepare(sql), lineage(reader.db, head),
+               [&](Statement& row) { steps.push_back(read_step(row)); });
   return steps;
 }
 
@@ -385,15 +394,12 @@ std::vector<ToolRunRow> Journal::tool_runs(Head head, std::int64_t after) {
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
   static const std::string sql = std::string("SELECT ") + kToolRunColumns +
-                                 " FROM tool_run r WHERE r.branch = ?1 AND r.seq > ?2 AND "
-                                 "r.seq <= ?3 ORDER BY r.seq";
-  auto& row = reader.db.prepare(sql);
-  const Reset reset(row);
+                                 " FROM tool_run r WHERE r.branch = ?1 AND r.seq <= ?2 AND "
+                                 "r.seq > ?3 ORDER BY r.seq";
   std::vector<ToolRunRow> runs;
-  for (const auto& segment : lineage(reader.db, head)) {
-    row.bind(segment.branch, after, segment.last_seq);
-    while (row.step()) runs.push_back(read_tool_run(row));
-  }
+  oldest_first(
+      reader.db.prepare(sql), lineage(reader.db, head),
+      [&](Statement& row) { runs.push_back(read_tool_run(row)); }, after);
   return runs;
 }
 
@@ -401,15 +407,12 @@ std::vector<BlockVersion> Journal::block_versions(Head head, const std::string& 
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
   static const std::string sql = std::string("SELECT ") + kBlockColumns +
-                                 " FROM block b WHERE b.branch = ?1 AND b.id = ?2 AND b.seq <= ?3 "
+                                 " FROM block b WHERE b.branch = ?1 AND b.seq <= ?2 AND b.id = ?3 "
                                  "ORDER BY b.seq";
-  auto& row = reader.db.prepare(sql);
-  const Reset reset(row);
   std::vector<BlockVersion> versions;
-  for (const auto& segment : lineage(reader.db, head)) {
-    row.bind(segment.branch, block_id, segment.last_seq);
-    while (row.step()) versions.push_back(read_block(row));
-  }
+  oldest_first(
+      reader.db.prepare(sql), lineage(reader.db, head),
+      [&](Statement& row) { versions.push_back(read_block(row)); }, block_id);
   return versions;
 }
 
@@ -419,13 +422,9 @@ std::vector<SummaryRow> Journal::summaries(Head head) {
   static const std::string sql =
       std::string("SELECT ") + kSummaryColumns +
       " FROM summary s WHERE s.branch = ?1 AND s.seq <= ?2 ORDER BY s.seq";
-  auto& row = reader.db.prepare(sql);
-  const Reset reset(row);
   std::vector<SummaryRow> summaries;
-  for (const auto& segment : lineage(reader.db, head)) {
-    row.bind(segment.branch, segment.last_seq);
-    while (row.step()) summaries.push_back(read_summary(row));
-  }
+  oldest_first(reader.db.prepare(sql), lineage(reader.db, head),
+               [&](Statement& row) { summaries.push_back(read_summary(row)); });
   return summaries;
 }
 
@@ -455,13 +454,10 @@ std::vector<Message> Journal::imported(Head head, const std::string& source_id) 
   static const std::string sql = std::string("SELECT ") + kMessageColumns +
                                  " FROM message m WHERE m.branch = ?1 AND m.source_id = ?3 "
                                  "AND m.source_id <> '' AND m.seq <= ?2 ORDER BY m.position";
-  auto& row = reader.db.prepare(sql);
-  const Reset reset(row);
   std::vector<Message> messages;
-  for (const auto& segment : lineage(reader.db, head)) {
-    row.bind(segment.branch, segment.last_seq, source_id);
-    while (row.step()) messages.push_back(read_message(row));
-  }
+  oldest_first(
+      reader.db.prepare(sql), lineage(reader.db, head),
+      [&](Statement& row) { messages.push_back(read_message(row)); }, source_id);
   return messages;
 }
 

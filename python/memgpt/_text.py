@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memgpt.errors import Error, InvalidInput
+from memgpt.errors import ConfigError, Error, InvalidInput
 
 
 def clean_text(text: str) -> str:
@@ -56,6 +56,18 @@ def checked_number(
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise error(f"{what} must be a whole number from {low} to {high}, not {value!r}")
     return value
+
+
+def checked_seconds(value: Any, what: str) -> float:
+    """The number of seconds.
+
+    Raises:
+        ConfigError: where it is no positive number.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):
+        raise ConfigError(f"{what} must be a positive number of seconds, not {value!r}")
+    return float(value)
 
 
 def checked_step(step: Any) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from memgpt import _core, _memory_tools
-from memgpt._text import checked_number, checked_text
+from memgpt._text import checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
@@ -33,7 +33,9 @@ class Home:
         durability: str = "full",
         turn_timeout_s: float = 60.0,
     ) -> None:
-        self._core = _core.CoreHome(os.fspath(path), durability, _seconds(turn_timeout_s))
+        self._core = _core.CoreHome(
+            os.fspath(path), durability, checked_seconds(turn_timeout_s, "turn_timeout_s")
+        )
         self._options = (durability, float(turn_timeout_s))
         # What is bound to an agent stays bound while its home is open, handle or no handle.
         self._live: dict[str, _core.CoreAgent] = {}
@@ -307,13 +309,6 @@ def _warn_of_missing_key(provider: _core.Provider) -> None:
         )
 
 
-def _seconds(turn_timeout_s: float) -> float:
-    number = isinstance(turn_timeout_s, (int, float)) and not isinstance(turn_timeout_s, bool)
-    if not number or not 0 < turn_timeout_s < float("inf"):
-        raise ConfigError(f"turn_timeout_s must be a positive number, not {turn_timeout_s!r}")
-    return float(turn_timeout_s)
-
-
 def _window(context_window: int | None) -> int:
     if context_window is None:
         return 0
@@ -366,7 +361,7 @@ def open(
     home = _homes.get(real)
     if home is None:
         home = _homes[real] = Home(real, durability, turn_timeout_s)
-    elif home._options != (durability, _seconds(turn_timeout_s)):
+    elif home._options != (durability, checked_seconds(turn_timeout_s, "turn_timeout_s")):
         raise ConfigError(
             f'"{real}" is open with durability="{home._options[0]}", turn_timeout_s='
             f"{home._options[1]:g}; close it first"

@@ -10,7 +10,7 @@ from typing import Any
 from memgpt import _core
 from memgpt._calls import settled
 from memgpt._core import Context, ToolCall
-from memgpt._text import checked_number, checked_text, clean_text, error_text
+from memgpt._text import checked_number, checked_seconds, checked_text, clean_text, error_text
 from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
 from memgpt.tokens import TokenCounter, to_core_counter
 
@@ -144,6 +144,18 @@ def reply_parts(reply: Any, whose: str) -> _Parts:
     ) from problem
 
 
+def reply_of(parts: _Parts) -> Reply:
+    """The reply of which :func:`reply_parts` made these."""
+    content, thinking, calls, prompt_tokens, completion_tokens = parts
+    return Reply(
+        content,
+        [ToolCall(name, arguments, id) for id, name, arguments in calls],
+        thinking,
+        None if prompt_tokens < 0 else prompt_tokens,
+        None if completion_tokens < 0 else completion_tokens,
+    )
+
+
 class CoreModel(LLMProvider):
     """A provider of the core, which can be called, or wrapped in one's own."""
 
@@ -161,26 +173,13 @@ class CoreModel(LLMProvider):
             ProviderError: or one of its kinds: ProviderUnreachable, ProviderTimeout,
                 AuthenticationFailed, RateLimited, InvalidReply.
         """
-        content, thinking, calls, prompt_tokens, completion_tokens = self._core.complete(context)
-        return Reply(
-            content,
-            [ToolCall(name, arguments, id) for id, name, arguments in calls],
-            thinking,
-            None if prompt_tokens < 0 else prompt_tokens,
-            None if completion_tokens < 0 else completion_tokens,
-        )
+        return reply_of(self._core.complete(context))
 
     def summarize(self, text: str, limit_tokens: int) -> str | None:
         return self._core.summarize(text, limit_tokens)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ConfigError(f"timeout_s must be a number of seconds, not {value!r}")
-    return float(value)
 
 
 class OpenAICompatible(CoreModel):
@@ -221,7 +220,7 @@ class OpenAICompatible(CoreModel):
             checked_number(context_window, "context_window", ConfigError),
             None if tokenizer is None else "",
             to_core_counter(tokenizer, type(self).__name__),
-            _seconds(timeout_s),
+            checked_seconds(timeout_s, "timeout_s"),
         )
         super().__init__(core)
         if tokenizer is not None:

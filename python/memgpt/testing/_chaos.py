@@ -19,7 +19,7 @@ from memgpt.errors import (
     ProviderUnreachable,
     RateLimited,
 )
-from memgpt.llm import LLMProvider, Reply, provider, reply_parts
+from memgpt.llm import LLMProvider, Reply, provider, reply_of, reply_parts
 from memgpt.testing._dice import Chaotic, Dice, Event, garbage, some_exception
 from memgpt.testing._scripted import ScriptedLLM
 
@@ -118,7 +118,8 @@ class ChaosLLM(Chaotic, LLMProvider):
     def complete(self, context: Context) -> Any:
         self.last_context = context
         fault, rng = self._begin()
-        reply = _as_reply(settled(self.inner.complete(context)), type(self.inner).__name__)
+        answer = settled(self.inner.complete(context))
+        reply = reply_of(reply_parts(answer, type(self.inner).__name__))
         if fault in ("", "hang"):
             return reply
         spoilt, detail = _SPOIL[fault](_Case(reply, context, rng, self.huge_chars))
@@ -168,17 +169,6 @@ def _provider(inner: Any) -> LLMProvider:
     if isinstance(inner, LLMProvider):
         return inner
     return provider(inner) if isinstance(inner, str) else ScriptedLLM(inner)
-
-
-def _as_reply(answer: Any, whose: str) -> Reply:
-    content, thinking, calls, prompt_tokens, completion_tokens = reply_parts(answer, whose)
-    return Reply(
-        content,
-        [ToolCall(name, arguments, id) for id, name, arguments in calls],
-        thinking,
-        None if prompt_tokens < 0 else prompt_tokens,
-        None if completion_tokens < 0 else completion_tokens,
-    )
 
 
 class _Case:
