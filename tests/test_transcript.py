@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 import time
-from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -263,30 +261,3 @@ def test_a_call_that_was_broken_off_has_its_return_before_the_import(kit) -> Non
     roles = [message.role for message in agent.recall.messages()]
     assert roles == ["user", "assistant", "tool", *["user"] * len(TALK)]
     kit.still_answers(agent)
-
-
-def test_a_file_without_the_column_is_migrated(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    with memgpt.open(path) as home:
-        home.create_agent("sam").send("I live in Turin.")
-    db = sqlite3.connect(path)
-    db.execute("DROP TABLE tag")
-    for index in ("branch_agent", "branch_parent", "config_commit", "passage_commit"):
-        db.execute(f"DROP INDEX {index}")
-    for column in ("line_branch", "line_seq", "archive"):
-        db.execute(f"ALTER TABLE agent DROP COLUMN {column}")
-    db.execute("ALTER TABLE branch DROP COLUMN first_position")
-    db.execute("ALTER TABLE step DROP COLUMN passages")
-    db.execute("DROP INDEX block_commit")
-    db.execute("DROP TABLE pin")
-    db.execute("ALTER TABLE summary DROP COLUMN failure")
-    for column in ("correction", "unbound_tools", "content", "prefix_tokens", "prefix_broken"):
-        db.execute(f"ALTER TABLE step DROP COLUMN {column}")
-    db.execute("DROP INDEX message_source")
-    db.execute("ALTER TABLE message DROP COLUMN source_id")
-    db.execute("PRAGMA user_version = 1")
-    db.close()
-    with memgpt.open(path) as home:
-        agent = home.agent("sam")
-        assert agent.recall.search("Turin")[0].message.source_id == ""
-        assert agent.recall.import_transcript(TALK)[0].source_id == "D1:1"
