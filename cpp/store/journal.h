@@ -14,6 +14,7 @@
 #include "memory/context.h"
 #include "memory/message.h"
 #include "memory/policy.h"
+#include "store/commit_queue.h"
 #include "store/lineage.h"
 #include "store/passage.h"
 #include "store/sqlite.h"
@@ -189,7 +190,7 @@ class Journal {
     std::optional<std::int64_t> summary;  // id of the summary that was written
   };
   // Throws Conflict where the head is not `expected`. Where that is not the end of its branch, a
-  // new branch begins.
+  // new branch begins. Commits of several threads reach the disk together.
   Committed commit(const Commit& commit);
 
   // The head of an agent that is alive, and the end of its line.
@@ -250,11 +251,14 @@ class Journal {
   [[nodiscard]] Lineage lineage(Database& db, Head head);
 
  private:
+  Committed commit_large(const Commit& commit);
+
   std::string path_;
   Durability durability_;
   Database writer_db_;
   Database reader_db_;
   std::mutex writer_mutex_;
+  CommitQueue queue_{writer_db_, writer_mutex_};
   std::mutex reader_mutex_;
   // Branches never change; guarded by the reader's mutex.
   std::unordered_map<std::int64_t, Lineage> lineages_;
