@@ -83,15 +83,15 @@ void Agent::refresh() {
   if (deleted_) static_cast<void>(journal->head(id_));  // says so
   {
     const std::scoped_lock lock(mutex_);
-    if (state_ && version == data_version_) return;
+    if (state_ && version && *version == data_version_) return;
     if (state_ && journal->head(id_) == state_->agent.head) {
-      data_version_ = version;
+      if (version) data_version_ = *version;
       return;
     }
   }
   publish(load_state(*parts()));
   const std::scoped_lock lock(mutex_);
-  data_version_ = version;
+  if (version) data_version_ = *version;
 }
 
 LiveState Agent::load_state(const Parts& parts) {
