@@ -209,6 +209,42 @@ def test_names_that_are_wanted_at_once_are_given_once(home, other):
     assert home.agents() == ["sam"]
 
 
+SENDER = """
+import sys, time
+import memgpt
+from memgpt.testing import ScriptedLLM
+from tests.crash.team import echo
+with memgpt.open(sys.argv[1], durability="process") as home:
+    agent = home.create_agent("sam", model=ScriptedLLM(echo), exist_ok=True)
+    for turn in range(20):
+        agent.send(f"Question wother{turn}")
+        time.sleep(0.03)  # the other one asks for its turn each 20 ms
+"""
+
+
+def test_what_another_process_wrote_is_seen_while_this_one_writes(kit, home, monkeypatch):
+    """Neither of them writes behind a head that the other has moved: that would be a conflict."""
+    monkeypatch.setenv("PYTHONPATH", str(shim.ROOT))
+    others = team(home, 3)
+    sam = home.create_agent("sam", model=ScriptedLLM(echo))
+    child = kit.start(SENDER, home.path)
+
+    own: list[str] = []
+
+    def work(number: int) -> None:
+        while child.poll() is None:
+            if number < len(others):
+                others[number].archival.insert("A passage")
+                continue
+            sam.send(f"Question wown{len(own)}")
+            own.append(f"wown{len(own)}")
+            time.sleep(0.01)
+
+    assert at_once(work, 4) == [None] * 4
+    assert child.communicate()[1] == "" and child.returncode == 0
+    check_words(home, {"sam": [*own, *(f"wother{turn}" for turn in range(20))]})
+
+
 def run_child(scenario: str, folder: Path, record: Path | None = None) -> dict[str, int]:
     child = shim.start("team", scenario, folder, folder=folder, record=record)
     out, err = child.communicate(timeout=300)
