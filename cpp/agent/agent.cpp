@@ -87,7 +87,7 @@ void Agent::refresh() {
   {
     const std::scoped_lock lock(mutex_);
     seen = state_;
-    known = seen && version == data_version_;
+    known = seen && version && *version == data_version_;
   }
   if (!known && !(seen && journal->head(id_) == seen->agent.head)) {
     auto loaded = load_state(*parts());
@@ -100,7 +100,7 @@ void Agent::refresh() {
   }
   if (known) return;
   const std::scoped_lock lock(mutex_);
-  data_version_ = version;
+  if (version) data_version_ = *version;
 }
 
 void Agent::follow_shared() {

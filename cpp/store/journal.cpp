@@ -10,10 +10,6 @@ namespace memgpt {
 
 namespace {
 
-// More messages than this in one commit go through a connection of their own: the hash table of
-// FTS5 grows with them, never shrinks, and is cleared at every commit.
-constexpr std::size_t kLargeCommit = 1000;
-
 std::string calls_to_json(const std::vector<ToolCall>& calls) {
   if (calls.empty()) return "";
   json::array array;
@@ -206,15 +202,14 @@ void set_head(Database& db, const std::string& agent_id, Head expected, Head hea
         "ran; nothing of the step was written, send again");
 }
 
+// Inside a transaction of its caller's.
 Journal::Committed write_commit(Database& db, const Commit& commit) {
-  Transaction transaction(db);
   Head next{commit.expected.branch, commit.expected.seq + 1};
   // After an undo the line goes on beside what was undone.
   if (!is_end(db, commit.agent_id, commit.expected))
     next.branch = add_branch(db, commit.agent_id, commit.expected, commit.step.time_us);
   set_head(db, commit.agent_id, commit.expected, next, next);
   const auto summary = write_rows(db, commit, next);
-  transaction.commit();
   return {next, summary};
 }
 
@@ -247,72 +242,78 @@ Journal::Journal(const std::string& path, Durability durability)
 }
 
 AgentRow Journal::create_agent(const std::string& id, const std::string& name, Commit first) {
-  const std::scoped_lock lock(writer_mutex_);
-  Transaction transaction(writer_db_);
-  check_name_is_free(writer_db_, name);
-  writer_db_.prepare("INSERT INTO branch(agent_id, created_us) VALUES(?1, ?2)")
-      .bind(id, first.step.time_us)
-      .run();
-  const Head head{writer_db_.last_row_id(), 1};
-  AgentRow agent{id, name, first.step.time_us, head, head, id};
-  insert_agent(writer_db_, agent);
   first.agent_id = id;
-  write_rows(writer_db_, first, head);
-  transaction.commit();
+  AgentRow agent;
+  queue_.write([&] {
+    check_name_is_free(writer_db_, name);
+    writer_db_.prepare("INSERT INTO branch(agent_id, created_us) VALUES(?1, ?2)")
+        .bind(id, first.step.time_us)
+        .run();
+    const Head head{writer_db_.last_row_id(), 1};
+    agent = {id, name, first.step.time_us, head, head, id};
+    insert_agent(writer_db_, agent);
+    write_rows(writer_db_, first, head);
+  });
   return agent;
 }
 
 AgentRow Journal::fork_agent(const std::string& id, const std::string& name, const AgentRow& from,
                              Commit first) {
-  const std::scoped_lock lock(writer_mutex_);
-  Transaction transaction(writer_db_);
-  check_name_is_free(writer_db_, name);
-  const Head head{add_branch(writer_db_, id, from.head, first.step.time_us), from.head.seq + 1};
-  AgentRow agent{id, name, first.step.time_us, head, head, from.archive};
-  insert_agent(writer_db_, agent);
   first.agent_id = id;
-  write_rows(writer_db_, first, head);
-  transaction.commit();
+  AgentRow agent;
+  queue_.write([&] {
+    check_name_is_free(writer_db_, name);
+    const Head head{add_branch(writer_db_, id, from.head, first.step.time_us), from.head.seq + 1};
+    agent = {id, name, first.step.time_us, head, head, from.archive};
+    insert_agent(writer_db_, agent);
+    write_rows(writer_db_, first, head);
+  });
   return agent;
 }
 
 void Journal::move_head(const std::string& agent_id, Head expected, Head head, Head line) {
-  const std::scoped_lock lock(writer_mutex_);
-  Transaction transaction(writer_db_);
-  set_head(writer_db_, agent_id, expected, head, line);
-  transaction.commit();
+  queue_.write([&] { set_head(writer_db_, agent_id, expected, head, line); });
 }
 
 void Journal::add_tag(const std::string& agent_id, const TagRow& tag) {
-  const std::scoped_lock lock(writer_mutex_);
-  Transaction transaction(writer_db_);
-  {
-    auto& taken = writer_db_.prepare("SELECT 1 FROM tag WHERE agent_id = ?1 AND name = ?2");
-    const Reset reset(taken);
-    if (taken.bind(agent_id, tag.name).step())
-      throw AlreadyExists("there is a tag \"" + tag.name + "\" already; choose another name");
-  }
-  writer_db_
-      .prepare("INSERT INTO tag(agent_id, name, branch, seq, time_us) VALUES(?1, ?2, ?3, ?4, ?5)")
-      .bind(agent_id, tag.name, tag.head.branch, tag.head.seq, tag.time_us)
-      .run();
-  transaction.commit();
+  queue_.write([&] {
+    {
+      auto& taken = writer_db_.prepare("SELECT 1 FROM tag WHERE agent_id = ?1 AND name = ?2");
+      const Reset reset(taken);
+      if (taken.bind(agent_id, tag.name).step())
+        throw AlreadyExists("there is a tag \"" + tag.name + "\" already; choose another name");
+    }
+    writer_db_
+        .prepare("INSERT INTO tag(agent_id, name, branch, seq, time_us) VALUES(?1, ?2, ?3, ?4, ?5)")
+        .bind(agent_id, tag.name, tag.head.branch, tag.head.seq, tag.time_us)
+        .run();
+  });
 }
 
 void Journal::delete_agent(const std::string& id, TimeUs now_us) {
-  const std::scoped_lock lock(writer_mutex_);
-  Transaction transaction(writer_db_);
-  writer_db_.prepare("UPDATE agent SET deleted_us = ?2 WHERE id = ?1").bind(id, now_us).run();
-  transaction.commit();
+  queue_.write([&] {
+    writer_db_.prepare("UPDATE agent SET deleted_us = ?2 WHERE id = ?1").bind(id, now_us).run();
+  });
 }
 
 Journal::Committed Journal::commit(const Commit& commit) {
+  if (commit.messages.size() > CommitQueue::kLargestGroup) return commit_large(commit);
+  Committed committed;
+  queue_.write([&] { committed = write_commit(writer_db_, commit); }, commit.messages.size());
+  return committed;
+}
+
+// By a connection of its own: the hash table of FTS5 is cleared at every commit, at its largest
+// size.
+Journal::Committed Journal::commit_large(const Commit& commit) {
   const std::scoped_lock lock(writer_mutex_);
-  if (commit.messages.size() <= kLargeCommit) return write_commit(writer_db_, commit);
   writer_db_.check_in_place();
   Database db(path_);
   configure_writer(db, durability_);
-  return write_commit(db, commit);
+  Transaction transaction(db);
+  const auto committed = write_commit(db, commit);
+  transaction.commit();
+  return committed;
 }
 
 std::vector<std::string> Journal::check(const std::function<void()>& poll) {

@@ -14,6 +14,7 @@
 #include "memory/context.h"
 #include "memory/message.h"
 #include "memory/policy.h"
+#include "store/commit_queue.h"
 #include "store/lineage.h"
 #include "store/passage.h"
 #include "store/sqlite.h"
@@ -202,7 +203,7 @@ class Journal {
     std::optional<std::int64_t> summary;  // id of the summary that was written
   };
   // Throws Conflict where the head is not `expected`. Where that is not the end of its branch, a
-  // new branch begins.
+  // new branch begins. Commits of several threads reach the disk together.
   Committed commit(const Commit& commit);
 
   // The head of an agent that is alive, and the end of its line.
@@ -219,8 +220,8 @@ class Journal {
   [[nodiscard]] AgentState load(const std::string& agent_id, std::optional<Head> at = std::nullopt);
   // That the agent sees from its head.
   [[nodiscard]] std::int64_t passages(const AgentRow& agent);
-  // Changes whenever another process has committed.
-  [[nodiscard]] std::int64_t data_version();
+  // Changes whenever another process has committed. Nothing while this one is writing: ask head().
+  [[nodiscard]] std::optional<std::int64_t> data_version();
 
   [[nodiscard]] std::vector<StepRow> steps(Head head);
   // Numbers and kinds of commits from `head` back, newest first, while `more` returns true.
@@ -277,11 +278,14 @@ class Journal {
   [[nodiscard]] Lineage lineage(Database& db, Head head);
 
  private:
+  Committed commit_large(const Commit& commit);
+
   std::string path_;
   Durability durability_;
   Database writer_db_;
   Database reader_db_;
   std::mutex writer_mutex_;
+  CommitQueue queue_{writer_db_, writer_mutex_};
   std::mutex reader_mutex_;
   // Branches never change; guarded by the reader's mutex.
   std::unordered_map<std::int64_t, Lineage> lineages_;

@@ -73,10 +73,7 @@ void write_shared_version(Database& db, const Block& block, std::int64_t version
 }
 
 void Journal::add_shared_version(const Block& block, TimeUs now_us) {
-  const std::scoped_lock lock(writer_mutex_);
-  Transaction transaction(writer_db_);
-  write_shared_version(writer_db_, block, block.version, "", {}, now_us);
-  transaction.commit();
+  queue_.write([&] { write_shared_version(writer_db_, block, block.version, "", {}, now_us); });
 }
 
 std::vector<BlockRecord> Journal::shared_blocks() {

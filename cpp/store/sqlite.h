@@ -83,6 +83,8 @@ class Database {
   Statement& prepare(std::string_view sql);
   [[nodiscard]] std::int64_t pragma(const std::string& name);
   [[nodiscard]] std::int64_t last_row_id() const { return sqlite3_last_insert_rowid(db_.get()); }
+  // False again where SQLite has rolled back by itself, as it does after some errors.
+  [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
   [[nodiscard]] sqlite3* get() const { return db_.get(); }
 
  private:

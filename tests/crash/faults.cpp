@@ -5,7 +5,8 @@
 //            the files as a disk would hold them had the power gone at any of these;
 //   kill     the process at the nth of them: before it, after it, or with half of it done;
 //   fail     the nth call of a kind with an errno, or every call from then on;
-//   fill up  after a number of bytes; and set the clock of the wall.
+//   fill up  after a number of bytes;
+//   be slow  at every sync; and set the clock of the wall.
 // It works below SQLite, on its own unix VFS: the library under test is the one that is shipped,
 // however SQLite is linked to it.
 #include <dlfcn.h>
@@ -17,6 +18,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdlib>
@@ -27,6 +29,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace {
 
@@ -122,6 +125,7 @@ class Shim {
   Verdict decide(unsigned kind, std::string_view path) {
     const std::scoped_lock lock(mutex_);
     if ((kind & kChanges) != 0) ++calls_;
+    if (kind == kSync) ++syncs_;
     Verdict verdict;
     if (kill_.at > 0 && matches(kill_.kinds, kill_.suffix, kind, path)) {
       if (kill_.at == 1) verdict.kill = kill_.when;
@@ -178,6 +182,21 @@ class Shim {
     const std::scoped_lock lock(mutex_);
     return failed_;
   }
+  std::int64_t syncs() {
+    const std::scoped_lock lock(mutex_);
+    return syncs_;
+  }
+  void set_sync_time(std::chrono::microseconds time) {
+    const std::scoped_lock lock(mutex_);
+    sync_time_ = time;
+  }
+  // Others go on meanwhile.
+  void wait_for_disk() {
+    std::unique_lock lock(mutex_);
+    const auto time = sync_time_;
+    lock.unlock();
+    if (time.count() > 0) std::this_thread::sleep_for(time);
+  }
 
  private:
   Shim() {
@@ -218,6 +237,8 @@ class Shim {
   std::uint32_t last_id_ = 0;
   std::int64_t calls_ = 0;
   std::int64_t failed_ = 0;
+  std::int64_t syncs_ = 0;
+  std::chrono::microseconds sync_time_{0};
   std::int64_t free_ = -1;
   Fault fault_;
   Kill kill_;
@@ -276,6 +297,7 @@ int sync_file(int fd, const Sync& call) {
   const auto file = shim.find(fd);
   if (!file) return call();
   const auto verdict = shim.decide(kSync, file->path);
+  shim.wait_for_disk();
   if (verdict.kill && *verdict.kill != When::after) die();
   if (verdict.error != 0) {
     // As Linux does it: what could not be written is forgotten, and the next sync succeeds.
@@ -342,6 +364,8 @@ void faults_clock(std::int64_t offset_s) { clock_offset_s() = offset_s; }
 void faults_mark(const char* text) { Shim::get().note('m', 0, 0, {}, text); }
 std::int64_t faults_calls() { return Shim::get().calls(); }
 std::int64_t faults_failed() { return Shim::get().failed(); }
+void faults_sync_time(std::int64_t us) { Shim::get().set_sync_time(std::chrono::microseconds(us)); }
+std::int64_t faults_syncs() { return Shim::get().syncs(); }
 
 // What the program calls.
 int open(const char* path, int flags, ...) {

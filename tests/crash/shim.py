@@ -57,6 +57,7 @@ class Faults:
         self._library = ctypes.CDLL(os.environ["LD_PRELOAD"].split()[-1])
         self._library.faults_calls.restype = ctypes.c_int64
         self._library.faults_failed.restype = ctypes.c_int64
+        self._library.faults_syncs.restype = ctypes.c_int64
 
     def fail(
         self, kinds: int, error: int, *, suffix: str = "", after: int = 0, times: int = -1
@@ -87,6 +88,10 @@ class Faults:
         """The clock of the wall goes wrong by so much."""
         self._library.faults_clock(ctypes.c_int64(offset_s))
 
+    def sync_time(self, seconds: float) -> None:
+        """Every sync takes so long."""
+        self._library.faults_sync_time(ctypes.c_int64(int(seconds * 1e6)))
+
     def mark(self, text: str) -> None:
         """Something for the record, between the calls."""
         self._library.faults_mark(text.encode())
@@ -100,3 +105,8 @@ class Faults:
     def failed(self) -> int:
         """Calls that were made to fail so far."""
         return self._library.faults_failed()
+
+    @property
+    def syncs(self) -> int:
+        """Syncs so far, those that failed, too."""
+        return self._library.faults_syncs()
