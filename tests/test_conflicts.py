@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import textwrap
+import threading
 from pathlib import Path
 
 import memgpt
 import pytest
-from memgpt.errors import Conflict
+from memgpt.errors import Busy, Conflict
+
+from tests.conftest import CheckedLLM
 
 EDIT = """
     import sys, memgpt
@@ -96,3 +99,71 @@ def test_it_ends_where_the_input_itself_is_gone(kit):
         agent.send("Who am I?")
     assert len(agent.recall) == 0
     kit.still_answers(agent)
+
+
+def busy(kit):
+    """A home with a short patience, and an agent whose model waits until it is told to go on."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def wait(context: memgpt.Context):
+        started.set()
+        assert go_on.wait(30)
+        return kit.say("at last")
+
+    home = memgpt.open(Path(kit.home.path).with_name("busy.db"), turn_timeout_s=0.2)
+    agent = home.create_agent("sam", model=CheckedLLM(wait))
+    thread = threading.Thread(target=agent.send, args=("hello",))
+    thread.start()
+    assert started.wait(30)
+    return home, agent, thread, go_on
+
+
+def test_a_busy_agent_is_waited_for_as_long_as_the_home_says(kit):
+    home, agent, thread, go_on = busy(kit)
+    try:
+        with pytest.raises(Busy, match=r"another send\(\) in this process.* 0\.2 s"):
+            agent.send("me, too")
+        with pytest.raises(Busy):
+            agent.memory["human"].value = "Ann"
+        with pytest.raises(Busy):
+            agent.undo()
+        assert len(agent.recall) == 1, "who reads does not wait"
+    finally:
+        go_on.set()
+        thread.join()
+    assert agent.send("and now?").text == "at last"
+    home.close()
+
+
+def test_another_process_is_waited_for_as_well(kit):
+    home, agent, thread, go_on = busy(kit)
+    code = """
+        import sys, memgpt
+        with memgpt.open(sys.argv[1], turn_timeout_s=0.2) as home:
+            try:
+                home.agent("sam").memory["human"].value = "Ann"
+            except memgpt.Busy as error:
+                print(error)
+    """
+    try:
+        out = kit.run(textwrap.dedent(code), home.path)
+    finally:
+        go_on.set()
+        thread.join()
+    assert "in another process" in out and "0.2 s (turn_timeout_s)" in out
+    assert agent.memory["human"].value == ""
+    home.close()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "1", None, True])
+def test_a_timeout_that_cannot_be(tmp_path, seconds):
+    with pytest.raises(memgpt.errors.ConfigError, match="turn_timeout_s"):
+        memgpt.open(tmp_path / "x.db", turn_timeout_s=seconds)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_file_is_open_with_one_set_of_options(tmp_path):
+    with memgpt.open(tmp_path / "x.db", turn_timeout_s=5) as home:
+        assert memgpt.open(tmp_path / "x.db", turn_timeout_s=5.0) is home
+        with pytest.raises(memgpt.errors.ConfigError, match="turn_timeout_s=5"):
+            memgpt.open(tmp_path / "x.db")
