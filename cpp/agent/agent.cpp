@@ -80,7 +80,10 @@ Agent::TurnHold Agent::take_turn() {
 void Agent::refresh() {
   const auto journal = home_->journal();
   if (past_) return;
-  const auto version = journal->data_version();
+  // Whose turn it is need not wait for the commits of others, and its own can go with theirs: no
+  // other thread moves this head now. To a reader a head that moved would not tell who moved it,
+  // and what it loads then could take the place of what the writer is about to publish.
+  const auto version = journal->data_version(!turn_.held_by_this_thread());
   if (deleted_) static_cast<void>(journal->head(id_));  // says so
   std::shared_ptr<const LiveState> seen;
   bool known = false;

@@ -220,8 +220,9 @@ class Journal {
   [[nodiscard]] AgentState load(const std::string& agent_id, std::optional<Head> at = std::nullopt);
   // That the agent sees from its head.
   [[nodiscard]] std::int64_t passages(const AgentRow& agent);
-  // Changes whenever another process has committed. Nothing while this one is writing: ask head().
-  [[nodiscard]] std::optional<std::int64_t> data_version();
+  // Changes whenever another process has committed. Where this one is writing it is waited for, or
+  // there is nothing: ask head() then.
+  [[nodiscard]] std::optional<std::int64_t> data_version(bool wait);
 
   [[nodiscard]] std::vector<StepRow> steps(Head head);
   // Numbers and kinds of commits from `head` back, newest first, while `more` returns true.

@@ -293,11 +293,13 @@ std::vector<TagRow> Journal::tags(const std::string& agent_id) {
   return tags;
 }
 
-// By the writer's connection, for any other one counts the commits of this process, too. Nobody
-// waits for a commit here: it would keep the next ones from going together.
-std::optional<std::int64_t> Journal::data_version() {
-  const std::unique_lock lock(writer_mutex_, std::try_to_lock);
-  if (!lock) return std::nullopt;
+// By the writer's connection, for any other one counts the commits of this process, too.
+std::optional<std::int64_t> Journal::data_version(bool wait) {
+  std::unique_lock lock(writer_mutex_, std::defer_lock);
+  if (wait)
+    lock.lock();
+  else if (!lock.try_lock())
+    return std::nullopt;
   auto& row = writer_db_.prepare("PRAGMA data_version");
   const Reset reset(row);
   return row.step() ? row.integer(0) : 0;
