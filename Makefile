@@ -30,6 +30,7 @@ bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_compile.py
 	$(BIN)/python benchmarks/bench_replay.py
 	$(BIN)/python benchmarks/bench_policy.py
+	$(BIN)/python benchmarks/bench_journal.py --messages 100 10000
 
 # make perpetual-chat DATA=locomo10.json [OPTIONS="--context-window 8192"]; see benchmarks/README.md
 perpetual-chat: build
