@@ -257,6 +257,10 @@ class Agent {
   [[nodiscard]] std::int64_t begin_of(Head head, std::int64_t count, Unit unit);
   Moved move_to(Head target, Head line);
 
+  // purge.cpp
+  void follow_purge(std::int64_t seen);
+  void refresh_past();
+
   // agent.cpp
   [[nodiscard]] TimeUs now_us() const;
   struct TurnHold {  // the file's lock is given back first
