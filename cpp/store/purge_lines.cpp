@@ -96,10 +96,11 @@ void remove_rows(Database& db, Purged& gone) {
 
 Purged purge_lines(Database& db, bool deleted, bool undone) {
   Purged gone;
+  const auto kept = kept_of(db, deleted, undone);
   db.execute("CREATE TEMP TABLE kept(branch INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL)");
   {
     Statement keep(db.get(), "INSERT INTO temp.kept(branch, last_seq) VALUES(?1, ?2)");
-    for (const auto& [branch, last] : kept_of(db, deleted, undone).last())
+    for (const auto& [branch, last] : kept.last())
       keep.bind(branch, last).run();
   }
   gone.commits = remove(db, "step");
