@@ -93,8 +93,8 @@ void Agent::refresh() {
     known = seen && version == data_version_;
   }
   if (!known && seen) follow_purge(seen->purge);
-  if (!known && !(seen && journal->head(id_) == seen->agent.head &&
-                  journal->newest_purge() == seen->purge)) {
+  if (!known &&
+      !(seen && journal->head(id_) == seen->agent.head && journal->newest_purge() == seen->purge)) {
     auto loaded = load_state(*parts());
     if (turn_.held_by_this_thread())
       publish(std::move(loaded));

@@ -98,11 +98,11 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] std::vector<std::string> check(bool replay);
   // Makes full-text tables and vector indexes anew.
   void rebuild();
-  // The one operation that destroys, see store/purge.h: a text wherever the file holds it, what only
-  // deleted agents can see, what living ones have undone or left. Takes the turn of every agent.
-  // Throws InvalidInput for a text that cannot be purged, ConfigError where nothing is asked for;
-  // StoreError where it is done and the file could not be compacted: called again, that is made up
-  // for.
+  // The one operation that destroys, see store/purge.h: a text wherever the file holds it, what
+  // only deleted agents can see, what living ones have undone or left. Takes the turn of every
+  // agent. Throws InvalidInput for a text that cannot be purged, ConfigError where nothing is asked
+  // for; StoreError where it is done and the file could not be compacted: called again, that is
+  // made up for.
   [[nodiscard]] Purged purge(const std::optional<std::string>& text, bool deleted, bool undone);
   [[nodiscard]] std::vector<PurgeRow> purges();  // oldest first
   // Later calls on this home and its agents throw StoreError.

@@ -13,7 +13,7 @@ namespace memgpt {
 
 namespace {
 
-constexpr double kMostWait_s = 10;  // for others who read or write the file
+constexpr double kMostWait_s = 10;     // for others who read or write the file
 constexpr std::size_t kEmbedded = 64;  // texts at once
 
 std::string not_compacted(const Purged& purged, const std::string& why) {

@@ -219,9 +219,8 @@ Replayer::Finding Replayer::compare_prefix(const StepRow& step, const Context& c
   if (compared && !(exact_ && called_exactly_)) {
     auto purges = purges_in_context();
     purges.insert(called_purges_.begin(), called_purges_.end());
-    static_cast<void>(
-        note_purged("what requests began with as those before them did, where one held what ",
-                    purges));
+    static_cast<void>(note_purged(
+        "what requests began with as those before them did, where one held what ", purges));
     return std::nullopt;
   }
   const auto shared = prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer,

@@ -57,10 +57,10 @@ class Replayer {
   const ReplayOptions& options_;
   ReplayReport report_;
   PastState past_;
-  std::optional<LastCall> called_;  // with its context
-  bool called_exactly_ = true;      // that context is as recorded
-  bool exact_ = true;               // so is the one of this commit
-  PurgedRows purged_;               // of the state
+  std::optional<LastCall> called_;        // with its context
+  bool called_exactly_ = true;            // that context is as recorded
+  bool exact_ = true;                     // so is the one of this commit
+  PurgedRows purged_;                     // of the state
   std::set<std::int64_t> called_purges_;  // that the last call's context was changed by
   DigestChain digests_;
   bool had_content_ = false;  // the last commit names what it wrote

@@ -43,6 +43,9 @@ void bind_steps(py::module_& module) {
       .def_readonly("unbound_tools", &StepRow::unbound_tools)
       .def_readonly("decision", &StepRow::decision)
       .def_readonly("reply", &StepRow::reply)
+      .def_readonly(
+          "purged", &StepRow::purged,
+          "The last purge that changed what it wrote, a number of home.purges(); 0: none.")
       .def("__repr__", [](const StepRow& step) {
         return "<Step " + std::to_string(step.seq) + " " + step.kind + ">";
       });

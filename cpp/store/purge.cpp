@@ -93,8 +93,9 @@ Purged destroy(Database& db, const PurgeRequest& request) {
     const auto where = counts(changed);
     add(purged, changed);
     if (!where.empty())
-      purged.what += (purged.what.empty() ? "" : "; ") + ("a text of " +
-                     std::to_string(Eraser(request.text).characters()) + " characters in " + where);
+      purged.what += (purged.what.empty() ? "" : "; ") +
+                     ("a text of " + std::to_string(Eraser(request.text).characters()) +
+                      " characters in " + where);
   }
   if (purged.what.empty()) return purged;
   if (purged.messages + purged.passages > 0) renew_text(db);

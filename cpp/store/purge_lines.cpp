@@ -47,15 +47,14 @@ Kept kept_of(Database& db, bool deleted, bool undone) {
     if (living ? !undone : !deleted) kept.add({branches.integer(0), kAll});
   }
   // The newest configuration is in force on whatever line it was set.
-  Statement places(
-      db.get(),
-      "SELECT head_branch, head_seq FROM agent WHERE deleted_us IS NULL UNION ALL "
-      "SELECT line_branch, line_seq FROM agent WHERE deleted_us IS NULL UNION ALL "
-      "SELECT t.branch, t.seq FROM tag t JOIN agent a ON a.id = t.agent_id WHERE "
-      "a.deleted_us IS NULL UNION ALL "
-      "SELECT c.branch, c.seq FROM config c JOIN agent a ON a.id = c.agent_id WHERE "
-      "a.deleted_us IS NULL AND c.version = (SELECT max(version) FROM config n WHERE "
-      "n.agent_id = c.agent_id)");
+  Statement places(db.get(),
+                   "SELECT head_branch, head_seq FROM agent WHERE deleted_us IS NULL UNION ALL "
+                   "SELECT line_branch, line_seq FROM agent WHERE deleted_us IS NULL UNION ALL "
+                   "SELECT t.branch, t.seq FROM tag t JOIN agent a ON a.id = t.agent_id WHERE "
+                   "a.deleted_us IS NULL UNION ALL "
+                   "SELECT c.branch, c.seq FROM config c JOIN agent a ON a.id = c.agent_id WHERE "
+                   "a.deleted_us IS NULL AND c.version = (SELECT max(version) FROM config n WHERE "
+                   "n.agent_id = c.agent_id)");
   while (places.step()) kept.add({places.integer(0), places.integer(1)});
   return kept;
 }
@@ -100,8 +99,7 @@ Purged purge_lines(Database& db, bool deleted, bool undone) {
   db.execute("CREATE TEMP TABLE kept(branch INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL)");
   {
     Statement keep(db.get(), "INSERT INTO temp.kept(branch, last_seq) VALUES(?1, ?2)");
-    for (const auto& [branch, last] : kept.last())
-      keep.bind(branch, last).run();
+    for (const auto& [branch, last] : kept.last()) keep.bind(branch, last).run();
   }
   gone.commits = remove(db, "step");
   if (gone.commits > 0) remove_rows(db, gone);

@@ -102,9 +102,9 @@ class TextPurger {
       change(place.first, place.second,
              [this, id = row.integer(kId), message = std::move(message), calls = std::move(calls)] {
                db_.prepare(
-                     "UPDATE message SET name = ?2, text = ?3, content = ?4, thinking = ?5, "
-                     "tool_calls = ?6, tool_call_id = ?7, shown_bytes = ?8, author = ?9, "
-                     "tokens = ?10, source_id = ?11 WHERE id = ?1")
+                      "UPDATE message SET name = ?2, text = ?3, content = ?4, thinking = ?5, "
+                      "tool_calls = ?6, tool_call_id = ?7, shown_bytes = ?8, author = ?9, "
+                      "tokens = ?10, source_id = ?11 WHERE id = ?1")
                    .bind(id, message.name, message.text, message.content, message.thinking, calls,
                          message.tool_call_id, message.shown_bytes, message.author, message.tokens,
                          message.source_id)
@@ -148,8 +148,8 @@ class TextPurger {
              [this, id = row.text(0), branch = row.integer(1), seq = row.integer(2),
               value = std::move(value), description = std::move(description)] {
                db_.prepare(
-                     "UPDATE block SET value = ?4, description = ?5 WHERE branch = ?2 AND "
-                     "id = ?1 AND seq = ?3")
+                      "UPDATE block SET value = ?4, description = ?5 WHERE branch = ?2 AND "
+                      "id = ?1 AND seq = ?3")
                    .bind(id, branch, seq, value, description)
                    .run();
              });
@@ -165,8 +165,8 @@ class TextPurger {
       writes_.emplace_back([this, id = shared.text(0), version = shared.integer(1),
                             value = std::move(value), description = std::move(description)] {
         db_.prepare(
-              "UPDATE shared_block SET value = ?3, description = ?4 WHERE id = ?1 AND "
-              "version = ?2")
+               "UPDATE shared_block SET value = ?3, description = ?4 WHERE id = ?1 AND "
+               "version = ?2")
             .bind(id, version, value, description)
             .run();
       });
@@ -215,7 +215,8 @@ class TextPurger {
     }
     writes_.emplace_back([this, &vector = *made] {
       db_.prepare(
-            "UPDATE embedding SET dimension = ?3, vector = ?4 WHERE embedder = ?1 AND passage = ?2")
+             "UPDATE embedding SET dimension = ?3, vector = ?4 WHERE embedder = ?1 AND passage = "
+             "?2")
           .bind(vector.embedder, vector.passage, static_cast<std::int64_t>(vector.vector.size()),
                 std::span<const float>(vector.vector))
           .run();
@@ -266,8 +267,8 @@ class TextPurger {
               call = std::move(call), tool = std::move(tool), arguments = std::move(arguments),
               result = std::move(result)] {
                db_.prepare(
-                     "UPDATE tool_run SET call_id = ?5, tool = ?6, arguments = ?7, result = ?8 "
-                     "WHERE branch = ?1 AND seq = ?2 AND call_id = ?3 AND phase = ?4")
+                      "UPDATE tool_run SET call_id = ?5, tool = ?6, arguments = ?7, result = ?8 "
+                      "WHERE branch = ?1 AND seq = ?2 AND call_id = ?3 AND phase = ?4")
                    .bind(branch, seq, before, phase, call, tool, arguments, result)
                    .run();
              });
@@ -349,7 +350,8 @@ class TextPurger {
   void count_by_stand_in(const Commit& commit, Head place) {
     const auto counts = counter(request_.stand_in);
     for (const auto& message : commit.messages)
-      db_.prepare("UPDATE message SET tokens = ?3, tokenizer = ?4 WHERE branch = ?1 AND position = ?2")
+      db_.prepare(
+             "UPDATE message SET tokens = ?3, tokenizer = ?4 WHERE branch = ?1 AND position = ?2")
           .bind(place.branch, message.position, measure(message, *counts).message->tokens,
                 request_.stand_in)
           .run();

@@ -247,8 +247,7 @@ bool Eraser::erase_arguments(std::string& value) const {
   if (!erase(value)) return false;
   if (!before || !before->is_object()) return true;
   const auto after = parsed(value);
-  if (!after || !after->is_object())
-    value = json::serialize(json::object{{"invalid_json", value}});
+  if (!after || !after->is_object()) value = json::serialize(json::object{{"invalid_json", value}});
   return true;
 }
 
