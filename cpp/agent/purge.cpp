@@ -96,6 +96,7 @@ Purged Home::purge(const std::optional<std::string>& text, bool deleted, bool un
     }
   }
   std::vector<std::shared_ptr<Agent>> agents;
+  agents.reserve(held.size());
   for (const auto& [id, agent] : held) agents.push_back(agent);
 
   PurgeRequest request;

@@ -54,6 +54,7 @@ class TextPurger {
 
   [[nodiscard]] std::vector<Head> places() const {
     std::vector<Head> places;
+    places.reserve(touched_.size());
     for (const auto& [branch, seq] : touched_) places.push_back({branch, seq});
     return places;
   }

@@ -197,7 +197,7 @@ class JsonEraser {
   bool changed_ = false;
 };
 
-Eraser::Eraser(std::string text) : characters_(0) {
+Eraser::Eraser(const std::string& text) : characters_(0) {
   check_utf8(text, "the text to purge");
   characters_ = static_cast<std::size_t>(count_characters(text));
   if (is_blank(text) || characters_ < kShortest)

@@ -16,7 +16,7 @@ class Eraser {
  public:
   // Throws InvalidInput for a text that is blank, shorter than 3 characters, no UTF-8, or what
   // stands in the place of what was purged.
-  explicit Eraser(std::string text);
+  explicit Eraser(const std::string& text);
 
   [[nodiscard]] std::size_t characters() const { return characters_; }
   [[nodiscard]] const std::string& text() const { return forms_.front(); }
