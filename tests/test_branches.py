@@ -526,3 +526,41 @@ def test_another_model_after_an_undo(kit):
     agent.undo()
     agent.redo()
     assert agent.replay().first_divergence is None
+
+
+def test_an_old_line_can_be_read_forked_and_gone_back_to(kit):
+    agent = kit.agent([kit.say(str(i)) for i in range(9)])
+    agent.send("one")
+    agent.send("two")
+    agent.save("two")
+    old = agent.head
+    agent.undo()
+    agent.send("three")
+    assert [b.head for b in agent.branches()] == [old, agent.head]
+    for place in (old, "two", agent.branches()[0].head):
+        assert [m.text for m in agent.at(place).window if m.role == "user"] == ["one", "two"]
+    fork = agent.fork("fork", at=old)
+    assert [m.text for m in fork.window if m.role == "user"] == ["one", "two"]
+    assert [m.text for m in agent.fork("tag", at="two").window if m.role == "user"][-1] == "two"
+    here = agent.head
+    assert agent.load(old).to_head == old and agent.head == old
+    assert agent.redo().to_head == here
+
+
+def test_places_of_other_agents_are_refused(kit):
+    agent = kit.agent([kit.say(str(i)) for i in range(9)])
+    llm = kit.llm
+    agent.send("one")
+    fork = agent.fork("fork")
+    shared = agent.head
+    agent.send("two")
+    other = kit.agent([kit.say("x")], "other")
+    other.send("hello")
+    # What both have is of both; what the one wrote after the fork is not the other's.
+    assert fork.at(shared).head == shared
+    for theirs in (agent.head, other.head):
+        for use in (fork.at, fork.load, lambda head: fork.fork("no", at=head)):
+            with pytest.raises(NotFound, match=r"agent\.branches\(\)"):
+                use(theirs)
+    assert kit.home.agents() == ["sam", "fork", "other"]
+    kit.still_answers(fork, llm)

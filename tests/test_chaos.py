@@ -85,6 +85,8 @@ class Storm:
         self.checked = 0
         self.raised: dict[str, int] = {}
         self.home = memgpt.open(path, durability="process")
+        self.forks = 0
+        self.places = {"tags": 0, "undone": 0, "redone": 0, "loaded": 0, "deleted": 0}
         self.agent = self.home.create_agent(
             "sam",
             policy=self.policy,
@@ -92,6 +94,7 @@ class Storm:
             max_steps=6,
             **self.parts(),
         )
+        self.agent.memory.attach(self.home.create_block("plan", "Nothing yet.", 400))
 
     def parts(self) -> dict[str, Any]:
         return {
@@ -108,7 +111,9 @@ class Storm:
             self.problems.append(f"the newest user message is gone: {self.newest}")
         rng = self.rng
         text = some_text(rng, 600)
-        label = rng.choice(["human", "persona", "extra", "nosuch"])
+        label = rng.choice(["human", "persona", "extra", "plan", "nosuch"])
+        if rng.random() < 0.05:  # somebody else's edit, which may overtake the model's
+            self.home.blocks()[0].value = some_text(rng, 300)
         name, args = rng.choice(
             [
                 *[("send_message", {"message": text})] * 4,
@@ -125,7 +130,8 @@ class Storm:
 
     def act(self) -> None:
         """Something happens, and is checked."""
-        acts = [self.send] * 12 + [self.edit, self.file, self.imports, self.pin, self.resummarize]
+        acts = [self.send] * 14 + [self.edit, self.file, self.imports, self.pin, self.resummarize]
+        acts += [self.undo, self.undo, self.redo, self.tag, self.load, self.fork, self.share]
         response = None
         before = [len(part.log) for part in self.chaotic_parts()]
         try:
@@ -168,14 +174,71 @@ class Storm:
         if self.agent.memory.summary and self.rng.random() < 200 / (200 + len(self.agent.recall)):
             self.agent.resummarize()
 
+    def undo(self) -> None:
+        with contextlib.suppress(errors.InvalidInput):  # there may not be so many
+            self.agent.undo(self.rng.choice([1, 1, 2, 5]), unit=self.rng.choice(["turn", "step"]))
+            self.places["undone"] += 1
+        self.moved()
+
+    def redo(self) -> None:
+        with contextlib.suppress(errors.InvalidInput):
+            self.agent.redo()
+            self.places["redone"] += 1
+        self.moved()
+
+    def tag(self) -> None:
+        self.agent.save()
+        self.places["tags"] += 1
+
+    def load(self) -> None:
+        places = [tag.name for tag in self.agent.tags()]
+        places += [
+            branch.head for branch in self.agent.branches() if branch.agent_id == self.agent.id
+        ]
+        place = self.rng.choice(places)
+        past = self.agent.at(place)
+        self.agent.load(place)
+        assert [m.id for m in self.agent.window] == [m.id for m in past.window]
+        self.places["loaded"] += 1
+        self.moved()
+
+    def fork(self) -> None:
+        """The storm goes on with a fork; what it was forked from may be deleted."""
+        self.forks += 1
+        old = self.agent
+        at = self.rng.choice([None, self.rng.randint(1, old.head.seq)])
+        self.agent = old.fork(f"fork {self.forks}", at=at)
+        if self.rng.random() < 0.5:
+            self.home.delete_agent(old.name)
+            self.places["deleted"] += 1
+        self.moved()
+
+    def share(self) -> None:
+        self.home.blocks()[0].value = some_text(self.rng, 300)
+        if "plan" not in self.agent.memory:
+            self.agent.memory.attach(self.home.blocks()[0])
+
+    def moved(self) -> None:
+        """Another message may be the newest now, and what was checked may be gone."""
+        self.newest, self.checked = "", 0
+
     def change_policy(self) -> None:
-        self.policy = self.rng.choice(self.policies)
-        self.agent.policy = self.policy
+        policy = self.rng.choice(self.policies)
+        self.agent.policy = policy
+        self.policy = policy
 
     def reopen(self) -> None:
         self.home.close()
         self.home = memgpt.open(self.path, durability="process")
-        self.agent = self.home.agent("sam", policy=self.policy, **self.parts())
+        # A shared block may have grown beyond this agent's window: the cause has to go first.
+        try:
+            self.agent = self.open_agent()
+        except errors.WindowTooSmall:
+            self.home.blocks()[0].value = ""
+            self.agent = self.open_agent()
+
+    def open_agent(self) -> memgpt.Agent:
+        return self.home.agent(self.agent.name, policy=self.policy, **self.parts())
 
     def chaotic_parts(self) -> list[Any]:
         return [self.llm, self.summariser, self.embedder, *self.policies[::2], *self.tools]
@@ -204,7 +267,11 @@ class Storm:
         script, self.llm.inner.script = self.llm.inner.script, self.says_so
         self.newest = f"still there at {number}?"
         with self.calm():
-            response = self.agent.send(self.newest)
+            try:
+                response = self.agent.send(self.newest)
+            except errors.WindowTooSmall:
+                self.home.blocks()[0].value = ""
+                response = self.agent.send(self.newest)
             assert response.text == "still here"
             self.check(response)
         self.llm.inner.script = script
@@ -253,3 +320,4 @@ def test_every_promise_holds_in_a_long_storm(tmp_path: Path, seed: int) -> None:
     # All that can happen did.
     assert {event.fault for event in storm.llm.log} >= set(memgpt.testing.FAULTS)
     assert all({event.fault for event in tool.log} >= {"", "raises"} for tool in storm.tools)
+    assert storm.forks and all(storm.places.values()), storm.places

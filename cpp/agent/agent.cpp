@@ -367,14 +367,14 @@ Context Agent::context() {
   run.preview = true;
   const auto parts = this->parts();
   if (parts->policy) {
-    // A policy that refuses the next call hides nothing: the window is shown as it stands.
+    // What keeps the next call from being made hides nothing: the window is shown as it stands.
     const WriteSet before = preview;
     try {
       if (fit_window(preview, run)) warn(preview, run);
-    } catch (const WindowFull&) {
-      preview = before;
     } catch (const PolicyError&) {
       preview = before;
+    } catch (const WindowTooSmall&) {
+      preview = before;  // a shared block may have grown
     }
   }
   Context context =

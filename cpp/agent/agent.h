@@ -54,18 +54,25 @@ struct Moved {
 class ToolScope {
  public:
   ToolScope(Agent& agent, WriteSet& writes, std::int64_t turn_begin,
-            std::vector<std::string>& found)
-      : agent_(agent), writes_(writes), turn_begin_(turn_begin), found_(found) {}
+            std::vector<std::string>& found, std::string idempotency_key)
+      : agent_(agent),
+        writes_(writes),
+        turn_begin_(turn_begin),
+        found_(found),
+        idempotency_key_(std::move(idempotency_key)) {}
   void insert_passage(const std::string& text, std::vector<std::string> tags);
   // Older than the current turn, so that a question does not find itself.
   [[nodiscard]] RecallPage search_recall(RecallQuery query) const;
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query) const;
+  // The same however often this call is repeated; empty for a tool that may not be.
+  [[nodiscard]] const std::string& idempotency_key() const { return idempotency_key_; }
 
  private:
   Agent& agent_;
   WriteSet& writes_;
   std::int64_t turn_begin_;
   std::vector<std::string>& found_;
+  std::string idempotency_key_;
 };
 
 // A message of a conversation that was recorded elsewhere.
@@ -134,18 +141,22 @@ class Agent {
   [[nodiscard]] std::vector<TagRow> tags();
   // Throws NotFound, naming the tags that there are.
   [[nodiscard]] TagRow find_tag(const std::string& name);
-  // Moves the head to a tag, "" = the newest; redo() comes back.
+  // Moves the head to a tag, "" = the newest, or to any place in the agent's lines of history;
+  // redo() comes back.
   Moved load_tag(const std::string& name);
+  Moved load(Head place);
   [[nodiscard]] std::vector<BranchRow> branches();
   // Every version of a block that the agent has, oldest first; of a shared one, whoever wrote it.
   [[nodiscard]] std::vector<BlockRecord> block_history(const std::string& label);
-  // The agent as it was after a commit: it can be read, and not changed. Throws NotFound.
-  [[nodiscard]] std::shared_ptr<Agent> at(std::int64_t seq);
+  // A commit of the present line. Throws NotFound.
+  [[nodiscard]] Head place(std::int64_t seq);
+  // The agent as it was after a commit of any of its lines: it can be read, and not changed. Throws
+  // NotFound for a commit that is none of its own.
+  [[nodiscard]] std::shared_ptr<Agent> at(Head place);
   [[nodiscard]] std::optional<Head> past() const { return past_; }
-  // A new agent that goes on from a commit of this one, by default the newest, with the
+  // A new agent that goes on from a commit of this one, by default the head, with the
   // configuration of now. `tools`: those of a program, bound to the new agent.
-  [[nodiscard]] std::shared_ptr<Agent> fork(const std::string& name,
-                                            std::optional<std::int64_t> seq,
+  [[nodiscard]] std::shared_ptr<Agent> fork(const std::string& name, std::optional<Head> place,
                                             const std::vector<std::shared_ptr<Tool>>& tools);
 
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
@@ -212,15 +223,23 @@ class Agent {
   [[nodiscard]] Reply call_model(WriteSet& writes, TurnRun& run,
                                  std::shared_ptr<const Context>& context);
   bool run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean);
+  bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
+
+  // calls.cpp
   ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
                       const json::object& arguments);
+  ToolResult run_on(TurnRun& run, WriteSet& writes, Tool& tool, const json::object& arguments,
+                    const std::string& idempotency_key);
+  void record_outcome(WriteSet& writes, const ToolCall& call, const std::string& key,
+                      const std::string& status);
   void append_returns(WriteSet& writes, const Reply& reply, const ToolResult& result, Trust trust);
   void take_back(TurnRun& run, WriteSet& writes, const Reply& reply, const std::string& why);
-  bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
   void append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust,
                      TimeUs time_us);
+  [[nodiscard]] static std::vector<ToolCall> open_calls(const LiveState& state);
   void close_open_calls(WriteSet& writes, TimeUs time_us);
-  void recover_open_calls();
+  void recover_open_calls(const TurnRun* broken_off);
+  bool repeat_call(WriteSet& writes, const ToolCall& call);
 
   // window.cpp
   // True where the agent has to be warned.
@@ -256,6 +275,7 @@ class Agent {
   // branches.cpp
   [[nodiscard]] std::int64_t begin_of(Head head, std::int64_t count, Unit unit);
   Moved move_to(Head target, Head line);
+  [[nodiscard]] Head own_place(Head place);
 
   // purge.cpp
   void follow_purge(std::int64_t seen);

@@ -100,8 +100,8 @@ void Agent::adopt(Parts parts) {
   parts.compile_tools();
   WriteSet writes = begin("config", "user");
   writes.state = load_state(parts);
-  writes.record_shared();
   if (!(parts.config == this->parts()->config)) {
+    writes.record_shared();
     writes.prefix_changed = true;
     refresh_prefix(writes, parts);
     // Without its model its tokens are not known, and it is not sent to.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/agent.h"
+#include "agent/context_at.h"
 #include "error.h"
 #include "llm/provider.h"
 
@@ -178,6 +179,12 @@ Moved Agent::load_tag(const std::string& name) {
   return move_to(tag.head, state().agent.line);
 }
 
+Moved Agent::load(Head place) {
+  const auto hold = take_turn();
+  refresh();
+  return move_to(own_place(place), state().agent.line);
+}
+
 std::vector<BranchRow> Agent::branches() { return home_->journal()->branches(id_); }
 
 std::vector<BlockRecord> Agent::block_history(const std::string& label) {
@@ -199,22 +206,34 @@ std::vector<BlockRecord> Agent::block_history(const std::string& label) {
   return records;
 }
 
-namespace {
-
-void check_step(std::int64_t seq, Head head) {
-  if (seq >= 1 && seq <= head.seq) return;
-  throw NotFound("there is no commit " + std::to_string(seq) +
-                 "; the agent's history has commits 1 to " + std::to_string(head.seq));
+Head Agent::place(std::int64_t seq) {
+  const auto head = state().agent.head;
+  check_commit(seq, head);
+  return home_->journal()->place(head, seq);
 }
 
-}  // namespace
+// On the branch that holds the commit. Throws NotFound for one that no line of this agent has: what
+// others wrote on a branch after a fork is theirs.
+Head Agent::own_place(Head place) {
+  const auto journal = home_->journal();
+  const auto agent = state().agent;
+  std::vector<Head> ends{agent.head, agent.line};
+  for (const auto& branch : journal->branches(id_))
+    if (branch.agent_id == id_) ends.push_back({branch.id, branch.last_seq});
+  for (const Head end : ends) {
+    if (place.seq < 1 || place.seq > end.seq) continue;
+    const Head found = journal->place(end, place.seq);
+    if (found == place || end.branch == place.branch) return found;
+  }
+  throw NotFound("commit " + std::to_string(place.seq) + " of branch " +
+                 std::to_string(place.branch) + " is not of agent \"" + name_ +
+                 "\": its lines are in agent.branches()");
+}
 
 // What was, as an agent that can be read and not changed.
-std::shared_ptr<Agent> Agent::at(std::int64_t seq) {
-  const auto head = state().agent.head;
-  check_step(seq, head);
+std::shared_ptr<Agent> Agent::at(Head place) {
   const auto journal = home_->journal();
-  const auto loaded = journal->load(id_, head.seq == seq ? head : Head{head.branch, seq});
+  const auto loaded = journal->load(id_, own_place(place));
   const auto now = parts();
   Parts then = *now;
   then.config = agent_config_from_json(loaded.config);
@@ -238,13 +257,12 @@ std::shared_ptr<Agent> Agent::at(std::int64_t seq) {
   return agent;
 }
 
-std::shared_ptr<Agent> Agent::fork(const std::string& name, std::optional<std::int64_t> seq,
+std::shared_ptr<Agent> Agent::fork(const std::string& name, std::optional<Head> place,
                                    const std::vector<std::shared_ptr<Tool>>& tools) {
   check_agent_name(name);
   const auto journal = home_->journal();
   auto from = state().agent;
-  if (seq) check_step(*seq, from.head);
-  from.head = journal->place(from.head, seq.value_or(from.head.seq));
+  if (place) from.head = own_place(*place);
   Parts parts = *this->parts();
   // Those of a program may know the agent that they were made for.
   std::erase_if(parts.tools,

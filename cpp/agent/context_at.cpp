@@ -5,12 +5,16 @@
 
 namespace memgpt {
 
+void check_commit(std::int64_t seq, Head head) {
+  if (seq >= 1 && seq <= head.seq) return;
+  throw NotFound("there is no commit " + std::to_string(seq) +
+                 "; the agent's history has commits 1 to " + std::to_string(head.seq));
+}
+
 namespace {
 
 Commit read_call(Journal& journal, const std::string& agent_id, Head head, std::int64_t seq) {
-  if (seq < 1 || seq > head.seq)
-    throw NotFound("there is no commit " + std::to_string(seq) +
-                   "; the agent's history has commits 1 to " + std::to_string(head.seq));
+  check_commit(seq, head);
   auto cursor = journal.cursor_after({head.branch, seq - 1});
   auto commits = journal.commits(agent_id, {head.branch, seq}, cursor, 1);
   if (commits.empty()) throw StoreError("commit " + std::to_string(seq) + " is gone from the file");

@@ -22,4 +22,7 @@ struct PastContext {
 [[nodiscard]] PastContext context_at(Journal& journal, const std::string& agent_id, Head head,
                                      std::int64_t seq, const ReplayOptions& options);
 
+// Throws NotFound for a number that no commit up to `head` has.
+void check_commit(std::int64_t seq, Head head);
+
 }  // namespace memgpt

@@ -52,11 +52,11 @@ auto Agent::from_the_head(TurnRun& run, Attempt&& attempt) {
       // To a place before the input: there is nothing left to answer.
       const bool undone = run.response.steps > 0 && state().next_position <= run.begin_position;
       if (tries == kMaxRedone || undone) throw;
-      const Response called = std::exchange(run, before).response;
-      run.response.steps = called.steps;
-      run.response.prompt_tokens = called.prompt_tokens;
-      run.response.completion_tokens = called.completion_tokens;
-      recover_open_calls();
+      const TurnRun failed = std::exchange(run, before);
+      run.response.steps = failed.response.steps;
+      run.response.prompt_tokens = failed.response.prompt_tokens;
+      run.response.completion_tokens = failed.response.completion_tokens;
+      recover_open_calls(&failed);
     }
   }
 }
@@ -70,7 +70,7 @@ Response Agent::send(const Input& input) {
   turn_time_us_ = input.time_us;
   if (home_->environment().outside.poll) home_->environment().outside.poll();
   renew_config();
-  recover_open_calls();
+  recover_open_calls(nullptr);
   TurnRun run;
   from_the_head(run, [&] { append_input(input, run); });
   while (from_the_head(run, [&] { return step(run); })) {
@@ -246,13 +246,14 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
   ToolResult result{true, decoded.problem};
   Trust trust = Trust::kernel;
   if (decoded.tool) {
-    trust = decoded.tool->origin() == ToolOrigin::user ? Trust::outside : Trust::kernel;
+    trust = trust_of(*decoded.tool);
     result = run_tool(run, writes, call, *decoded.tool, decoded.arguments);
   }
   if (speaks && !result.failed) run.response.spoken.push_back(spoken_text(decoded));
   run.bad_replies = decoded.tool ? 0 : run.bad_replies + 1;
   const bool failed = result.failed;
   append_returns(writes, reply, result, trust);
+  run.ran = call.id;
   run.result = std::move(result);
   run.trust = trust;
   if (run.bad_replies >= kMaxBadReplies) {
@@ -260,104 +261,6 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
     return false;
   }
   return failed || decoded.request_heartbeat || reply.tool_calls.size() > 1;
-}
-
-// Of the call that was run; every other one gets a return that says that it was not.
-void Agent::append_returns(WriteSet& writes, const Reply& reply, const ToolResult& result,
-                           Trust trust) {
-  append_return(writes, reply.tool_calls.front(), result, trust, now_us());
-  for (std::size_t i = 1; i < reply.tool_calls.size(); ++i)
-    append_return(writes, reply.tool_calls[i], {true, std::string(kOneCallOnly)}, Trust::kernel,
-                  now_us());
-}
-
-// Somebody else's edit of a shared block came first: the step is written without what its tool
-// wrote, and the model reads why. What the tool did outside stays done, and its result is told.
-void Agent::take_back(TurnRun& run, WriteSet& writes, const Reply& reply, const std::string& why) {
-  const auto runs = std::move(writes.commit.tool_runs);
-  writes = *std::exchange(run.before_tool, std::nullopt);
-  writes.commit.tool_runs = runs;
-  const bool outside = !runs.empty();
-  append_returns(writes, reply, {true, outside ? run.result.text + '\n' + why : why},
-                 outside ? run.trust : Trust::kernel);
-}
-
-// A failure puts the write-set back as it was before the call. Only an Error is a failure of the
-// tool; anything else (Ctrl-C) ends the turn, and nothing of the step is written.
-ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
-                           const json::object& arguments) {
-  const bool outside = tool.effects() == Effects::outside;
-  ToolRunRow intent{call.id, "intent",  call.name, call.arguments, outside ? "outside" : "none",
-                    "",      "started", "",        now_us()};
-  if (outside) {
-    // The reply and the intent are durable before anything happens outside.
-    writes.commit.step.kind = "intent";
-    writes.commit.tool_runs.push_back(intent);
-    commit(writes);
-    writes = begin("outcome", "agent");
-  }
-  const WriteSet before = writes;
-  if (writes.state.shares_blocks()) run.before_tool = before;
-  ToolResult result;
-  ToolScope scope(*this, writes, run.begin_position, run.found);
-  active_ = &writes;
-  try {
-    result = tool.run(scope, arguments);
-    refresh_prefix(writes);
-    if (writes.state.prefix->tokens() > before.state.prefix->tokens())
-      check_room(writes.state, rules(), 0);
-  } catch (const Error& error) {
-    result = {true, error.what()};
-  } catch (...) {
-    active_ = nullptr;
-    throw;
-  }
-  active_ = nullptr;
-  if (result.failed) writes = before;
-  if (outside) {
-    // The text itself is the tool message's. A call without outside effects needs no record of
-    // its own: it is there with its step, or not at all.
-    intent.phase = "result";
-    intent.status = result.failed ? "failed" : "ok";
-    intent.time_us = now_us();
-    writes.commit.tool_runs.push_back(std::move(intent));
-  }
-  return result;
-}
-
-void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust,
-                          TimeUs time_us) {
-  auto message = new_message(writes.state, Role::tool, "tool_return", time_us);
-  message.name = call.name;
-  message.text = valid_utf8(std::move(result.text));
-  message.failed = result.failed;
-  message.tool_call_id = call.id;
-  message.author = "tool:" + call.name;
-  message.trust = trust;
-  limit_shown(message, writes.state, rules(), *parts()->counter);
-  writes.append(measure(std::move(message), *parts()->counter));
-}
-
-// After a crash or an interruption in mid-step: every call gets its return before anything else.
-void Agent::close_open_calls(WriteSet& writes, TimeUs time_us) {
-  const Window& window = writes.state.window;
-  std::size_t last = window.size();
-  while (last > 0 && window[last - 1]->message->role == Role::tool) --last;
-  if (last == 0) return;
-  const std::size_t returns = window.size() - last;
-  const auto call_message = window[last - 1]->message;
-  for (std::size_t i = returns; i < call_message->tool_calls.size(); ++i) {
-    const ToolCall& call = call_message->tool_calls[i];
-    append_return(writes, call, {true, std::string(kInterrupted)}, Trust::kernel, time_us);
-    writes.commit.tool_runs.push_back({call.id, "result", call.name, call.arguments, "outside", "",
-                                       "interrupted", "", writes.commit.step.time_us});
-  }
-}
-
-void Agent::recover_open_calls() {
-  WriteSet writes = begin("recovery", "kernel");
-  close_open_calls(writes, now_us());
-  if (!writes.commit.messages.empty()) commit(writes);
 }
 
 }  // namespace memgpt

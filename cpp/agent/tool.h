@@ -30,6 +30,8 @@ class Tool {
   // Without the injected arguments.
   [[nodiscard]] virtual const ToolSchema& schema() const = 0;
   [[nodiscard]] virtual Effects effects() const { return Effects::none; }
+  // A call that was broken off may be run again, with the same key: it does not act twice.
+  [[nodiscard]] virtual bool idempotent() const { return false; }
   [[nodiscard]] virtual ToolOrigin origin() const { return ToolOrigin::builtin; }
   // Changes whenever the code does; names the code in the journal.
   [[nodiscard]] virtual std::string fingerprint() const { return ""; }

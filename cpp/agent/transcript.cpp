@@ -72,7 +72,7 @@ std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
                     "\" is in the middle of a step; a transcript is imported between turns");
   const auto hold = take_turn();
   refresh();
-  recover_open_calls();  // nothing comes between a call and its return
+  recover_open_calls(nullptr);  // nothing comes between a call and its return
   WriteSet writes = begin("import", "user");
   LiveState& state = writes.state;
   const auto counter = parts()->counter;

@@ -13,8 +13,12 @@ struct Agent::TurnRun {
   int bad_replies = 0;              // in a row: no call, or one that cannot be run
   // Of the step's tool, where it may have edited a shared block.
   std::optional<WriteSet> before_tool;
+  std::string ran;  // the call that was run last
   ToolResult result;
   Trust trust = Trust::kernel;  // of the result
 };
+
+// Of what a tool returns.
+[[nodiscard]] Trust trust_of(const Tool& tool);
 
 }  // namespace memgpt

@@ -11,13 +11,15 @@ namespace {
 
 using Release = py::call_guard<py::gil_scoped_release>;
 
-// The callable takes a dict and returns (failed, text); memgpt.tools makes both.
+// The callable takes a dict and the idempotency key, and returns (failed, text); memgpt.tools makes
+// both.
 class PythonTool final : public Tool {
  public:
-  PythonTool(ToolSchema schema, bool outside, bool memory, std::string fingerprint,
+  PythonTool(ToolSchema schema, bool outside, bool idempotent, bool memory, std::string fingerprint,
              py::object callable)
       : schema_(std::move(schema)),
         outside_(outside),
+        idempotent_(idempotent),
         memory_(memory),
         fingerprint_(std::move(fingerprint)),
         callable_(hold(std::move(callable))) {}
@@ -26,25 +28,27 @@ class PythonTool final : public Tool {
   [[nodiscard]] Effects effects() const override {
     return outside_ ? Effects::outside : Effects::none;
   }
+  [[nodiscard]] bool idempotent() const override { return idempotent_; }
   [[nodiscard]] ToolOrigin origin() const override {
     return memory_ ? ToolOrigin::memory : ToolOrigin::user;
   }
   [[nodiscard]] std::string fingerprint() const override { return fingerprint_; }
   [[nodiscard]] py::object callable() const { return *callable_; }
   [[nodiscard]] std::shared_ptr<PythonTool> with_callable(py::object callable) const {
-    return std::make_shared<PythonTool>(schema_, outside_, memory_, fingerprint_,
+    return std::make_shared<PythonTool>(schema_, outside_, idempotent_, memory_, fingerprint_,
                                         std::move(callable));
   }
-  [[nodiscard]] ToolResult run(ToolScope&, const json::object& arguments) override {
+  [[nodiscard]] ToolResult run(ToolScope& scope, const json::object& arguments) override {
     const py::gil_scoped_acquire gil;
-    auto [failed, text] =
-        (*callable_)(to_python(json::value(arguments))).cast<std::pair<bool, std::string>>();
+    auto [failed, text] = (*callable_)(to_python(json::value(arguments)), scope.idempotency_key())
+                              .cast<std::pair<bool, std::string>>();
     return {failed, std::move(text)};
   }
 
  private:
   ToolSchema schema_;
   bool outside_;
+  bool idempotent_;
   bool memory_;
   std::string fingerprint_;
   std::shared_ptr<py::object> callable_;
@@ -135,13 +139,14 @@ void bind_options(py::module_& module) {
       .def_property_readonly("name", [](const Tool& tool) { return tool.schema().name; });
   py::class_<PythonTool, Tool, std::shared_ptr<PythonTool>>(module, "PythonTool")
       .def(py::init([](std::string name, std::string description, std::string parameters,
-                       bool outside, bool memory, std::string fingerprint, py::object callable) {
+                       bool outside, bool idempotent, bool memory, std::string fingerprint,
+                       py::object callable) {
              return std::make_shared<PythonTool>(
                  ToolSchema{std::move(name), std::move(description), std::move(parameters)},
-                 outside, memory, std::move(fingerprint), std::move(callable));
+                 outside, idempotent, memory, std::move(fingerprint), std::move(callable));
            }),
            py::arg("name"), py::arg("description"), py::arg("parameters"), py::arg("outside"),
-           py::arg("memory"), py::arg("fingerprint"), py::arg("callable"))
+           py::arg("idempotent"), py::arg("memory"), py::arg("fingerprint"), py::arg("callable"))
       .def_property_readonly("callable", &PythonTool::callable)
       .def("with_callable", &PythonTool::with_callable, py::arg("callable"),
            "The same tool, with something else to call.");
@@ -358,13 +363,15 @@ void bind_agent_class(py::module_& module) {
       .def(
           "line", [](Agent& agent) { return agent.state().agent.line; }, Release())
       .def("block_history", &Agent::block_history, py::arg("label"), Release())
-      .def("at", &Agent::at, py::arg("seq"), Release())
+      .def("place", &Agent::place, py::arg("seq"), Release())
+      .def("load", &Agent::load, py::arg("place"), Release())
+      .def("at", &Agent::at, py::arg("place"), Release())
       .def_property_readonly("past",
                              [](const Agent& agent) {
                                return agent.past() ? std::optional(agent.past()->seq)
                                                    : std::nullopt;
                              })
-      .def("fork", &Agent::fork, py::arg("name"), py::arg("seq"), py::arg("tools"), Release())
+      .def("fork", &Agent::fork, py::arg("name"), py::arg("place"), py::arg("tools"), Release())
       .def("replay", &Agent::replay, Release())
       .def(
           "recompile",

@@ -57,6 +57,7 @@ class Checker {
     part("agents", [&] { check_agents(); });
     part("tags", [&] { check_tags(); });
     part("passages", [&] { check_passages(); });
+    part("shared memory blocks", [&] { check_shared(); });
     for (auto& problem : check_text(db_)) add("text", std::move(problem));
     polling_.rethrow();
     for (const auto& [kind, count] : counts_)
@@ -191,8 +192,8 @@ class Checker {
     row.bind(branch.id);
     auto next = branch.first_position;
     std::int64_t last_seq = branch.parent_seq;
-    std::int64_t asked_at = 0;
-    std::vector<std::string> asked;
+    std::int64_t asked_at = branch.first_position - 1;
+    std::vector<std::string> asked = open_calls(branch);
     for (; row.step(); next = row.integer(0) + 1) {
       const auto position = row.integer(0);
       const auto seq = row.integer(1);
@@ -210,18 +211,50 @@ class Checker {
         const auto call = std::find(asked.begin(), asked.end(), row.view(4));
         if (call != asked.end())
           asked.erase(call);
-        else if (seq != branch.parent_seq + 1 || branch.parent == 0)
+        else
           add("calls", message + " is a return without its call");
         continue;
       }
       if (!asked.empty())
         add("calls", branch.name() + ": a call in message " + number(asked_at) + " has no return");
-      asked.clear();
       asked_at = position;
-      if (row.view(3).empty()) continue;
-      for (const auto& call : array_column(row.view(3)))
-        asked.push_back(call.is_object() ? string_or(call.get_object(), "id") : "");
+      asked = ids_of(row.view(3));
     }
+  }
+
+  static std::vector<std::string> ids_of(std::string_view calls) {
+    std::vector<std::string> ids;
+    if (calls.empty()) return ids;
+    for (const auto& call : array_column(calls))
+      ids.push_back(call.is_object() ? string_or(call.get_object(), "id") : "");
+    return ids;
+  }
+
+  // Calls without a return where the branch begins: its first messages are to be their returns.
+  std::vector<std::string> open_calls(const BranchOf& branch) {
+    if (branch.parent == 0) return {};
+    auto& row = db_.prepare(
+        "SELECT role, tool_calls, tool_call_id FROM message WHERE branch = ?1 AND seq <= ?2 AND "
+        "position < ?3 ORDER BY position DESC");
+    const Reset reset(row);
+    std::vector<std::string> returned;
+    const auto line = Lineage(db_, branch.parent).up_to(branch.parent_seq);
+    const auto& segments = line.segments();
+    for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
+      row.bind(segment->branch, segment->last_seq, branch.first_position);
+      while (row.step()) {
+        if (row.view(0) == "tool") {
+          returned.push_back(row.text(2));
+          continue;
+        }
+        auto ids = ids_of(row.view(1));
+        std::erase_if(ids, [&](const std::string& id) {
+          return std::find(returned.begin(), returned.end(), id) != returned.end();
+        });
+        return ids;
+      }
+    }
+    return {};
   }
 
   void check_windows(const BranchOf& branch) {
@@ -338,6 +371,33 @@ class Checker {
         add("tags",
             "the tag \"" + row.text(0) + "\" of agent \"" + row.text(3) + "\" names " + wrong);
     }
+  }
+
+  // Versions without gaps; agents have them as they were written.
+  void check_shared() {
+    Statement row(db_.get(), "SELECT id, version FROM shared_block ORDER BY id, version");
+    std::string block;
+    std::int64_t version = 0;
+    while (row.step()) {
+      if (row.view(0) != block) version = 0;
+      block = row.text(0);
+      ++version;
+      if (row.integer(1) != version)
+        add("shared blocks",
+            "version " + number(version) + " of shared memory block \"" + block + "\" is missing");
+      version = row.integer(1);
+    }
+    Statement seen(db_.get(),
+                   "SELECT b.label, b.branch, b.seq, b.shared, s.id IS NULL FROM block b LEFT JOIN "
+                   "shared_block s ON s.id = b.id AND s.version = b.shared WHERE b.shared > 0 AND "
+                   "(s.id IS NULL OR (s.label, s.value, s.char_limit, s.description, s.read_only) "
+                   "IS NOT (b.label, b.value, b.char_limit, b.description, b.read_only))");
+    while (seen.step())
+      add("shared blocks",
+          "commit " + number(seen.integer(2)) + " of branch " + number(seen.integer(1)) +
+              " has version " + number(seen.integer(3)) + " of the shared memory block \"" +
+              seen.text(0) + "\"" +
+              (seen.integer(4) != 0 ? ", which there is not" : ", but not as it was written"));
   }
 
   void check_passages() {

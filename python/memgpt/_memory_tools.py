@@ -154,6 +154,7 @@ def make_tools(
                 description=description or name.replace("_", " "),
                 parameters=json.dumps(parameters),
                 outside=False,
+                idempotent=False,
                 memory=True,
                 fingerprint=fingerprint(method),
                 callable=tool_call(memory, name, holder),
@@ -164,8 +165,8 @@ def make_tools(
 
 def tool_call(
     memory: BaseMemory, name: str, holder: Holder
-) -> Callable[[dict[str, Any]], tuple[bool, str]]:
+) -> Callable[[dict[str, Any], str], tuple[bool, str]]:
     """What the core calls for a method."""
-    call = guarded(lambda arguments: _call(memory, name, holder, arguments))
+    call = guarded(lambda arguments, key: _call(memory, name, holder, arguments))
     vars(call)["memory"] = memory  # for forks
     return call

@@ -8,7 +8,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from memgpt.errors import ToolError
@@ -59,12 +59,14 @@ def _describe(docstring: str | None) -> tuple[str, dict[str, str]]:
     return " ".join(filter(None, description)), arguments
 
 
-def function_schema(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
+def function_schema(
+    function: Callable[..., Any], filled: Collection[str] = ()
+) -> tuple[str, dict[str, Any]]:
     """The description and the JSON Schema of a function's arguments.
 
     Args:
-        function: a function or bound method. A parameter named ``agent`` is left out: the kernel
-            passes the agent there.
+        function: a function or bound method.
+        filled: names of parameters that are left out, for the kernel fills them in.
 
     Raises:
         ToolError: for *args, **kwargs or positional-only parameters, which no model can fill in.
@@ -78,7 +80,7 @@ def function_schema(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
-        if parameter.name == "agent":
+        if parameter.name in filled:
             continue
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise ToolError(

@@ -262,16 +262,19 @@ class Agent(CoreHandle):
             name = dt.datetime.now(dt.timezone.utc).isoformat(sep=" ", timespec="microseconds")
         return self._writer.save_tag(checked_text(name, "the tag"))
 
-    def load(self, name: str | None = None) -> Moved:
-        """Go to a tag; :meth:`redo` comes back.
+    def load(self, place: str | Head | None = None) -> Moved:
+        """Go to a tag, or to a place on any line of the history; :meth:`redo` comes back.
 
         Args:
-            name: the tag; the newest by default.
+            place: a tag, or a head, for example of one of :meth:`branches`; the newest tag by
+                default.
 
         Raises:
-            NotFound: where there is no such tag; says which there are.
+            NotFound: where there is no such tag, or the place is none of this agent's.
         """
-        return self._writer.load_tag("" if name is None else checked_text(name, "the tag"))
+        if isinstance(place, Head):
+            return self._writer.load(place)
+        return self._writer.load_tag("" if place is None else checked_text(place, "the tag"))
 
     @property
     def head(self) -> Head:
@@ -286,20 +289,21 @@ class Agent(CoreHandle):
         """Every line of history that the agent has, oldest first: also those that were undone."""
         return branches_of(self._core)
 
-    def at(self, step: int | str) -> Agent:
+    def at(self, step: int | str | Head) -> Agent:
         """The agent as it was after a step: it reads like an agent, and cannot be changed.
 
         It holds a place, no transaction, and costs what the window held then.
 
         Args:
-            step: the ``.seq`` of one of ``agent.steps()``, or a tag.
+            step: the ``.seq`` of one of ``agent.steps()``, a tag, or a head of any line of the
+                history, for example of one of :meth:`branches`.
 
         Raises:
-            NotFound: where there is no such commit or tag.
+            NotFound: where there is no such commit or tag, or it is none of this agent's.
         """
-        return Agent(self._core.at(self._seq(step)), self._home, self._live)
+        return Agent(self._core.at(self._place(step)), self._home, self._live)
 
-    def fork(self, name: str, at: int | str | None = None) -> Agent:
+    def fork(self, name: str, at: int | str | Head | None = None) -> Agent:
         """A new agent that goes on from here, or from a step of the past. This one stays as it is.
 
         Nothing is copied, so that it costs the same however long the history is; both see what was
@@ -307,27 +311,27 @@ class Agent(CoreHandle):
 
         Args:
             name: of the new agent.
-            at: the ``.seq`` of a step, or a tag; now by default.
+            at: the ``.seq`` of a step, a tag, or a head of any line; now by default.
 
         Raises:
             AlreadyExists: where the name is taken.
-            NotFound: where there is no such commit or tag.
+            NotFound: where there is no such commit or tag, or it is none of this agent's.
         """
-        seq = None if at is None else self._seq(at)
+        place = None if at is None else self._place(at)
         # A tool may want its agent, which is there only after its tools.
         box: list[Callable[[], Agent]] = []
         tools, give = tools_for_fork(self._own, lambda: box[0]())
-        core = self._own.fork(checked_text(name, "the agent's name"), seq, tools)
+        core = self._own.fork(checked_text(name, "the agent's name"), place, tools)
         self._live[core.id] = core
         give(self._home, core.id)
         agent = Agent(core, self._home, self._live)
         box.append(agent_getter(agent))
         return agent
 
-    def _seq(self, step: int | str) -> int:
+    def _place(self, step: int | str | Head) -> Head:
         if isinstance(step, str):
-            return self._core.find_tag(step).head.seq
-        return checked_step(step)
+            return self._core.find_tag(step).head
+        return step if isinstance(step, Head) else self._core.place(checked_step(step))
 
     def replay(self) -> Replay:
         """Make every context of the history again, from the journal alone, and compare it with

@@ -26,6 +26,10 @@ class Tool:
         description: by default ``run``'s docstring, or the class's.
         effects: ``"outside"`` (the default): a call is recorded durably before it runs and is
             never repeated by the kernel. ``"none"``: the call changes nothing outside of the agent.
+        idempotent: a call with outside effects that was broken off, by a crash for example, may be
+            run again: the next message begins with that, in place of a result that says that
+            nobody knows what became of it. ``run`` may take a parameter named ``idempotency_key``:
+            a text that is the same each time one call is run, for the service behind it.
 
     ``run`` may be an ``async def``: it is awaited on the loop that called ``send_async``, and after
     a plain ``send`` on a loop of the kernel's own; a thread of it that uses the agent is started
@@ -37,6 +41,7 @@ class Tool:
     name: str = ""
     description: str = ""
     effects: str = "outside"
+    idempotent: bool = False
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         raise ToolError(f'tool "{self.name or type(self).__name__}" defines no run()')
@@ -48,9 +53,16 @@ class Tool:
 class FunctionTool(Tool):
     """What ``@memgpt.tool`` makes of a function; it can still be called like one."""
 
-    def __init__(self, function: Callable[..., Any], name: str | None, effects: str) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str | None,
+        effects: str = "outside",
+        idempotent: bool = False,
+    ) -> None:
         self.name = name or function.__name__
         self.effects = effects
+        self.idempotent = idempotent
         self.run = function
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
@@ -60,7 +72,7 @@ class FunctionTool(Tool):
 def tool(function: Callable[..., Any], /) -> FunctionTool: ...
 @overload
 def tool(
-    *, name: str | None = None, effects: str = "outside"
+    *, name: str | None = None, effects: str = "outside", idempotent: bool = False
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -68,6 +80,7 @@ def tool(
     *,
     name: str | None = None,
     effects: str = "outside",
+    idempotent: bool = False,
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a tool of a typed function.
 
@@ -76,6 +89,7 @@ def tool(
             descriptions.
         name: what the model calls; by default the function's name.
         effects: ``"outside"`` or ``"none"``, see :class:`Tool`.
+        idempotent: a call that was broken off may be run again, see :class:`Tool`.
 
     A tool that is defined again in a notebook replaces the old one from the next message on.
 
@@ -83,8 +97,8 @@ def tool(
         ToolError: where the signature cannot be turned into a schema.
     """
     if function is None:
-        return lambda wrapped: FunctionTool(wrapped, name, effects)
-    return FunctionTool(function, name, effects)
+        return lambda wrapped: FunctionTool(wrapped, name, effects, idempotent)
+    return FunctionTool(function, name, effects, idempotent)
 
 
 def result_text(value: Any) -> str:
@@ -111,12 +125,15 @@ def failure_text(error: Exception) -> str:
     return message_of(error) if isinstance(error, Error) else error_text(error)
 
 
-def guarded(call: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], tuple[bool, str]]:
-    """The form in which the core calls a tool: (failed, text); only Ctrl-C and exit pass."""
+def guarded(
+    call: Callable[[dict[str, Any], str], Any],
+) -> Callable[[dict[str, Any], str], tuple[bool, str]]:
+    """The form in which the core calls a tool: (failed, text) of arguments and idempotency key;
+    only Ctrl-C and exit pass."""
 
-    def run(arguments: dict[str, Any]) -> tuple[bool, str]:
+    def run(arguments: dict[str, Any], key: str) -> tuple[bool, str]:
         try:
-            return False, result_text(call(arguments))
+            return False, result_text(call(arguments, key))
         except Exception as error:
             return True, failure_text(error)
 
@@ -134,7 +151,7 @@ def as_tool(value: Any) -> Tool:
     if inspect.isclass(value) and issubclass(value, Tool):
         return value()
     if callable(value) and hasattr(value, "__name__"):
-        return FunctionTool(value, None, "outside")
+        return FunctionTool(value, None)
     raise ToolError(
         f"{value!r} is no tool; give a function, what @memgpt.tool made of one, or a memgpt.Tool"
     )
@@ -145,14 +162,21 @@ def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
     own = as_tool(value)
     if own.effects not in ("none", "outside"):
         raise ToolError(f'effects must be "none" or "outside", not {own.effects!r}')
+    if own.idempotent and own.effects == "none":
+        raise ToolError('idempotent=True is for tools with effects="outside": no other is recorded')
     run = own.run
-    description, parameters = function_schema(run)
-    wants_agent = "agent" in inspect.signature(run).parameters
+    kernels = ("agent", "idempotency_key") if own.idempotent else ("agent",)
+    filled = [name for name in kernels if name in inspect.signature(run).parameters]
+    description, parameters = function_schema(run, filled)
 
-    def for_agent(get_agent: Callable[[], Any]) -> Callable[[dict[str, Any]], tuple[bool, str]]:
-        def call(arguments: dict[str, Any]) -> Any:
-            if wants_agent:
+    def for_agent(
+        get_agent: Callable[[], Any],
+    ) -> Callable[[dict[str, Any], str], tuple[bool, str]]:
+        def call(arguments: dict[str, Any], key: str) -> Any:
+            if "agent" in filled:
                 arguments = {**arguments, "agent": get_agent()}
+            if "idempotency_key" in filled:
+                arguments = {**arguments, "idempotency_key": key}
             return settled(run(**arguments))
 
         made = guarded(call)
@@ -165,6 +189,7 @@ def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
         description=own.description or description or inspect.cleandoc(own.__doc__ or ""),
         parameters=json.dumps(parameters),
         outside=own.effects == "outside",
+        idempotent=bool(own.idempotent),
         memory=False,
         fingerprint=fingerprint(run),
         callable=for_agent(get_agent),

@@ -117,7 +117,9 @@ def _log_problems(agent: Agent, log: list[Message]) -> Iterator[str]:
         if waiting:
             yield f"message {message.position} follows a call that has no return: {waiting[0]}"
         waiting = [call.id for call in message.tool_calls]
-    if waiting and agent.steps()[-1].kind != "intent":
+    # What may come between a turn that was broken off and the next one.
+    aside = ("fork", "edit", "config", "shared", "summary")
+    if waiting and [s.kind for s in agent.steps() if s.kind not in aside][-1] != "intent":
         yield f"the last call of the log has no return: {waiting[0]}"
 
 
