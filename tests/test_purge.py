@@ -303,6 +303,36 @@ def test_a_return_that_was_cut_stays_cut_at_the_edge_of_a_character(home, kit):
     kit.still_answers(agent)
 
 
+def test_a_call_that_was_broken_off_is_not_repeated_with_what_is_left_of_it(home, kit):
+    ran = []
+
+    @memgpt.tool(idempotent=True)
+    def pay_once(card: str) -> str:
+        """Pay."""
+        ran.append(card)
+        if len(ran) == 1:
+            raise KeyboardInterrupt
+        return "paid"
+
+    def interrupted(secret: str | None) -> list[str]:
+        ran.clear()
+        kit.llm.script = lambda context: kit.call("pay_once", card=CARD)
+        with pytest.raises(KeyboardInterrupt):
+            agent.send("Pay.")
+        if secret is not None:
+            assert home.purge(text=secret).tool_runs == 1
+        kit.llm.script = lambda context: kit.say("ok")
+        agent.send("And?")
+        return ran
+
+    agent = kit.agent([], tools=[pay_once])
+    assert interrupted(None) == [CARD, CARD]
+    home.purge(text=CARD)
+    assert interrupted(CARD) == [CARD]
+    assert [m.failed for m in agent.recall.messages(0, 99) if m.name == "pay_once"][-1]
+    assert agent.replay().first_divergence is None
+
+
 class Letters(memgpt.TokenCounter):
     name = "letters"
 

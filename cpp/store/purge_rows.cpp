@@ -261,16 +261,19 @@ class TextPurger {
       auto arguments = row.text(5);
       auto result = row.text(6);
       const bool arguments_changed = eraser_.erase_arguments(arguments);
+      // Without its key a call that was broken off is not repeated: it would not be the same call.
       if (!erase_any(call, tool, result) && !arguments_changed) continue;
       ++purged_.tool_runs;
       change(row.integer(0), row.integer(1),
              [this, branch = row.integer(0), seq = row.integer(1), phase = row.text(2), before,
-              call = std::move(call), tool = std::move(tool), arguments = std::move(arguments),
-              result = std::move(result)] {
+              arguments_changed, call = std::move(call), tool = std::move(tool),
+              arguments = std::move(arguments), result = std::move(result)] {
                db_.prepare(
-                      "UPDATE tool_run SET call_id = ?5, tool = ?6, arguments = ?7, result = ?8 "
-                      "WHERE branch = ?1 AND seq = ?2 AND call_id = ?3 AND phase = ?4")
-                   .bind(branch, seq, before, phase, call, tool, arguments, result)
+                      "UPDATE tool_run SET call_id = ?5, tool = ?6, arguments = ?7, result = ?8, "
+                      "idempotency_key = iif(?9, '', idempotency_key) WHERE branch = ?1 AND seq = "
+                      "?2 AND call_id = ?3 AND phase = ?4")
+                   .bind(branch, seq, before, phase, call, tool, arguments, result,
+                         arguments_changed)
                    .run();
              });
     }
