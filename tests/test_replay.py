@@ -26,6 +26,7 @@ UNCHECKED = {
     "passage.id": "a row's number",
     "embedding": "what a search found by them stands in the log; they can be made again",
     "retirement": "nothing writes it yet",
+    "purge": "what was destroyed, in words",
     "shared_block": "an agent's rows repeat the versions that it saw; check() compares them",
 }
 WORDS = "the river ran past the old mill and the miller counted seven white geese on its bank "

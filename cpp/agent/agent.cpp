@@ -33,7 +33,10 @@ LiveState Agent::state() {
   return *state_;
 }
 
-AgentConfig Agent::config() { return parts()->config; }
+AgentConfig Agent::config() {
+  if (!turn_.held_by_this_thread()) refresh();  // a purge may have changed it
+  return parts()->config;
+}
 
 std::shared_ptr<const MemoryPolicy> Agent::policy() { return parts()->policy; }
 
@@ -79,7 +82,7 @@ Agent::TurnHold Agent::take_turn() {
 // shared block.
 void Agent::refresh() {
   const auto journal = home_->journal();
-  if (past_) return;
+  if (past_) return refresh_past();
   // Whose turn it is need not wait for the commits of others, and its own can go with theirs: no
   // other thread moves this head now. To a reader a head that moved would not tell who moved it,
   // and what it loads then could take the place of what the writer is about to publish.
@@ -92,7 +95,9 @@ void Agent::refresh() {
     seen = state_;
     known = seen && version && *version == data_version_;
   }
-  if (!known && !(seen && journal->head(id_) == seen->agent.head)) {
+  if (!known && seen) follow_purge(seen->purge);
+  if (!known &&
+      !(seen && journal->head(id_) == seen->agent.head && journal->newest_purge() == seen->purge)) {
     auto loaded = load_state(*parts());
     if (turn_.held_by_this_thread())
       publish(std::move(loaded));

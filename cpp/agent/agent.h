@@ -277,6 +277,10 @@ class Agent {
   Moved move_to(Head target, Head line);
   [[nodiscard]] Head own_place(Head place);
 
+  // purge.cpp
+  void follow_purge(std::int64_t seen);
+  void refresh_past();
+
   // agent.cpp
   [[nodiscard]] TimeUs now_us() const;
   struct TurnHold {  // the file's lock is given back first

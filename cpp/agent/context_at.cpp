@@ -36,13 +36,17 @@ PastContext context_at(Journal& journal, const std::string& agent_id, Head head,
   const Commit commit = read_call(journal, agent_id, head, seq);
   const Head before{head.branch, seq - 1};
   AgentState loaded = journal.load(agent_id, before);
-  PastContext past{commit.step, {}, loaded.last_call};
+  PastContext past;
+  past.call = commit.step;
+  past.before = loaded.last_call;
   Replayer replayer(options);
-  replayer.begin_after(std::move(loaded), commit.step.tokenizer);
+  auto purged = journal.purged_rows(loaded);
+  replayer.begin_after(std::move(loaded), commit.step.tokenizer, std::move(purged));
   if (const auto divergence = replayer.apply(commit))
     throw StoreError("commit " + std::to_string(seq) + " is not as it was recorded (" +
                      divergence->what + "); agent.replay() says more: " + divergence->diff);
   past.context = replayer.last_context();
+  past.exact = replayer.last_is_exact();
   return past;
 }
 

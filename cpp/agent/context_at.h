@@ -10,7 +10,8 @@ namespace memgpt {
 
 struct PastContext {
   StepRow call;
-  Context context;                // what the model saw
+  Context context;  // what the model saw; where not `exact`, as a purge left it
+  bool exact = true;
   std::optional<StepRow> before;  // the model call before it, if there was one
 };
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "store/archival.h"
 #include "store/file_lock.h"
 #include "store/journal.h"
+#include "store/purge.h"
 
 namespace memgpt {
 
@@ -96,6 +98,13 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] std::vector<std::string> check(bool replay);
   // Makes full-text tables and vector indexes anew.
   void rebuild();
+  // The one operation that destroys, see store/purge.h: a text wherever the file holds it, what
+  // only deleted agents can see, what living ones have undone or left. Takes the turn of every
+  // agent. Throws InvalidInput for a text that cannot be purged, ConfigError where nothing is asked
+  // for; StoreError where it is done and the file could not be compacted: called again, that is
+  // made up for.
+  [[nodiscard]] Purged purge(const std::optional<std::string>& text, bool deleted, bool undone);
+  [[nodiscard]] std::vector<PurgeRow> purges();  // oldest first
   // Later calls on this home and its agents throw StoreError.
   void close();
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -111,6 +120,8 @@ class Home : public std::enable_shared_from_this<Home> {
  private:
   Home(std::string path, bool temporary, double turn_timeout_s, Environment environment);
   std::shared_ptr<Agent> load_agent(const std::string& id);
+  [[nodiscard]] std::vector<NewVector> new_vectors(
+      const std::string& text, const std::vector<std::shared_ptr<Agent>>& agents);
   void check_open(bool open) const;
 
   std::string path_;

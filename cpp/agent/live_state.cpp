@@ -53,6 +53,7 @@ LiveState live_state(AgentState loaded, const TokenCounter& counter) {
   state.next_position = loaded.next_position;
   state.session = loaded.session;
   state.last_time_us = loaded.last_time_us;
+  state.purge = loaded.purge;
   if (loaded.last_call)
     state.last_call = std::make_shared<const LastCall>(LastCall::of(*loaded.last_call));
   // A count belongs to one tokenizer: under another the message is counted again.

@@ -45,6 +45,7 @@ struct LiveState {
   int correction = kNoCorrection;  // of our counts, by what the provider reported
   std::shared_ptr<const Prefix> prefix;
   std::shared_ptr<const LastCall> last_call;  // null = none yet
+  std::int64_t purge = 0;                     // the newest when this was read
 
   [[nodiscard]] std::vector<Block> block_values() const;
   [[nodiscard]] std::optional<std::int64_t> summary_id() const {

@@ -11,6 +11,13 @@ ReplayOptions Agent::replay_options() const {
     return own->name() == name ? own : counter_named(name);
   };
   options.poll = home_->environment().outside.poll;
+  options.purge_named = [journal = home_->journal()](std::int64_t id) {
+    std::string text = "purge " + std::to_string(id) + " destroyed";
+    for (const auto& purge : journal->purges())
+      if (purge.id == id)
+        text += " (" + format_time(purge.time_us).substr(0, 10) + ": " + purge.what + ")";
+    return text;
+  };
   return options;
 }
 
@@ -23,7 +30,9 @@ ReplayReport Agent::replay() {
 // compiled by another version, still takes the next message. Replay says what is wrong with it.
 LastCall Agent::remade(LastCall call, Head head) {
   try {
-    call.context = context_at(*home_->journal(), id_, head, call.seq, replay_options()).context;
+    auto past = context_at(*home_->journal(), id_, head, call.seq, replay_options());
+    // What is left of a context that a purge has changed is not what was sent.
+    if (past.exact) call.context = std::move(past.context);
   } catch (const Error&) {
     call.context.reset();
   }

@@ -69,6 +69,7 @@ std::optional<Divergence> Replayer::apply(const Commit& commit) {
 
 Replayer::Finding Replayer::replay_commit(const Commit& commit) {
   const StepRow& step = commit.step;
+  mark_purged(commit);
   if (commit.config) past_.configure(*commit.config);
   if (!commit.messages.empty()) use_counter(commit.tokenizer);
   // What was appended before the reply is in the context that the model saw.
@@ -156,30 +157,47 @@ Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before
   if (auto found = compare_prefix(step, context)) return found;
   called_ = LastCall::of(step);
   called_->context = std::move(context);
+  called_exactly_ = exact_;
+  called_purges_ = purges_in_context();
+  return compare_reply(commit, before_reply);
+}
+
+Replayer::Finding Replayer::compare_reply(const Commit& commit, std::size_t before_reply) {
+  const StepRow& step = commit.step;
   auto reply = reply_from_json(step.reply);
   if (!reply) return Found{"reply", "the recorded reply is not readable: " + step.reply};
   if (before_reply == commit.messages.size())
     return Found{"reply", "the reply has no message in the log"};
+  const LiveState& state = past_.state();
   const auto clean = clean_reply(*std::move(reply), state.window, state.next_position);
-  if (auto diff = reply_diff(clean.reply, commit.messages[before_reply]); !diff.empty())
-    return Found{"reply", diff};
-  return std::nullopt;
+  auto diff = reply_diff(clean.reply, commit.messages[before_reply]);
+  if (diff.empty()) return std::nullopt;
+  // Ids of calls are made so that no message of the window has them.
+  auto purges = purges_in_context();
+  if (step.purged > 0) purges.insert(step.purged);
+  if (note_purged("replies that held, or followed, what ", purges)) return std::nullopt;
+  return Found{"reply", std::move(diff)};
 }
 
 Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& context) {
   LiveState& state = past_.state();
+  const auto purges = purges_in_context();
+  exact_ = step.compiler == kCompilerVersion || purges.empty();
   if (step.compiler != kCompilerVersion) {
     note_unchecked("contexts of compiler version " + std::to_string(step.compiler) + ", this is " +
                    std::to_string(kCompilerVersion));
   } else if (const auto digest = to_hex(digests_.digest(context)); digest != step.digest) {
-    return Found{"context", "recorded digest " + step.digest + "\nthe journal gives " + digest +
-                                '\n' +
-                                context_diff(called_ ? called_->context : std::nullopt,
-                                             called_ ? called_->seq : 0, context)};
+    exact_ = false;
+    const bool known = called_ && called_exactly_;
+    if (!note_purged("contexts that held what ", purges))
+      return Found{"context", "recorded digest " + step.digest + "\nthe journal gives " + digest +
+                                  '\n' +
+                                  context_diff(known ? called_->context : std::nullopt,
+                                               known ? called_->seq : 0, context)};
   }
   const bool same_counts =
       step.context_tokens == context.text_tokens && step.overhead_tokens == context.overhead_tokens;
-  if (past_.can_count() && step.compiler == kCompilerVersion && !same_counts)
+  if (past_.can_count() && exact_ && step.compiler == kCompilerVersion && !same_counts)
     return Found{"tokens", "recorded " + std::to_string(step.context_tokens) + " + " +
                                std::to_string(step.overhead_tokens) +
                                " tokens (text + overhead), " + past_.tokenizer() + " counts " +
@@ -194,8 +212,17 @@ Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& 
 }
 
 // Since schema 4.
-Replayer::Finding Replayer::compare_prefix(const StepRow& step, const Context& context) const {
+Replayer::Finding Replayer::compare_prefix(const StepRow& step, const Context& context) {
   if (step.prefix_tokens < 0 || step.compiler != kCompilerVersion) return std::nullopt;
+  const bool compared =
+      called_ && called_->model == step.model && called_->tokenizer == step.tokenizer;
+  if (compared && !(exact_ && called_exactly_)) {
+    auto purges = purges_in_context();
+    purges.insert(called_purges_.begin(), called_purges_.end());
+    static_cast<void>(note_purged(
+        "what requests began with as those before them did, where one held what ", purges));
+    return std::nullopt;
+  }
   const auto shared = prefix_after(called_ ? &*called_ : nullptr, step.model, step.tokenizer,
                                    context, &past_.counter());
   if (called_ && shared.tokens < 0) return std::nullopt;  // begun after that call
@@ -215,6 +242,7 @@ Replayer::Finding Replayer::compare_prefix(const StepRow& step, const Context& c
 Replayer::Finding Replayer::end_commit(const Commit& commit) {
   LiveState& state = past_.state();
   past_.apply_blocks(commit);
+  mark_purged_blocks(commit);
   state.passages += static_cast<std::int64_t>(commit.passages.size());
   if (commit.step.passages >= 0 && commit.step.passages != state.passages)
     return Found{"passages", std::to_string(commit.step.passages) + " passages recorded, the " +
@@ -242,7 +270,8 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
   return std::nullopt;
 }
 
-void Replayer::begin_after(AgentState loaded, const std::string& tokenizer) {
+void Replayer::begin_after(AgentState loaded, const std::string& tokenizer, PurgedRows purged) {
+  purged_ = std::move(purged);
   report_.commits = loaded.agent.head.seq;
   const auto last = loaded.last_call;
   past_.begin(std::move(loaded), tokenizer);

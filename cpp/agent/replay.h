@@ -36,6 +36,8 @@ struct ReplayOptions {
   // The counter of a tokenizer's name; null where it is not to be had: its counts are not compared.
   std::function<std::shared_ptr<const TokenCounter>(const std::string&)> counter;
   std::function<void()> poll;  // called between batches; may throw
+  // "purge 1 destroyed (2026-11-21: a text of 19 characters in 3 messages)".
+  std::function<std::string(std::int64_t id)> purge_named;
 };
 
 // Commits of the agent from the first one to `head`. Costs what the history holds.

@@ -420,6 +420,8 @@ void bind_agent(py::module_& module) {
            Release())
       .def("check", &Home::check, py::arg("replay"), Release())
       .def("rebuild", &Home::rebuild, Release())
+      .def("purge", &Home::purge, py::arg("text"), py::arg("deleted"), py::arg("undone"), Release())
+      .def("purges", &Home::purges, Release())
       .def("close", &Home::close, Release());
 }
 

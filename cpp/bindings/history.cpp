@@ -43,6 +43,9 @@ void bind_steps(py::module_& module) {
       .def_readonly("unbound_tools", &StepRow::unbound_tools)
       .def_readonly("decision", &StepRow::decision)
       .def_readonly("reply", &StepRow::reply)
+      .def_readonly(
+          "purged", &StepRow::purged,
+          "The last purge that changed what it wrote, a number of home.purges(); 0: none.")
       .def("__repr__", [](const StepRow& step) {
         return "<Step " + std::to_string(step.seq) + " " + step.kind + ">";
       });
@@ -192,9 +195,42 @@ void bind_branches(py::module_& module) {
       .def_readonly("changed_us", &BranchRow::changed_us);
 }
 
+void bind_purges(py::module_& module) {
+  py::class_<PurgeRow>(module, "CorePurge")
+      .def_readonly("id", &PurgeRow::id)
+      .def_readonly("time_us", &PurgeRow::time_us)
+      .def_readonly("what", &PurgeRow::what)
+      .def_readonly("compacted", &PurgeRow::compacted);
+  py::class_<Purged>(module, "Purged",
+                     "What home.purge() destroyed: how many rows it changed or took away.")
+      .def_readonly("id", &Purged::id, "Of the purge; 0 where there was nothing to destroy.")
+      .def_readonly("messages", &Purged::messages)
+      .def_readonly("blocks", &Purged::blocks, "Versions of memory blocks.")
+      .def_readonly("passages", &Purged::passages)
+      .def_readonly("summaries", &Purged::summaries)
+      .def_readonly("replies", &Purged::replies,
+                    "Of models, as they came, with the decisions of policies.")
+      .def_readonly("tool_runs", &Purged::tool_runs)
+      .def_readonly("configurations", &Purged::configurations)
+      .def_readonly("commits", &Purged::commits)
+      .def_readonly("agents", &Purged::agents, "That had been deleted before.")
+      .def_readonly("vectors_lost", &Purged::vectors_lost,
+                    "Passages that were changed and whose embedder is not bound, or failed: they "
+                    "are listed, and no search by a text finds them.")
+      .def_readonly("names", &Purged::names,
+                    "Names (of agents, tags, memory blocks, tools, models) and settings that have "
+                    "the text in them. They stay.")
+      .def_readonly("text", &Purged::what, "What was destroyed, in words; empty where nothing was.")
+      .def("__repr__", [](const Purged& purged) {
+        return shown("visible",
+                     py::str("<Purged " + (purged.id == 0 ? "nothing" : purged.what) + ">"));
+      });
+}
+
 }  // namespace
 
 void bind_history(py::module_& module) {
+  bind_purges(module);
   bind_steps(module);
   bind_replay(module);
   bind_recompile(module);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "error.h"
+#include "store/purge.h"
 #include "store/rows.h"
 
 namespace memgpt {
@@ -133,6 +134,10 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
   const auto line = journal.lineage(reader.db, head);
+  if (const auto purge = newest_purge(reader.db); purge != purge_) {
+    indexes_.clear();
+    purge_ = purge;
+  }
   const auto visible = visible_passages(reader.db, archive, line, query);
   page.total = static_cast<std::int64_t>(visible.size());
   std::vector<Scored> ranked;

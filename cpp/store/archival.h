@@ -48,6 +48,7 @@ class ArchivalIndexes {
   struct Index;
   std::mutex mutex_;
   std::unordered_map<std::string, std::unique_ptr<Index>> indexes_;
+  std::int64_t purge_ = 0;  // the newest when they were made
 };
 
 // The page as if passages of a step that is not committed yet were there: `page` holds the hits

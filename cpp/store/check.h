@@ -21,6 +21,9 @@ namespace memgpt {
 // NotADatabase where the history itself is damaged: that cannot be made again.
 void rebuild_text(const std::string& path, const std::function<void()>& poll);
 
+// The same in the caller's transaction, for tables that can be dropped.
+void renew_text(Database& db);
+
 inline constexpr const char* kRebuildAdvice =
     "; home.rebuild() or `memgpt doctor --rebuild` makes it anew";
 inline constexpr const char* kRestoreAdvice = "; restore the file from a copy";

@@ -200,6 +200,8 @@ std::vector<std::string> check_text(Database& db) {
   return problems;
 }
 
+void renew_text(Database& db) { create_anew(db, false); }
+
 void rebuild_text(const std::string& path, const std::function<void()>& poll) {
   Database db(path);
   const Polling polling(db, poll);

@@ -126,6 +126,13 @@ struct BlockVersion {
   bool unrecorded = false;  // when read: the agent's line does not have this version yet
 };
 
+// See purge.h.
+struct NewVector;
+struct Purged;
+struct PurgedRows;
+struct PurgeRequest;
+struct PurgeRow;
+
 // A version of a block, and who wrote it. Of a block that agents share: block.version is the
 // block's own count.
 struct BlockRecord {
@@ -174,6 +181,7 @@ struct AgentState {
   std::int64_t session = 0;
   TimeUs last_time_us = 0;
   std::optional<StepRow> last_call;  // of a model
+  std::int64_t purge = 0;            // the newest of the file; 0 = none
 };
 
 // How far a reader of commits has come.
@@ -269,6 +277,17 @@ class Journal {
   // Makes the full-text tables anew, see check.h.
   void rebuild(const std::function<void()>& poll);
 
+  // Destroys, see purge.h. Throws StoreError, and nothing was destroyed then.
+  Purged purge(const PurgeRequest& request);
+  // Makes the file anew where a purge has left pages that may still hold what it destroyed. Throws
+  // StoreError where others keep it from that for `wait_s` seconds.
+  void compact(double wait_s, const std::function<void()>& poll);
+  [[nodiscard]] std::int64_t newest_purge();  // 0 = none
+  [[nodiscard]] std::vector<PurgeRow> purges();
+  // Passages that a purge of the text will change, with their texts then, without the vectors.
+  [[nodiscard]] std::vector<NewVector> changed_passages(const std::string& text);
+  [[nodiscard]] PurgedRows purged_rows(const AgentState& state);
+
   // The two connections, for the search indexes of this room. Hold the mutex while in use.
   struct Reader {
     std::unique_lock<std::mutex> lock;
@@ -288,8 +307,9 @@ class Journal {
   std::mutex writer_mutex_;
   CommitQueue queue_{writer_db_, writer_mutex_};
   std::mutex reader_mutex_;
-  // Branches never change; guarded by the reader's mutex.
+  // Branches never change but by a purge; guarded by the reader's mutex.
   std::unordered_map<std::int64_t, Lineage> lineages_;
+  std::int64_t lineages_purge_ = 0;  // the newest when they were read
 };
 
 // Digests of what a commit writes, by kind of row: "step=0123456789abcdef messages=...". Ids that

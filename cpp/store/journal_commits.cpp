@@ -58,6 +58,7 @@ void add_step(Fields& out, const StepRow& step) {
   if (step.prefix_tokens >= 0 || !step.prefix_broken.empty())
     out.add(step.prefix_tokens).add(step.prefix_broken);
   if (step.passages >= 0) out.add(step.passages);  // since schema 5
+  if (step.purged > 0) out.add(step.purged);       // since schema 6
 }
 
 void add_message(Fields& out, const Message& message) {
@@ -330,6 +331,47 @@ std::vector<Commit> Journal::commits(const std::string& agent_id, Head head, Com
   next.seq = commits.back().step.seq;
   cursor = next;
   return commits;
+}
+
+Commit read_commit(Database& db, Head place) {
+  std::vector<Commit> commits(1);
+  Commit& commit = commits.front();
+  commit.branch = place.branch;
+  {
+    static const std::string sql =
+        std::string("SELECT ") + kStepColumns + " FROM step WHERE branch = ?1 AND seq = ?2";
+    auto& row = db.prepare(sql);
+    const Reset reset(row);
+    if (!row.bind(place.branch, place.seq).step())
+      throw StoreError("commit " + std::to_string(place.seq) + " is gone from the file");
+    commit.step = read_step(row);
+  }
+  {
+    // Where its agent was purged: another one of the same archive.
+    auto& row = db.prepare(
+        "SELECT a.id FROM branch b JOIN agent a ON a.id = b.agent_id WHERE b.id = ?1 UNION ALL "
+        "SELECT a.id FROM agent a WHERE a.archive = (SELECT archive FROM passage WHERE "
+        "branch = ?1 LIMIT 1) LIMIT 1");
+    const Reset reset(row);
+    if (row.bind(place.branch).step()) commit.agent_id = row.text(0);
+  }
+  const auto before = Lineage(db, place.branch).up_to(place.seq - 1);
+  auto& last = db.prepare(
+      "SELECT id, seq FROM passage WHERE branch = ?1 AND id <= ?2 ORDER BY id DESC LIMIT 1");
+  auto position = end_position(db, before);
+  auto passage =
+      last_key(last, place.seq - 1, [&](std::int64_t key) { last.bind(place.branch, key); });
+  const std::string agent_id = commit.agent_id;
+  CommitReader rows(db, agent_id, place.branch, commits);
+  rows.read_configs();
+  rows.read_messages(position);
+  rows.read_passages(passage);
+  rows.read_blocks();
+  rows.read_summaries();
+  rows.read_windows();
+  rows.read_tool_runs();
+  rows.read_pins();
+  return std::move(commits.front());
 }
 
 }  // namespace memgpt

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "store/journal.h"
+#include "store/purge.h"
 #include "store/rows.h"
 #include "store/shared_blocks.h"
 
@@ -308,6 +309,11 @@ std::optional<std::int64_t> Journal::data_version(bool wait) {
 Journal::Reader Journal::reader() { return {std::unique_lock(reader_mutex_), reader_db_}; }
 
 Lineage Journal::lineage(Database& db, Head head) {
+  // A branch that is begun after a purge may have the number of one that is gone.
+  if (const auto purge = memgpt::newest_purge(db); purge != lineages_purge_) {
+    lineages_.clear();
+    lineages_purge_ = purge;
+  }
   auto known = lineages_.find(head.branch);
   if (known == lineages_.end())
     known = lineages_.emplace(head.branch, Lineage(db, head.branch)).first;
@@ -320,6 +326,7 @@ AgentState Journal::load(const std::string& agent_id, std::optional<Head> at) {
   // One read transaction, so that all parts are of the same head; it ends with this call.
   const ReadTransaction transaction(db);
   AgentState state;
+  state.purge = memgpt::newest_purge(db);
   state.agent = living_agent(db, agent_id);
   if (at) state.agent.head = *at;
   const auto line = lineage(db, state.agent.head);

@@ -47,6 +47,10 @@ inline constexpr const char* kToolRunColumns =
 inline constexpr const char* kWindowColumns = "w.ranges, w.summary, w.warned, w.outside";
 [[nodiscard]] WindowRow read_window(const Statement& row, int first_column = 0);
 
+// One commit with all that it wrote, as Journal::commits() reads it. Throws StoreError where it is
+// not there.
+[[nodiscard]] Commit read_commit(Database& db, Head place);
+
 // JSON in columns. They throw StoreError where a file holds something else.
 [[nodiscard]] json::array array_column(std::string_view text);
 [[nodiscard]] std::vector<std::string> strings_from_json(std::string_view text);

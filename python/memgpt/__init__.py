@@ -16,6 +16,7 @@ from memgpt._core import (
     Message,
     Moved,
     Passage,
+    Purged,
     RecallHit,
     Replay,
     Span,
@@ -27,7 +28,7 @@ from memgpt._core import (
 from memgpt._recompile import Recompilation
 from memgpt.agent import Agent, Response
 from memgpt.errors import *  # noqa: F403
-from memgpt.home import Home, open
+from memgpt.home import Home, Purge, open
 from memgpt.llm import Embedder, LLMProvider, OpenAICompatible, Reply
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule, SharedBlock
 from memgpt.policy import (
@@ -68,6 +69,8 @@ __all__ = [
     "OpenAICompatible",
     "Passage",
     "PolicyWindow",
+    "Purge",
+    "Purged",
     "RecallHit",
     "Recompilation",
     "RecursiveSummary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -450,6 +450,78 @@ class OfflineEmbedder(CoreEmbedder):
 class PythonEmbedder(CoreEmbedder):
     def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, embed: typing.Any) -> None:
         ...
+class CorePurge:
+    @property
+    def compacted(self) -> bool:
+        ...
+    @property
+    def id(self) -> int:
+        ...
+    @property
+    def time_us(self) -> int:
+        ...
+    @property
+    def what(self) -> str:
+        ...
+class Purged:
+    """
+    What home.purge() destroyed: how many rows it changed or took away.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def agents(self) -> int:
+        """
+        That had been deleted before.
+        """
+    @property
+    def blocks(self) -> int:
+        """
+        Versions of memory blocks.
+        """
+    @property
+    def commits(self) -> int:
+        ...
+    @property
+    def configurations(self) -> int:
+        ...
+    @property
+    def id(self) -> int:
+        """
+        Of the purge; 0 where there was nothing to destroy.
+        """
+    @property
+    def messages(self) -> int:
+        ...
+    @property
+    def names(self) -> int:
+        """
+        Names (of agents, tags, memory blocks, tools, models) and settings that have the text in them. They stay.
+        """
+    @property
+    def passages(self) -> int:
+        ...
+    @property
+    def replies(self) -> int:
+        """
+        Of models, as they came, with the decisions of policies.
+        """
+    @property
+    def summaries(self) -> int:
+        ...
+    @property
+    def text(self) -> str:
+        """
+        What was destroyed, in words; empty where nothing was.
+        """
+    @property
+    def tool_runs(self) -> int:
+        ...
+    @property
+    def vectors_lost(self) -> int:
+        """
+        Passages that were changed and whose embedder is not bound, or failed: they are listed, and no search by a text finds them.
+        """
 class Step:
     """
     One commit of an agent's history.
@@ -506,6 +578,11 @@ class Step:
     @property
     def prompt_tokens(self) -> int:
         ...
+    @property
+    def purged(self) -> int:
+        """
+        The last purge that changed what it wrote, a number of home.purges(); 0: none.
+        """
     @property
     def reply(self) -> str:
         ...
@@ -1157,6 +1234,10 @@ class CoreHome:
     def create_block(self, block: Block) -> str:
         ...
     def delete_agent(self, name: str) -> None:
+        ...
+    def purge(self, text: str | None, deleted: bool, undone: bool) -> Purged:
+        ...
+    def purges(self) -> list[CorePurge]:
         ...
     def rebuild(self) -> None:
         ...

@@ -156,7 +156,7 @@ class Agent(CoreHandle):
         Args:
             step: the ``.seq`` of a model call of ``agent.steps()``: the context that it was sent,
                 made again from the journal. It costs what the window held then, not what the
-                history holds.
+                history holds. What ``home.purge()`` has destroyed since shows as it is now.
 
         Raises:
             NotFound: the history has no such commit.
@@ -345,7 +345,8 @@ class Agent(CoreHandle):
         Returns:
             A :class:`Replay`: ``.steps``, contexts compared; ``.first_divergence``, None or the
             first commit that is not as recorded, with ``.seq``, ``.what`` and a readable ``.diff``;
-            ``.unchecked``, what could not be compared and why.
+            ``.unchecked``, what could not be compared and why: so contexts and replies that held
+            what ``home.purge()`` has destroyed since; all others are compared.
         """
         return self._core.replay()
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import atexit
+import datetime as dt
 import os
 import threading
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core, _memory_tools
+from memgpt._calls import call_chain
+from memgpt._core import Purged
 from memgpt._text import checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
-from memgpt.errors import AlreadyExists, ConfigError
+from memgpt.errors import AlreadyExists, ConfigError, Reentrant
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.memory import BaseMemory, ChatMemory, SharedBlock, make_block
 from memgpt.policy import MemoryPolicy, RecursiveSummary, to_core_policy
@@ -22,6 +26,23 @@ from memgpt.tools import to_core
 __all__ = ["Home", "open"]
 
 _DEFAULT: Any = object()  # "offline" where an agent is made, "leave it" where one is opened
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What a :meth:`Home.purge` left behind.
+
+    Attributes:
+        id: its number in this file.
+        time: when.
+        what: in words, without what was destroyed.
+        compacted: False where pages of the file may still hold it: call ``home.purge()`` again.
+    """
+
+    id: int
+    time: dt.datetime
+    what: str
+    compacted: bool
 
 
 class Home:
@@ -273,6 +294,62 @@ class Home:
         """
         self._core.rebuild()
 
+    def purge(
+        self, *, text: str | None = None, deleted: bool = False, undone: bool = False
+    ) -> Purged:
+        """Destroy: the one operation that does. It cannot be undone. It takes the turn of every
+        agent, changes the rows in one transaction, compacts the file, and leaves a line in
+        :meth:`purges`; ``agent.replay()`` names what it can no longer compare.
+
+        Args:
+            text: destroyed wherever the file holds exactly it, upper and lower case told apart:
+                in messages, calls and their returns, memory blocks in all versions, passages,
+                summaries, models' replies, system prompts and descriptions of tools; also where
+                JSON has escaped it. ``[purged]`` stands in its place, or stars where it has less
+                than 8 characters. At least 3 characters. Another spelling is another text.
+            deleted: destroy what only deleted agents can see. What a fork or another agent still
+                sees stays, and so do shared blocks.
+            undone: destroy what is seen neither from where an agent stands, nor from where
+                ``redo()`` would bring it, nor from a tag: lines that were undone and left.
+
+        Returns:
+            How many rows were changed or are gone, by kind; zeros, and no line in
+            :meth:`purges`, where there was nothing to destroy.
+
+        What it cannot destroy: copies and backups of the file, and what file systems keep of it
+        (snapshots, copy-on-write, worn blocks of a disk); what was sent to models' providers, and
+        to tools; logs; what programs hold, such as a Response, or a system prompt and tools with
+        the text in them, which come back when they are bound again. Names of agents, tags, memory
+        blocks and tools stay: ``.names`` of the result counts those that have the text. Other
+        processes that have the file open notice at their next call. Vectors of changed passages
+        are made anew where their embedder is bound; the other passages are listed still, but no
+        search by a text finds them (``.vectors_lost``).
+
+        Raises:
+            ConfigError: where nothing is asked for.
+            InvalidInput: for a text that is blank, too short or no UTF-8.
+            Reentrant: inside of a tool.
+            Busy: where an agent's turn takes longer than ``turn_timeout_s``.
+            StoreError: where it is done, but somebody else's reading or writing kept the file from
+                being compacted for up to 10 seconds. Call it again then: it makes up for that.
+        """
+        if any(call.agent.startswith(self.path + "\n") for call in call_chain()):
+            # On the turn's own thread or on another: it would wait for itself.
+            raise Reentrant("a tool cannot purge: that takes the turn of every agent")
+        return self._core.purge(
+            None if text is None else checked_text(text, "the text to purge"),
+            deleted=_flag(deleted, "deleted"),
+            undone=_flag(undone, "undone"),
+        )
+
+    def purges(self) -> list[Purge]:
+        """What :meth:`purge` destroyed in this file, oldest first."""
+        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+        return [
+            Purge(row.id, epoch + dt.timedelta(microseconds=row.time_us), row.what, row.compacted)
+            for row in self._core.purges()
+        ]
+
     def close(self) -> None:
         """Close the file; using this home or its agents afterwards raises StoreError."""
         self._live.clear()
@@ -307,6 +384,12 @@ def _warn_of_missing_key(provider: _core.Provider) -> None:
             UserWarning,
             stacklevel=3,
         )
+
+
+def _flag(given: Any, name: str) -> bool:
+    if not isinstance(given, bool):
+        raise ConfigError(f"{name} is True or False, not {given!r}")
+    return given
 
 
 def _window(context_window: int | None) -> int:
