@@ -63,6 +63,7 @@ Agent::TurnHold Agent::take_turn() {
         "this is \"" + name_ + "\" as it was at commit " + std::to_string(past_->seq) +
         ": it can be read, not changed; agent.fork(name, at=" + std::to_string(past_->seq) +
         ") goes on from there");
+  static_cast<void>(home_->journal());  // a forked child's says so, rather than to wait for ever
   using Clock = std::chrono::steady_clock;
   const double timeout_s = home_->turn_timeout_s();
   const auto deadline = Clock::now() + std::chrono::duration<double>(timeout_s);
@@ -98,17 +99,29 @@ void Agent::refresh() {
   if (!known && seen) follow_purge(seen->purge);
   if (!known &&
       !(seen && journal->head(id_) == seen->agent.head && journal->newest_purge() == seen->purge)) {
-    auto loaded = load_state(*parts());
-    if (turn_.held_by_this_thread())
-      publish(std::move(loaded));
-    else
-      publish(std::move(loaded), seen);
+    reload(seen);
   } else {
     follow_shared();
   }
   if (known) return;
   const std::scoped_lock lock(mutex_);
   if (version) data_version_ = *version;
+}
+
+// Another process may have given the agent another configuration, too. A reader's: the turn's
+// holder may have been faster than it, and knows better.
+void Agent::reload(const std::shared_ptr<const LiveState>& seen) {
+  const bool holder = turn_.held_by_this_thread();
+  const auto before = parts();
+  auto loaded = home_->journal()->load(id_, past_);
+  auto parts = before;
+  if (seen && loaded.config_version != seen->config_version)
+    parts = std::make_shared<const Parts>(parts_with(agent_config_from_json(loaded.config)));
+  auto snapshot = std::make_shared<const LiveState>(state_of(std::move(loaded), *parts));
+  const std::scoped_lock lock(mutex_);
+  if (!holder && state_ != seen) return;
+  state_ = std::move(snapshot);
+  if (parts_ == before) parts_ = std::move(parts);
 }
 
 void Agent::follow_shared() {
@@ -202,14 +215,15 @@ void Agent::edit(const std::string& author, Edit&& change) {
       commit(writes);
       return;
     } catch (const Conflict&) {
-      if (tries == kMaxRedone) throw;
+      if (tries == kMaxOvertaken) throw;
     }
   }
 }
 
-void Agent::set_block(const std::string& label, const std::string& value,
-                      const std::string& author) {
+void Agent::set_block(const std::string& label, const std::string& value, const std::string& author,
+                      const std::optional<std::string>& expected) {
   edit(author, [&](WriteSet& writes, const std::string& by, Trust trust) {
+    if (expected && writes.edit_block(label).block.value != *expected) throw_changed(label);
     writes.set_value(label, value, by, trust, trust == Trust::user);
   });
 }

@@ -139,6 +139,7 @@ class Agent {
   // A name for the head. Throws AlreadyExists.
   TagRow save_tag(const std::string& name);
   [[nodiscard]] std::vector<TagRow> tags();
+  void delete_tag(const std::string& name);
   // Throws NotFound, naming the tags that there are.
   [[nodiscard]] TagRow find_tag(const std::string& name);
   // Moves the head to a tag, "" = the newest, or to any place in the agent's lines of history;
@@ -160,7 +161,9 @@ class Agent {
                                             const std::vector<std::shared_ptr<Tool>>& tools);
 
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
-  void set_block(const std::string& label, const std::string& value, const std::string& author);
+  // `expected`: what the block has to hold. Throws Conflict where it holds something else.
+  void set_block(const std::string& label, const std::string& value, const std::string& author,
+                 const std::optional<std::string>& expected);
   void create_block(const Block& block);
   // Makes a block of Home::create_block() one of this agent's, too.
   void attach_block(const std::string& block_id);
@@ -239,7 +242,15 @@ class Agent {
   [[nodiscard]] static std::vector<ToolCall> open_calls(const LiveState& state);
   void close_open_calls(WriteSet& writes, TimeUs time_us);
   void recover_open_calls(const TurnRun* broken_off);
-  bool repeat_call(WriteSet& writes, const ToolCall& call);
+  struct Outcome {  // of a call that was broken off
+    ToolResult result;
+    Trust trust = Trust::kernel;
+    std::string key;     // where it was repeated
+    std::string status;  // empty: as the result says
+  };
+  [[nodiscard]] std::optional<Outcome> repeat_call(WriteSet& writes, const ToolCall& call);
+  void append_outcomes(WriteSet& writes, const std::vector<ToolCall>& calls,
+                       const std::vector<Outcome>& outcomes);
 
   // window.cpp
   // True where the agent has to be warned.
@@ -267,6 +278,7 @@ class Agent {
   void record_prefix(WriteSet& writes, const Context& context);
 
   // binding.cpp
+  [[nodiscard]] Parts parts_with(AgentConfig config) const;
   void check_bound();
   void check_bound_embedder();
   void adopt(Parts parts);
@@ -275,6 +287,7 @@ class Agent {
   // branches.cpp
   [[nodiscard]] std::int64_t begin_of(Head head, std::int64_t count, Unit unit);
   Moved move_to(Head target, Head line);
+  [[nodiscard]] Head line_of(const AgentRow& agent);
   [[nodiscard]] Head own_place(Head place);
 
   // purge.cpp
@@ -289,6 +302,7 @@ class Agent {
   };
   [[nodiscard]] TurnHold take_turn();
   void refresh();
+  void reload(const std::shared_ptr<const LiveState>& seen);
   void follow_shared();
   [[nodiscard]] WriteSet begin(const std::string& kind, const std::string& author);
   void commit(WriteSet& writes);

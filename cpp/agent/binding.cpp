@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "agent/agent.h"
+#include "agent/builtin_tools.h"
 #include "error.h"
+#include "llm/provider.h"
 
 namespace memgpt {
 
@@ -40,6 +42,42 @@ void Agent::Parts::put_tool(const std::shared_ptr<Tool>& tool) {
   else
     *found = entry;
   tools[entry.schema.name] = tool;
+}
+
+// What a configuration asks for, out of what is bound and what binds itself.
+Agent::Parts Agent::parts_with(AgentConfig config) const {
+  const auto now = parts();
+  Parts then = *now;
+  then.config = std::move(config);
+  // Code whose schema was another one is not what the model is shown.
+  std::erase_if(then.tools, [&](const auto& entry) {
+    return std::none_of(then.config.tools.begin(), then.config.tools.end(),
+                        [&](const ToolConfig& tool) {
+                          return tool.schema.name == entry.first &&
+                                 (tool.origin == "builtin" ||
+                                  entry.second->schema().parameters == tool.schema.parameters);
+                        });
+  });
+  for (const auto& tool : builtin_tools())
+    for (const auto& wanted : then.config.tools)
+      if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
+        then.tools.try_emplace(wanted.schema.name, tool);
+  if (then.config.policy != now->config.policy ||
+      then.config.policy_parameters != now->config.policy_parameters)
+    then.policy = builtin_policy(then.config.policy, then.config.policy_parameters);
+  if (then.config.model != now->config.model)
+    then.provider = provider_for(then.config.model, home_->environment().outside);
+  if (then.config.summarizer != now->config.summarizer)
+    then.summarizer = then.config.summarizer.empty()
+                          ? nullptr
+                          : provider_for(then.config.summarizer, home_->environment().outside);
+  if (then.config.tokenizer != now->counter->name()) {
+    then.counter = counter_named(then.config.tokenizer);
+    if (!then.counter) then.counter = counter_named(kEstimate);
+  }
+  if (then.config.embedding != now->config.embedding) then.embedder.reset();
+  then.compile_tools();
+  return then;
 }
 
 std::vector<std::string> Agent::unbound() {

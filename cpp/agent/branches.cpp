@@ -57,6 +57,12 @@ std::int64_t Agent::begin_of(Head head, std::int64_t count, Unit unit) {
   return begin;
 }
 
+// What redo() goes forward along: after a load() the place that was loaded, unless its line goes
+// on.
+Head Agent::line_of(const AgentRow& agent) {
+  return home_->journal()->sees(agent.line, agent.head) ? agent.line : agent.head;
+}
+
 Moved Agent::move_to(Head target, Head line) {
   const auto before = state();
   const Head from = before.agent.head;
@@ -67,12 +73,11 @@ Moved Agent::move_to(Head target, Head line) {
   moved.from = from;
   moved.to = now.agent.head;
   moved.messages = before.next_position - now.next_position;
-  if (target.seq < from.seq) {
-    for (auto& run : home_->journal()->tool_runs(from, target.seq))
-      if (run.phase == "intent" && run.effects == "outside")
-        moved.outside.push_back(std::move(run));
-    moved.shared = home_->journal()->shared_edits(from, target.seq);
-  }
+  const auto journal = home_->journal();
+  const auto common = journal->last_common(from, target);
+  for (auto& run : journal->tool_runs(from, common))
+    if (run.phase == "intent" && run.effects == "outside") moved.outside.push_back(std::move(run));
+  moved.shared = journal->shared_edits(from, common);
   return moved;
 }
 
@@ -83,7 +88,7 @@ Moved Agent::undo(std::int64_t count, Unit unit) {
   const auto agent = state().agent;
   const auto journal = home_->journal();
   const auto begin = begin_of(agent.head, count, unit);
-  return move_to(journal->place(agent.head, begin - 1), agent.line);
+  return move_to(journal->place(agent.head, begin - 1), line_of(agent));
 }
 
 Moved Agent::undo_messages(std::int64_t count) {
@@ -115,7 +120,7 @@ Moved Agent::undo_messages(std::int64_t count) {
   });
   if (wall)
     throw InvalidInput("these messages were there when the agent began: it cannot be undone");
-  return move_to(journal->place(agent.head, begin - 1), agent.line);
+  return move_to(journal->place(agent.head, begin - 1), line_of(agent));
 }
 
 Moved Agent::redo(std::int64_t count, Unit unit) {
@@ -167,6 +172,11 @@ TagRow Agent::find_tag(const std::string& name) {
   }
   throw NotFound("there is no tag \"" + std::string(utf8_prefix(name, 200)) +
                  "\"; tags are: " + (names.empty() ? "none" : names));
+}
+
+void Agent::delete_tag(const std::string& name) {
+  const auto hold = take_turn();
+  home_->journal()->delete_tag(id_, find_tag(name).name);
 }
 
 Moved Agent::load_tag(const std::string& name) {
@@ -233,23 +243,7 @@ Head Agent::own_place(Head place) {
 // What was, as an agent that can be read and not changed.
 std::shared_ptr<Agent> Agent::at(Head place) {
   auto loaded = home_->journal()->load(id_, own_place(place));
-  const auto now = parts();
-  Parts then = *now;
-  then.config = agent_config_from_json(loaded.config);
-  std::erase_if(then.tools, [&](const auto& entry) {
-    return std::none_of(then.config.tools.begin(), then.config.tools.end(),
-                        [&](const ToolConfig& tool) { return tool.schema.name == entry.first; });
-  });
-  if (then.config.policy != now->config.policy ||
-      then.config.policy_parameters != now->config.policy_parameters)
-    then.policy = builtin_policy(then.config.policy, then.config.policy_parameters);
-  if (then.config.model != now->config.model)
-    then.provider = provider_for(then.config.model, home_->environment().outside);
-  if (then.config.tokenizer != now->counter->name()) {
-    then.counter = counter_named(then.config.tokenizer);
-    if (!then.counter) then.counter = counter_named(kEstimate);
-  }
-  if (then.config.embedding != now->config.embedding) then.embedder.reset();
+  auto then = parts_with(agent_config_from_json(loaded.config));
   std::shared_ptr<Agent> agent(new Agent(home_, loaded.agent, std::move(then)));
   agent->past_ = loaded.agent.head;
   agent->publish(state_of(std::move(loaded), *agent->parts()));

@@ -3,6 +3,7 @@
 #include "agent/prompts.h"
 #include "agent/turn_run.h"
 #include "error.h"
+#include "store/shared_blocks.h"
 
 namespace memgpt {
 
@@ -114,35 +115,62 @@ void Agent::close_open_calls(WriteSet& writes, TimeUs time_us) {
 void Agent::recover_open_calls(const TurnRun* broken_off) {
   WriteSet writes = begin("recovery", "kernel");
   const auto calls = open_calls(writes.state);
+  if (calls.empty()) return;
+  std::vector<Outcome> outcomes;
   for (const auto& call : calls) {
+    Outcome outcome;
     if (broken_off != nullptr && broken_off->ran == call.id) {
-      append_return(writes, call, broken_off->result, broken_off->trust, now_us());
-      record_outcome(writes, call, "", broken_off->result.failed ? "failed" : "ok");
-    } else if (!repeat_call(writes, call)) {
-      append_return(writes, call, {true, std::string(kInterrupted)}, Trust::kernel, now_us());
-      record_outcome(writes, call, "", "interrupted");
+      outcome.result = broken_off->result;
+      outcome.trust = broken_off->trust;
+    } else if (auto repeated = repeat_call(writes, call)) {
+      outcome = *std::move(repeated);
+    } else {
+      outcome.result = {true, std::string(kInterrupted)};
+      outcome.status = "interrupted";
     }
+    outcomes.push_back(std::move(outcome));
   }
-  if (!calls.empty()) commit(writes);
+  append_outcomes(writes, calls, outcomes);
+  try {
+    commit(writes);
+  } catch (const SharedConflict& conflict) {
+    // Without what a call that was repeated has written into memory: it is not run once more.
+    for (auto& outcome : outcomes)
+      if (!outcome.key.empty())
+        outcome.result = {true, outcome.result.text + '\n' + conflict.what()};
+    writes = begin("recovery", "kernel");
+    append_outcomes(writes, calls, outcomes);
+    commit(writes);
+  }
 }
 
-// False where it must not be repeated: its tool did not say that it may, or does not any more.
-bool Agent::repeat_call(WriteSet& writes, const ToolCall& call) {
+void Agent::append_outcomes(WriteSet& writes, const std::vector<ToolCall>& calls,
+                            const std::vector<Outcome>& outcomes) {
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const auto& outcome = outcomes[i];
+    append_return(writes, calls[i], outcome.result, outcome.trust, now_us());
+    record_outcome(writes, calls[i], outcome.key,
+                   !outcome.status.empty() ? outcome.status
+                   : outcome.result.failed ? "failed"
+                                           : "ok");
+  }
+}
+
+// Nothing where it must not be repeated: its tool did not say that it may, or does not any more.
+std::optional<Agent::Outcome> Agent::repeat_call(WriteSet& writes, const ToolCall& call) {
   const auto decoded = decode_call(call, parts()->tools);
-  if (!decoded.tool || !decoded.tool->idempotent()) return false;
+  if (!decoded.tool || !decoded.tool->idempotent()) return std::nullopt;
   const Head head = writes.state.agent.head;
   const auto journal = home_->journal();
   const auto said = journal->commit_of(head, writes.state.window.back()->message->position);
   std::string key;
   for (const auto& run : journal->tool_runs(head, said - 1))
     if (run.call_id == call.id && run.phase == "intent") key = run.idempotency_key;
-  if (key.empty()) return false;
+  if (key.empty()) return std::nullopt;
   TurnRun run;
   run.begin_position = writes.state.next_position;
   auto result = run_on(run, writes, *decoded.tool, decoded.arguments, key);
-  record_outcome(writes, call, key, result.failed ? "failed" : "ok");
-  append_return(writes, call, std::move(result), trust_of(*decoded.tool), now_us());
-  return true;
+  return Outcome{std::move(result), trust_of(*decoded.tool), key, ""};
 }
 
 }  // namespace memgpt

@@ -306,11 +306,17 @@ std::vector<BlockRecord> Home::shared_history(const std::string& block_id) {
   return journal()->shared_versions(block_id);
 }
 
-void Home::set_shared_block(const std::string& block_id, const std::string& value) {
+void throw_changed(const std::string& label) {
+  throw Conflict("the memory block \"" + label + "\" does not hold any more what was expected");
+}
+
+void Home::set_shared_block(const std::string& block_id, const std::string& value,
+                            const std::optional<std::string>& expected) {
   check_utf8(value, "the value of a memory block");
   for (int tries = 0;; ++tries) {
     Block block = journal()->shared_block(block_id).block;
     check_limit(block.label, value, block.limit);
+    if (expected && block.value != *expected) throw_changed(block.label);
     if (block.value == value) return;
     block.value = value;
     block.author = "user";
@@ -320,7 +326,7 @@ void Home::set_shared_block(const std::string& block_id, const std::string& valu
       journal()->add_shared_version(block, environment_.now_us());
       return;
     } catch (const Conflict&) {
-      if (tries == kMaxRedone) throw;
+      if (tries == kMaxOvertaken) throw;
     }
   }
 }

@@ -64,6 +64,10 @@ struct Binding {
 
 // How often what somebody else has forestalled is done again.
 inline constexpr int kMaxRedone = 3;
+// The same of a plain assignment, which costs next to nothing.
+inline constexpr int kMaxOvertaken = 1000;
+// Throws Conflict.
+[[noreturn]] void throw_changed(const std::string& label);
 
 struct HomeOptions {
   Durability durability = Durability::full;
@@ -92,7 +96,9 @@ class Home : public std::enable_shared_from_this<Home> {
   // The newest versions, by label.
   [[nodiscard]] std::vector<BlockRecord> shared_blocks();
   [[nodiscard]] std::vector<BlockRecord> shared_history(const std::string& block_id);
-  void set_shared_block(const std::string& block_id, const std::string& value);
+  // `expected`: what it has to hold. Throws Conflict where it holds something else.
+  void set_shared_block(const std::string& block_id, const std::string& value,
+                        const std::optional<std::string>& expected);
   // What is wrong with the file, one line a problem, see store/check.h; with `replay` also what the
   // replay of each agent finds.
   [[nodiscard]] std::vector<std::string> check(bool replay);

@@ -100,7 +100,12 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   int cost = measured.cost();
   // A system message leaves the newest user message where it is: both must fit.
   if (input.role == Role::system) cost += turn_costs(writes.state.window).newest_user;
-  check_room(writes.state, rules(), cost);
+  try {
+    check_room(writes.state, rules(), cost);
+  } catch (const MessageTooLarge&) {
+    check_room(writes.state, rules(), 0);  // no message would do: a shared block may have grown
+    throw;
+  }
   // A policy that lets nothing go says so before the input is in the log.
   if (!parts()->policy->evicts()) {
     const auto window =

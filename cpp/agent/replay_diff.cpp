@@ -19,18 +19,6 @@ std::string shortened(std::string_view text) {
   return out;
 }
 
-std::map<std::string, std::string, std::less<>> parts_of(std::string_view content) {
-  std::map<std::string, std::string, std::less<>> parts;
-  while (!content.empty()) {
-    const auto part = content.substr(0, content.find(' '));
-    const auto equals = part.find('=');
-    if (equals != std::string_view::npos)
-      parts.emplace(part.substr(0, equals), part.substr(equals + 1));
-    content.remove_prefix(std::min(content.size(), part.size() + 1));
-  }
-  return parts;
-}
-
 // format_time() ends with the minute.
 std::string time_text(TimeUs time_us) {
   return format_time(time_us) + " (" + std::to_string(time_us) + " us)";
@@ -54,24 +42,6 @@ std::string span_line(char sign, const Span& span) {
 }
 
 }  // namespace
-
-std::string changed_parts(std::string_view recorded, std::string_view now) {
-  if (recorded == now) return "";
-  const auto before = parts_of(recorded);
-  const auto after = parts_of(now);
-  std::set<std::string, std::less<>> names;
-  for (const auto& [name, digest] : before)
-    if (const auto found = after.find(name); found == after.end() || found->second != digest)
-      names.insert(name);
-  for (const auto& [name, digest] : after)
-    if (!before.contains(name)) names.insert(name);
-  // A change of any row but the step's own is named before the step's.
-  std::string list;
-  for (const auto& name : names)
-    if (name != "step") list += (list.empty() ? "" : ", ") + name;
-  if (names.contains("step")) list += list.empty() ? "step" : ", step";
-  return list.empty() ? "step" : list;
-}
 
 std::string reply_diff(const Reply& reply, const Message& message) {
   std::string diff;

@@ -13,9 +13,6 @@
 
 namespace memgpt {
 
-// The kinds of rows whose digests differ, "messages, window"; empty = none. See content_of().
-[[nodiscard]] std::string changed_parts(std::string_view recorded, std::string_view now);
-
 // How the assistant's message differs from the reply that it was made from; empty = not at all.
 [[nodiscard]] std::string reply_diff(const Reply& reply, const Message& message);
 

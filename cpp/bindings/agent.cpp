@@ -290,7 +290,7 @@ void bind_agent_class(py::module_& module) {
       .def("unbound", &Agent::unbound, Release())
       .def("bound_tools", &Agent::bound_tools, Release())
       .def("set_block", &Agent::set_block, py::arg("label"), py::arg("value"), py::arg("author"),
-           Release())
+           py::arg("expected") = py::none(), Release())
       .def("create_block", &Agent::create_block, py::arg("block"), Release())
       .def("attach_block", &Agent::attach_block, py::arg("block_id"), Release())
       .def("detach_block", &Agent::detach_block, py::arg("label"), Release())
@@ -353,6 +353,7 @@ void bind_agent_class(py::module_& module) {
       .def("load_tag", &Agent::load_tag, py::arg("name"), Release())
       .def("find_tag", &Agent::find_tag, py::arg("name"), Release())
       .def("tags", &Agent::tags, Release())
+      .def("delete_tag", &Agent::delete_tag, py::arg("name"), Release())
       .def("branches", &Agent::branches, Release())
       .def(
           "head_at",
@@ -417,7 +418,7 @@ void bind_agent(py::module_& module) {
       .def("shared_blocks", &Home::shared_blocks, Release())
       .def("shared_history", &Home::shared_history, py::arg("block_id"), Release())
       .def("set_shared_block", &Home::set_shared_block, py::arg("block_id"), py::arg("value"),
-           Release())
+           py::arg("expected") = py::none(), Release())
       .def("check", &Home::check, py::arg("replay"), Release())
       .def("rebuild", &Home::rebuild, Release())
       .def("purge", &Home::purge, py::arg("text"), py::arg("deleted"), py::arg("undone"), Release())

@@ -6,6 +6,7 @@
 #include "bindings/bindings.h"
 #include "error.h"
 #include "llm/provider.h"
+#include "store/schema.h"
 
 namespace memgpt {
 
@@ -123,5 +124,7 @@ PYBIND11_MODULE(_core, module) {
   memgpt::bind_policy(module);
   memgpt::bind_llm(module);
   memgpt::bind_history(module);
+  module.attr("application_id") = memgpt::kApplicationId;
+  module.attr("newest_schema") = memgpt::newest_schema();
   memgpt::bind_agent(module);
 }

@@ -14,6 +14,11 @@ namespace memgpt {
 [[nodiscard]] std::vector<std::string> check_file(const std::string& path,
                                                   const std::function<void()>& poll);
 
+class Journal;
+// Whether what each commit wrote is as it was written, on every line: also those that were undone.
+[[nodiscard]] std::vector<std::string> check_contents(Journal& journal,
+                                                      const std::function<void()>& poll);
+
 // Full-text tables against the rows that they index.
 [[nodiscard]] std::vector<std::string> check_text(Database& db);
 

@@ -290,6 +290,14 @@ void Journal::add_tag(const std::string& agent_id, const TagRow& tag) {
   });
 }
 
+void Journal::delete_tag(const std::string& agent_id, const std::string& name) {
+  queue_.write([&] {
+    writer_db_.prepare("DELETE FROM tag WHERE agent_id = ?1 AND name = ?2")
+        .bind(agent_id, name)
+        .run();
+  });
+}
+
 void Journal::delete_agent(const std::string& id, TimeUs now_us) {
   queue_.write([&] {
     writer_db_.prepare("UPDATE agent SET deleted_us = ?2 WHERE id = ?1").bind(id, now_us).run();
@@ -316,13 +324,32 @@ Journal::Committed Journal::commit_large(const Commit& commit) {
   return committed;
 }
 
+namespace {
+
+// Nothing where the file does not say.
+std::optional<std::int64_t> purge_known(Journal& journal) {
+  try {
+    return journal.newest_purge();
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> Journal::check(const std::function<void()>& poll) {
   {
     // By its name: a file that was moved away would be made anew, and be found sound.
     const std::scoped_lock lock(writer_mutex_);
     writer_db_.check_in_place();
   }
-  return check_file(path_, poll);
+  for (;;) {
+    const auto purge = purge_known(*this);
+    auto problems = check_file(path_, poll);
+    if (problems.empty()) problems = check_contents(*this, poll);
+    // What a purge destroys meanwhile is no damage.
+    if (problems.empty() || purge_known(*this) == purge) return problems;
+  }
 }
 
 void Journal::rebuild(const std::function<void()>& poll) {

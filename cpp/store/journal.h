@@ -223,6 +223,7 @@ class Journal {
   [[nodiscard]] std::vector<BranchRow> branches(const std::string& agent_id);
   // Throws AlreadyExists.
   void add_tag(const std::string& agent_id, const TagRow& tag);
+  void delete_tag(const std::string& agent_id, const std::string& name);
   [[nodiscard]] std::vector<TagRow> tags(const std::string& agent_id);  // oldest first
   // At the agent's head, or as it was at an earlier commit. Costs what the window holds then.
   [[nodiscard]] AgentState load(const std::string& agent_id, std::optional<Head> at = std::nullopt);
@@ -241,6 +242,8 @@ class Journal {
   // The place of a commit in the line of history that ends at `head`.
   [[nodiscard]] Head place(Head head, std::int64_t seq);
   [[nodiscard]] bool sees(Head head, Head other) { return place(head, other.seq) == other; }
+  // The last commit that both lines have.
+  [[nodiscard]] std::int64_t last_common(Head a, Head b);
   // Of commits (after, head].
   [[nodiscard]] std::vector<ToolRunRow> tool_runs(Head head, std::int64_t after);
   // Every version of a block, oldest first.
@@ -315,5 +318,7 @@ class Journal {
 // Digests of what a commit writes, by kind of row: "step=0123456789abcdef messages=...". Ids that
 // only this file gives (of summaries, branches) are left out.
 [[nodiscard]] std::string content_of(const Commit& commit);
+// Which kinds of rows differ between two of these: "messages, step". Empty where none does.
+[[nodiscard]] std::string changed_parts(std::string_view recorded, std::string_view now);
 
 }  // namespace memgpt

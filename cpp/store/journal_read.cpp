@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
 #include <unordered_set>
 
 #include "error.h"
@@ -256,23 +255,34 @@ std::vector<BranchRow> Journal::branches(const std::string& agent_id) {
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
   const auto agent = living_agent(reader.db, agent_id);
-  std::set<std::int64_t> ids;
-  for (const Head head : {agent.head, agent.line})
-    for (const auto& segment : lineage(reader.db, head)) ids.insert(segment.branch);
+  // How much of each the agent's lines have: what others wrote behind that is theirs.
+  std::map<std::int64_t, std::int64_t> ids;
+  const auto add = [&](const Lineage& line) {
+    for (const auto& segment : line) {
+      auto& last = ids[segment.branch];
+      last = std::max(last, segment.last_seq);
+    }
+  };
+  for (const Head head : {agent.head, agent.line}) add(lineage(reader.db, head));
   {
-    auto& row = reader.db.prepare("SELECT id FROM branch WHERE agent_id = ?1");
-    const Reset reset(row);
-    row.bind(agent_id);
-    while (row.step()) ids.insert(row.integer(0));
+    std::vector<std::int64_t> own;
+    {
+      auto& row = reader.db.prepare("SELECT id FROM branch WHERE agent_id = ?1");
+      const Reset reset(row);
+      row.bind(agent_id);
+      while (row.step()) own.push_back(row.integer(0));
+    }
+    for (const auto id : own)
+      add(lineage(reader.db, {id, std::numeric_limits<std::int64_t>::max()}));
   }
   auto& row = reader.db.prepare(
       "SELECT b.id, b.agent_id, ifnull(b.parent, 0), ifnull(b.parent_seq, 0), b.created_us, s.seq, "
-      "s.time_us FROM branch b JOIN step s ON s.branch = b.id WHERE b.id = ?1 "
+      "s.time_us FROM branch b JOIN step s ON s.branch = b.id WHERE b.id = ?1 AND s.seq <= ?2 "
       "ORDER BY s.seq DESC LIMIT 1");
   const Reset reset(row);
   std::vector<BranchRow> rows;
-  for (const auto id : ids)
-    if (row.bind(id).step())
+  for (const auto& [id, last] : ids)
+    if (row.bind(id, last).step())
       rows.push_back({row.integer(0),
                       row.text(1),
                       {row.integer(2), row.integer(3)},
@@ -400,6 +410,18 @@ std::int64_t Journal::commit_of(Head head, std::int64_t position) {
 Head Journal::place(Head head, std::int64_t seq) {
   const auto reader = this->reader();
   return lineage(reader.db, head).place(seq);
+}
+
+std::int64_t Journal::last_common(Head a, Head b) {
+  const auto reader = this->reader();
+  const auto first = lineage(reader.db, a);
+  const auto second = lineage(reader.db, b);
+  std::int64_t common = 0;
+  for (std::size_t i = 0; i < std::min(first.segments().size(), second.segments().size()); ++i) {
+    if (first.segments()[i].branch != second.segments()[i].branch) break;
+    common = std::min(first.segments()[i].last_seq, second.segments()[i].last_seq);
+  }
+  return common;
 }
 
 std::vector<ToolRunRow> Journal::tool_runs(Head head, std::int64_t after) {

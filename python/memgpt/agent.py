@@ -222,7 +222,7 @@ class Agent(CoreHandle):
             Reentrant: inside of a tool of this agent.
             Busy: where a turn of the agent takes longer than a minute.
         """
-        return self._writer.undo(checked_number(n, "n", InvalidInput), unit)
+        return self._writer.undo(checked_number(n, "n", InvalidInput), checked_text(unit, "unit"))
 
     def redo(self, n: int = 1, *, unit: str = "turn") -> Moved:
         """Go forward again over what was undone.
@@ -234,7 +234,7 @@ class Agent(CoreHandle):
         Raises:
             InvalidInput: where not so many were undone, or something was written since.
         """
-        return self._writer.redo(checked_number(n, "n", InvalidInput), unit)
+        return self._writer.redo(checked_number(n, "n", InvalidInput), checked_text(unit, "unit"))
 
     def pop(self, messages: int | None = None) -> Moved:
         """Undo the fewest whole steps that hold the last messages.
@@ -280,6 +280,14 @@ class Agent(CoreHandle):
     def head(self) -> Head:
         """The place in history where the agent stands."""
         return self._core.head()
+
+    def delete_tag(self, name: str) -> None:
+        """Take a tag away; the history stays.
+
+        Raises:
+            NotFound: where there is no such tag; says which there are.
+        """
+        self._writer.delete_tag(checked_text(name, "the tag"))
 
     def tags(self) -> list[Tag]:
         """The names that were given by :meth:`save`, oldest first."""

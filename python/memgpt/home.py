@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core, _memory_tools
-from memgpt._calls import call_chain
+from memgpt._calls import call_chain, check_loop_is_free
 from memgpt._core import Purged
 from memgpt._text import checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
@@ -237,6 +237,7 @@ class Home:
             AgentNotFound: where there is none of this name.
         """
         name = checked_text(name, "the agent's name")
+        check_loop_is_free(self._core.agent(name))
         for agent_id in [i for i, core in self._live.items() if core.name == name]:
             del self._live[agent_id]
         self._core.delete_agent(name)
@@ -281,7 +282,7 @@ class Home:
         Raises:
             StoreError: where the file is gone, or is not the one that was opened.
         """
-        return self._core.check(replay)
+        return self._core.check(_flag(replay, "replay"))
 
     def rebuild(self) -> None:
         """Make anew what is derived: the full-text tables, from the messages and passages, in one
@@ -336,6 +337,8 @@ class Home:
         if any(call.agent.startswith(self.path + "\n") for call in call_chain()):
             # On the turn's own thread or on another: it would wait for itself.
             raise Reentrant("a tool cannot purge: that takes the turn of every agent")
+        for row in self._core.agents():
+            check_loop_is_free(self._core.agent_by_id(row.id))
         return self._core.purge(
             None if text is None else checked_text(text, "the text to purge"),
             deleted=_flag(deleted, "deleted"),
@@ -407,6 +410,8 @@ def _at_exit() -> None:
 atexit.register(_at_exit)
 
 _homes: weakref.WeakValueDictionary[str, Home] = weakref.WeakValueDictionary()
+# A forked child opens homes of its own.
+os.register_at_fork(after_in_child=_homes.clear)
 
 
 def _forget(home: Home) -> None:
@@ -438,9 +443,14 @@ def open(
         DiskFull: where there is no space.
         StoreError: where it cannot be opened.
     """
-    if os.fspath(path) == ":memory:":
+    durability = checked_text(durability, "durability")
+    try:
+        name = os.fsdecode(path)
+        real = os.path.realpath(name)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path!r} cannot be the path of a file: {error}") from error
+    if name == ":memory:":
         return Home(":memory:", durability, turn_timeout_s)
-    real = os.path.realpath(path)
     home = _homes.get(real)
     if home is None:
         home = _homes[real] = Home(real, durability, turn_timeout_s)

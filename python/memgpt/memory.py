@@ -6,14 +6,14 @@ methods become the agent's tools. They may be called by the model or by you.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from memgpt import _core
 from memgpt._branches import BlockVersion, history_of
 from memgpt._calls import turn_side, turn_side_to_write
 from memgpt._text import checked_number, checked_text, clean_text
-from memgpt.errors import BlockNotFound, ConfigError, EditFailed, Error
+from memgpt.errors import BlockNotFound, ConfigError, Conflict, EditFailed, Error
 
 __all__ = ["BaseMemory", "ChatMemory", "MemoryModule", "SharedBlock"]
 
@@ -91,6 +91,25 @@ class MemoryModule:
             agent = turn_side_to_write(self._agent())
             agent.set_block(self._label, _text(value), "user")
 
+    def edit(self, change: Callable[[str], str]) -> str:
+        """Change the text by what it is: what somebody else writes meanwhile is not lost, as it is
+        by an assignment of what was made of an older text (``value += line``).
+
+        Args:
+            change: gives the new text for the present one; called again where that has changed.
+
+        Returns:
+            The new text.
+        """
+        return _edit(change, lambda: self.value, self._replace)
+
+    def _replace(self, value: str, expected: str) -> None:
+        if self._home is None:
+            self.value = value
+        else:
+            agent = turn_side_to_write(self._agent())
+            agent.set_block(self._label, _text(value), "user", expected)
+
     @property
     def limit(self) -> int:
         """Characters that the section may hold."""
@@ -140,8 +159,9 @@ class SharedBlock:
     """A memory block that several agents may have: ``agent.memory.attach(block)``.
 
     It has a history of its own beside those of the agents. What one of them or you write into it
-    is seen by all; an agent whose edit was overtaken by another's is told so, and nothing is
-    overwritten. Use ``home.create_block()`` or ``home.blocks()``.
+    is seen by all. An agent whose edit was overtaken by another's is told so, and does not
+    overwrite it; an assignment of yours does, :meth:`edit` does not. Use ``home.create_block()``
+    or ``home.blocks()``.
     """
 
     def __init__(self, home: _core.CoreHome, block_id: str) -> None:
@@ -167,6 +187,14 @@ class SharedBlock:
     @value.setter
     def value(self, value: str) -> None:
         self._home.set_shared_block(self._id, _text(value))
+
+    def edit(self, change: Callable[[str], str]) -> str:
+        """Change the text by what it is, see :meth:`MemoryModule.edit`."""
+        return _edit(
+            change,
+            lambda: self.value,
+            lambda value, expected: self._home.set_shared_block(self._id, _text(value), expected),
+        )
 
     @property
     def limit(self) -> int:
@@ -203,6 +231,20 @@ class SharedBlock:
         return self.value
 
 
+def _edit(
+    change: Callable[[str], str], read: Callable[[], str], replace: Callable[[str, str], None]
+) -> str:
+    while True:
+        before = read()
+        after = change(before)
+        try:
+            replace(after, before)
+            return after
+        except Conflict:
+            if read() == before:  # it was no edit of the block
+                raise
+
+
 def make_block(
     label: str, value: str, limit: int, description: str, read_only: bool
 ) -> _core.Block:
@@ -218,10 +260,16 @@ def make_block(
         _text(value),
         checked_number(limit, "a memory block's limit", ConfigError, low=1),
         checked_text(description, "a memory block's description"),
-        read_only,
+        _flag(read_only),
     )
     _core.check_limit(block.label, block.value, block.limit)
     return block
+
+
+def _flag(read_only: Any) -> bool:
+    if not isinstance(read_only, bool):
+        raise ConfigError(f"read_only must be True or False, not {read_only!r}")
+    return read_only
 
 
 def _text(value: Any) -> str:

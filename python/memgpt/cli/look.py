@@ -239,11 +239,14 @@ def history_lines(agent: Agent, count: int) -> Iterator[Text]:
         yield Text(f"… {len(steps) - count:,} more steps before", "dim")
     steps = steps[-count:]
     tags = [tag for tag in agent.tags() if steps and steps[0].seq <= tag.head.seq <= steps[-1].seq]
-    names = {tag.head.seq: tag.name for tag in tags if agent.at(tag.head.seq).head == tag.head}
+    names: dict[int, list[str]] = {}
+    for tag in tags:
+        if agent.at(tag.head.seq).head == tag.head:  # not of another line
+            names.setdefault(tag.head.seq, []).append(tag.name)
     for step in steps:
         time = dt.datetime.fromtimestamp(step.time_us / 1e6, dt.timezone.utc)
         line = Text(f"{step.seq:>7,}  {time:%Y-%m-%d %H:%M}  {step.kind:<9}", "dim")
         line.append(" ".join(shortened(_what(agent, step), 90).split()), "default")
         if step.seq in names:
-            line.append(f"  [{names[step.seq]}]", "yellow")
+            line.append(f"  [{', '.join(names[step.seq])}]", "yellow")
         yield line

@@ -244,6 +244,8 @@ def _step_problems(agent: Agent) -> Iterator[str]:
     if [step.seq for step in steps] != list(range(1, len(steps) + 1)):
         yield "the numbers of the steps have gaps"
     calls = [step for step in steps if step.digest]
+    if agent._home.purges():
+        return  # a context may not be what it was; replay knows which
     if calls and agent.context(calls[-1].seq).digest() != calls[-1].digest:
         yield f"the context of step {calls[-1].seq} is not the one that was recorded"
 
