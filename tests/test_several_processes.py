@@ -295,6 +295,7 @@ def test_edit_loses_nothing_of_anybody(kit):
     assert memgpt.MemoryModule("x", "a").edit(str.upper) == "A"
 
 
+@pytest.mark.no_replay  # it changes the file by hand
 def test_the_doctor_does_not_bring_an_old_file_to_a_new_schema(tmp_path, capsys):
     from memgpt.cli import main
 

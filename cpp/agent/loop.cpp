@@ -13,6 +13,8 @@ namespace {
 
 // Replies in a row that cannot be run before the turn is given up: each costs a model call.
 constexpr int kMaxBadReplies = 3;
+// In tokens.
+constexpr int kShortMessage = 64;
 
 void check_input(const Input& input) {
   check_utf8(input.text, "the message");
@@ -103,7 +105,9 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   try {
     check_room(writes.state, rules(), cost);
   } catch (const MessageTooLarge&) {
-    check_room(writes.state, rules(), 0);  // no message would do: a shared block may have grown
+    // Where a short one would not do either it is not the message's fault: a shared block may have
+    // grown.
+    if (cost < kShortMessage) check_room(writes.state, rules(), 0);
     throw;
   }
   // A policy that lets nothing go says so before the input is in the log.
