@@ -1,0 +1,195 @@
+"""Which turns of recorded conversations a search finds for each question.
+
+    python benchmarks/eval_retrieval.py DATA [--conversations N] [--seed 0] [--json FILE]
+
+DATA is a JSON file in LoCoMo's layout; asked are its questions of categories 1 to 4 that have
+usable evidence, as they are. No model answers: what is measured is told in benchmarks/README.md.
+Exits with 2 if DATA or the options cannot be used, or a file not written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import sqlite3
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import memgpt
+from memgpt import lab
+
+DEPTHS = (1, 5, 10, 20, 50)
+DEEPEST = max(DEPTHS)
+ROUNDS = 2000  # of the bootstrap
+
+# Ids of turns for a question, the best first.
+Search = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one system found for one question."""
+
+    conversation: int
+    category: str
+    values: dict[str, float]
+
+
+def score(found: list[str], evidence: set[str]) -> dict[str, float]:
+    """Recall at each depth, hit@20, MRR and nDCG@10 of one question."""
+    ranks = [place for place, turn in enumerate(found, 1) if turn in evidence]
+    values = {f"R@{k}": sum(rank <= k for rank in ranks) / len(evidence) for k in DEPTHS}
+    values["hit@20"] = float(any(rank <= 20 for rank in ranks))
+    values["MRR"] = 1 / ranks[0] if ranks else 0.0
+    best = sum(1 / math.log2(place + 1) for place in range(1, min(10, len(evidence)) + 1))
+    gain = sum(1 / math.log2(rank + 1) for rank in ranks if rank <= 10)
+    return values | {"nDCG@10": gain / best}
+
+
+@contextmanager
+def ours(conversation: lab.Conversation, metadata: bool) -> Iterator[Search]:
+    """``agent.recall.search``; without metadata the turns are texts in an order, nothing else."""
+    start = conversation.turns[0].time
+    with memgpt.open(":memory:", durability="process") as home:
+        agent = home.create_agent("reader", embedding=None)
+        agent.recall.import_transcript(
+            [
+                {"text": turn.text, "id": turn.id}
+                | (
+                    {"speaker": turn.speaker, "time": turn.time}
+                    if metadata
+                    else {"speaker": "", "time": start}
+                )
+                for turn in conversation.turns
+            ]
+        )
+        yield lambda question: [
+            hit.message.source_id for hit in agent.recall.search(question, limit=DEEPEST)
+        ]
+
+
+@contextmanager
+def fts5(conversation: lab.Conversation) -> Iterator[Search]:
+    """SQLite's own bm25 with its default tokenizer: the words of the question joined by OR."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE VIRTUAL TABLE turn USING fts5(text)")
+        db.executemany(
+            "INSERT INTO turn(rowid, text) VALUES(?, ?)",
+            [(n, f"{turn.speaker}: {turn.text}") for n, turn in enumerate(conversation.turns, 1)],
+        )
+
+        def search(question: str) -> list[str]:
+            cleaned = "".join(c if c.isalnum() else " " for c in question)
+            words = " OR ".join(f'"{word}"' for word in cleaned.split())
+            if not words:
+                return []
+            rows = db.execute(
+                "SELECT rowid FROM turn WHERE turn MATCH ? ORDER BY bm25(turn), rowid LIMIT ?",
+                (words, DEEPEST),
+            )
+            return [conversation.turns[row - 1].id for (row,) in rows]
+
+        yield search
+
+
+@contextmanager
+def at_random(conversation: lab.Conversation, seed: int) -> Iterator[Search]:
+    rng = random.Random(f"{seed} {conversation.name}")
+    ids = [turn.id for turn in conversation.turns]
+    yield lambda question: rng.sample(ids, min(DEEPEST, len(ids)))
+
+
+def interval(scores: list[Score], metric: str, seed: int) -> tuple[float, float]:
+    """95 % of the mean, by drawing conversations with replacement."""
+    by_conversation: dict[int, list[float]] = {}
+    for one in scores:
+        by_conversation.setdefault(one.conversation, []).append(one.values[metric])
+    groups = list(by_conversation.values())
+    rng = random.Random(seed)
+    means = []
+    for _ in range(ROUNDS):
+        drawn = rng.choices(groups, k=len(groups))
+        means.append(sum(map(sum, drawn)) / sum(map(len, drawn)))
+    means.sort()
+    return means[int(0.025 * ROUNDS)], means[int(0.975 * ROUNDS) - 1]
+
+
+def mean(scores: list[Score], metric: str) -> float:
+    return statistics.fmean(one.values[metric] for one in scores)
+
+
+def evaluate(conversations: list[lab.Conversation], seed: int) -> dict[str, list[Score]]:
+    systems: dict[str, Callable] = {
+        "ours": lambda c: ours(c, metadata=True),
+        "ours, bare text": lambda c: ours(c, metadata=False),
+        "FTS5 bm25": fts5,
+        "random": lambda c: at_random(c, seed),
+    }
+    scores: dict[str, list[Score]] = {}
+    for number, conversation in enumerate(conversations):
+        for name, system in systems.items():
+            with system(conversation) as search:
+                for question in conversation.questions:
+                    if question.category != 5 and question.evidence:
+                        values = score(search(question.text), set(question.evidence))
+                        scores.setdefault(name, []).append(Score(number, question.kind, values))
+    return scores
+
+
+def run(options: argparse.Namespace) -> None:
+    conversations = lab.read_conversations(options.data, options.conversations)
+    scores = evaluate(conversations, options.seed)
+    if not scores:
+        raise lab.BadData(f"{options.data} has no question with usable evidence")
+    metrics = list(next(iter(scores.values()))[0].values)
+    turns = sum(len(conversation.turns) for conversation in conversations)
+    asked = len(next(iter(scores.values())))
+    print(f"{len(conversations)} conversations, {turns:,} turns, {asked:,} questions\n")
+    print(f"{'':<16}" + "".join(f"{metric:>9}" for metric in metrics) + "   95 % of R@10")
+    rows = []
+    for name, all_scores in scores.items():
+        low, high = interval(all_scores, "R@10", options.seed)
+        line = "".join(f"{mean(all_scores, metric):9.3f}" for metric in metrics)
+        print(f"{name:<16}{line}   {low:.3f} - {high:.3f}")
+        for kind in sorted({one.category for one in all_scores}):
+            some = [one for one in all_scores if one.category == kind]
+            line = "".join(f"{mean(some, metric):9.3f}" for metric in metrics)
+            print(f"  {kind:<14}{line}   n = {len(some)}")
+            rows.append(
+                {"system": name, "category": kind, "n": len(some)}
+                | {metric: round(mean(some, metric), 4) for metric in metrics}
+            )
+        rows.append(
+            {"system": name, "category": "all", "n": len(all_scores)}
+            | {metric: round(mean(all_scores, metric), 4) for metric in metrics}
+            | {"R@10 95 %": [round(low, 4), round(high, 4)]}
+        )
+    line = json.dumps({"data": options.data.name, "questions": asked, "rows": rows})
+    if options.json:
+        options.json.write_text(line + "\n")
+    print(line)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path, metavar="DATA", help="a JSON file in LoCoMo's layout")
+    parser.add_argument("--conversations", type=int, help="only the first so many")
+    parser.add_argument("--seed", type=int, default=0, help="of the random system and intervals")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the last line there, too")
+    options = parser.parse_args()
+    try:
+        run(options)
+    except (lab.BadData, OSError, ValueError) as error:
+        print(f"eval_retrieval: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
