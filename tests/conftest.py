@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,19 @@ class Kit:
         assert testing.check_agent(agent) == []
         after = agent.recall.messages(0, 100_000)
         assert [message.id for message in after][: len(before)] == before
+
+    def problems_after(self, sql: str) -> str:
+        """What check() says of a copy of the file that was changed by hand."""
+        copy = Path(self.home.path).with_name("changed by hand.db")
+        with closing(sqlite3.connect(self.home.path)) as db:
+            db.execute("VACUUM INTO ?", (str(copy),))
+        with closing(sqlite3.connect(copy)) as db, db:
+            assert db.execute(sql).rowcount > 0
+        with memgpt.open(copy) as home:
+            found = "\n".join(home.check())
+        for path in copy.parent.glob(f"{copy.name}*"):
+            path.unlink()
+        return found
 
     @staticmethod
     def start(code: str, *args: Any) -> subprocess.Popen[str]:

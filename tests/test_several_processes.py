@@ -244,32 +244,18 @@ def test_load_lists_what_was_done_outside_on_the_line_that_it_leaves(kit):
     assert agent.load(launched).outside == []
 
 
-def test_what_was_changed_by_hand_is_found_on_every_line(kit, tmp_path):
+def test_what_was_changed_by_hand_is_found_on_every_line(kit):
     agent = kit.agent(lambda context: kit.say("so"))
     agent.memory["human"].value = "Ann"
     agent.send("A")
     agent.undo(2)
     kit.home.create_agent("other", model=CheckedLLM([]))
-    copy = tmp_path / "copy.db"
-
-    def problems(sql: str) -> str:
-        kit.home.rebuild()  # nothing is in flight
-        with closing(sqlite3.connect(kit.home.path)) as db:
-            db.execute("VACUUM INTO ?", (str(copy),))
-        with closing(sqlite3.connect(copy)) as db, db:
-            assert db.execute(sql).rowcount > 0
-        with memgpt.open(copy) as home:
-            found = "\n".join(home.check())
-        for path in tmp_path.glob("copy.db*"):
-            path.unlink()
-        return found
-
-    assert "is not as it was written: blocks" in problems(
+    assert "is not as it was written: blocks" in kit.problems_after(
         "UPDATE block SET value = 'Eve' WHERE value = 'Ann'"
     )
-    changed = problems("UPDATE message SET thinking = 'evil' WHERE role = 'assistant'")
+    changed = kit.problems_after("UPDATE message SET thinking = 'evil' WHERE role = 'assistant'")
     assert "is not as it was written: messages" in changed
-    assert "which there is not" in problems("DELETE FROM agent WHERE name = 'other'")
+    assert "which there is not" in kit.problems_after("DELETE FROM agent WHERE name = 'other'")
 
 
 def test_edit_loses_nothing_of_anybody(kit):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sqlite3
 import textwrap
 import threading
 from typing import Any
@@ -325,25 +323,14 @@ def test_writers_in_two_processes(kit, pair):
     assert a.memory["plan"].value == block.value
 
 
-def test_the_doctor_finds_what_was_changed_by_hand(kit, pair, tmp_path):
+def test_the_doctor_finds_what_was_changed_by_hand(kit, pair):
     a, *_, block = pair
     block.value = "two"
     a.memory["plan"].value = "three"
-    copy = tmp_path / "copy.db"
-
-    def problems(sql: str) -> str:
-        with contextlib.closing(sqlite3.connect(kit.home.path)) as db:
-            db.execute("VACUUM INTO ?", (str(copy),))
-        with contextlib.closing(sqlite3.connect(copy)) as db, db:
-            assert db.execute(sql).rowcount > 0
-        with memgpt.open(copy) as home:
-            found = "\n".join(home.check())
-        for path in tmp_path.glob("copy.db*"):
-            path.unlink()
-        return found
-
-    assert re.search("version 3.*not as it was", problems("UPDATE shared_block SET value = 'x'"))
-    gone = problems("DELETE FROM shared_block WHERE version = 3")
+    assert re.search(
+        "version 3.*not as it was", kit.problems_after("UPDATE shared_block SET value = 'x'")
+    )
+    gone = kit.problems_after("DELETE FROM shared_block WHERE version = 3")
     assert "which there is not" in gone
-    assert "version 2" in problems("DELETE FROM shared_block WHERE version = 2")
-    assert "plan" in problems("UPDATE block SET shared = 9 WHERE shared = 3")
+    assert "version 2" in kit.problems_after("DELETE FROM shared_block WHERE version = 2")
+    assert "plan" in kit.problems_after("UPDATE block SET shared = 9 WHERE shared = 3")

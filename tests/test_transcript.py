@@ -247,17 +247,3 @@ def test_inside_a_tool_it_is_refused(home: memgpt.Home) -> None:
     (result,) = [m for m in reply.messages if m.name == "learn"]
     assert result.failed and "between turns" in result.text
     assert len(agent.recall) == 5
-
-
-def test_a_call_that_was_broken_off_has_its_return_before_the_import(kit) -> None:
-    def launch() -> None:
-        """Launch."""
-        raise KeyboardInterrupt
-
-    agent = kit.agent([kit.call("launch")], tools=[launch])
-    with pytest.raises(KeyboardInterrupt):
-        agent.send("to the moon")
-    agent.recall.import_transcript(TALK)
-    roles = [message.role for message in agent.recall.messages()]
-    assert roles == ["user", "assistant", "tool", *["user"] * len(TALK)]
-    kit.still_answers(agent)

@@ -18,7 +18,63 @@ from memgpt.errors import BlockNotFound, ConfigError, Conflict, EditFailed, Erro
 __all__ = ["BaseMemory", "ChatMemory", "MemoryModule", "SharedBlock"]
 
 
-class MemoryModule:
+class _Text:
+    """What a section and a shared block have in common: a text with a limit."""
+
+    def _read(self) -> _core.Block:
+        raise NotImplementedError
+
+    def _write(self, value: str, expected: str | None) -> None:
+        """Raises Conflict where something else than what is expected is there."""
+        raise NotImplementedError
+
+    @property
+    def value(self) -> str:
+        """The text. An assignment over the limit raises LimitExceeded and changes nothing."""
+        return self._read().value
+
+    @value.setter
+    def value(self, value: str) -> None:
+        self._write(value, None)
+
+    def edit(self, change: Callable[[str], str]) -> str:
+        """Change the text by what it is: what somebody else writes meanwhile is not lost, as it is
+        by an assignment of what was made of an older text (``value += line``).
+
+        Args:
+            change: gives the new text for the present one; called again where that has changed.
+
+        Returns:
+            The new text.
+        """
+        while True:
+            before = self.value
+            after = change(before)
+            try:
+                self._write(after, before)
+                return after
+            except Conflict:
+                if self.value == before:  # it was no edit of the block
+                    raise
+
+    @property
+    def limit(self) -> int:
+        """Characters that it may hold."""
+        return self._read().limit
+
+    @property
+    def description(self) -> str:
+        return self._read().description
+
+    @property
+    def read_only(self) -> bool:
+        return self._read().read_only
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class MemoryModule(_Text):
     """One section of core memory: a memory block.
 
     Until its memory is given to an agent it holds its own value; afterwards it is a handle to the
@@ -77,51 +133,13 @@ class MemoryModule:
 
     label = name
 
-    @property
-    def value(self) -> str:
-        """The text. An assignment over the limit raises LimitExceeded and changes nothing."""
-        return self._read().value
-
-    @value.setter
-    def value(self, value: str) -> None:
+    def _write(self, value: str, expected: str | None) -> None:
         if self._home is None:
             old = self._block
             self._block = make_block(old.label, value, old.limit, old.description, old.read_only)
         else:
             agent = turn_side_to_write(self._agent())
-            agent.set_block(self._label, _text(value), "user")
-
-    def edit(self, change: Callable[[str], str]) -> str:
-        """Change the text by what it is: what somebody else writes meanwhile is not lost, as it is
-        by an assignment of what was made of an older text (``value += line``).
-
-        Args:
-            change: gives the new text for the present one; called again where that has changed.
-
-        Returns:
-            The new text.
-        """
-        return _edit(change, lambda: self.value, self._replace)
-
-    def _replace(self, value: str, expected: str) -> None:
-        if self._home is None:
-            self.value = value
-        else:
-            agent = turn_side_to_write(self._agent())
             agent.set_block(self._label, _text(value), "user", expected)
-
-    @property
-    def limit(self) -> int:
-        """Characters that the section may hold."""
-        return self._read().limit
-
-    @property
-    def description(self) -> str:
-        return self._read().description
-
-    @property
-    def read_only(self) -> bool:
-        return self._read().read_only
 
     @property
     def shared(self) -> bool:
@@ -146,16 +164,13 @@ class MemoryModule:
             return f"<MemoryModule {self._label!r}, {error}>"
         return f"MemoryModule({block.label!r}, {block.value!r}, limit={block.limit})"
 
-    def __str__(self) -> str:
-        return self._read().value
-
     def _repr_html_(self) -> str:
         from memgpt import _views
 
         return _views.module_html(self)
 
 
-class SharedBlock:
+class SharedBlock(_Text):
     """A memory block that several agents may have: ``agent.memory.attach(block)``.
 
     It has a history of its own beside those of the agents. What one of them or you write into it
@@ -179,36 +194,8 @@ class SharedBlock:
         """What the agents call it."""
         return self._read().label
 
-    @property
-    def value(self) -> str:
-        """The text. An assignment over the limit raises LimitExceeded and changes nothing."""
-        return self._read().value
-
-    @value.setter
-    def value(self, value: str) -> None:
-        self._home.set_shared_block(self._id, _text(value))
-
-    def edit(self, change: Callable[[str], str]) -> str:
-        """Change the text by what it is, see :meth:`MemoryModule.edit`."""
-        return _edit(
-            change,
-            lambda: self.value,
-            lambda value, expected: self._home.set_shared_block(self._id, _text(value), expected),
-        )
-
-    @property
-    def limit(self) -> int:
-        """Characters that the block may hold."""
-        return self._read().limit
-
-    @property
-    def description(self) -> str:
-        return self._read().description
-
-    @property
-    def read_only(self) -> bool:
-        """Tools cannot edit it."""
-        return self._read().read_only
+    def _write(self, value: str, expected: str | None) -> None:
+        self._home.set_shared_block(self._id, _text(value), expected)
 
     def history(self) -> list[BlockVersion]:
         """Every version that it had, oldest first, with who wrote it and what changed."""
@@ -226,23 +213,6 @@ class SharedBlock:
         except Error as error:  # a repr never raises: the home may be closed
             return f"<SharedBlock {self._id}, {error}>"
         return f"SharedBlock({block.label!r}, {block.value!r}, limit={block.limit})"
-
-    def __str__(self) -> str:
-        return self.value
-
-
-def _edit(
-    change: Callable[[str], str], read: Callable[[], str], replace: Callable[[str, str], None]
-) -> str:
-    while True:
-        before = read()
-        after = change(before)
-        try:
-            replace(after, before)
-            return after
-        except Conflict:
-            if read() == before:  # it was no edit of the block
-                raise
 
 
 def make_block(

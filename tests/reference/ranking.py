@@ -12,9 +12,16 @@ import heapq
 import math
 import re
 from collections import defaultdict, namedtuple
+from pathlib import Path
 
-from tests.reference.english import CLASSES, IRREGULAR, RELATED
 from tests.reference.words import STOP, stem, words
+
+# General English, a line an entry, stemmed when read: a word and its irregular forms; a word and
+# those related to it, both ways; a class and its members.
+IRREGULAR, RELATED, CLASSES = (
+    (Path(__file__).parent / "english" / f"{name}.txt").read_text()
+    for name in ("irregular", "related", "classes")
+)
 
 DEFAULTS = dict(
     k1=1.2,
