@@ -311,26 +311,27 @@ std::vector<float> Agent::embed_query(const std::string& text) {
 
 RecallPage Agent::search_recall(const RecallQuery& query) {
   check_utf8(query.text, "the query");
-  return memgpt::search_recall(*home_->journal(), state().agent.head, query);
+  return home_->recall().search(*home_->journal(), state().agent.head, query);
 }
 
 ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query) {
   check_utf8(text, "the query");
   const auto row = state().agent;
+  // A tool reads what its step has written.
+  PendingPassages pending;
+  if (turn_.held_by_this_thread() && active_ != nullptr)
+    pending.inserted = active_->commit.passages;
+  return search_archival_at(row, text, std::move(query), pending);
+}
+
+ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& text,
+                                       ArchivalQuery query, const PendingPassages& pending) {
+  query.text = is_blank(text) ? "" : text;
   query.vector = embed_query(text);
   const auto embedder = parts()->embedder;
-  const auto name = embedder ? embedder->name() : "";
-  // A tool reads what its step has written.
-  const bool pending = turn_.held_by_this_thread() && active_ != nullptr &&
-                       !active_->commit.passages.empty() && query.limit > 0 && query.offset >= 0;
-  if (!pending)
-    return home_->indexes().search(*home_->journal(), row.archive, name, row.head, query);
-  ArchivalQuery all = query;
-  all.limit = static_cast<int>(std::min<std::int64_t>(std::int64_t{query.limit} + query.offset,
-                                                      std::numeric_limits<int>::max()));
-  all.offset = 0;
-  return with_pending(home_->indexes().search(*home_->journal(), row.archive, name, row.head, all),
-                      active_->commit.passages, query);
+  if (embedder) query.dense = query.ranking.dense.value_or(embedder->weight());
+  return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",
+                                 row.head, query, pending);
 }
 
 std::vector<SummaryRow> Agent::summaries() {

@@ -318,6 +318,9 @@ class Agent {
   [[nodiscard]] LiveState load_state(const Parts& parts);
   [[nodiscard]] static LiveState state_of(AgentState loaded, const Parts& parts);
   [[nodiscard]] std::vector<float> embed_query(const std::string& text);
+  [[nodiscard]] ArchivalPage search_archival_at(const AgentRow& row, const std::string& text,
+                                                ArchivalQuery query,
+                                                const PendingPassages& pending);
 
   std::shared_ptr<Home> home_;
   std::string id_;

@@ -169,17 +169,15 @@ void ToolScope::insert_passage(const std::string& text, std::vector<std::string>
 
 RecallPage ToolScope::search_recall(RecallQuery query) const {
   query.before_position = turn_begin_;
-  auto page = memgpt::search_recall(*agent_.home_->journal(), writes_.state.agent.head, query);
+  auto page =
+      agent_.home_->recall().search(*agent_.home_->journal(), writes_.state.agent.head, query);
   for (const auto& hit : page.hits) found_.push_back(hit.message.text);
   return page;
 }
 
 ArchivalPage ToolScope::search_archival(const std::string& text, ArchivalQuery query) const {
-  query.vector = agent_.embed_query(text);
-  const auto embedder = agent_.parts()->embedder;
-  const AgentRow& agent = writes_.state.agent;
-  auto page = agent_.home_->indexes().search(*agent_.home_->journal(), agent.archive,
-                                             embedder ? embedder->name() : "", agent.head, query);
+  const PendingPassages pending{writes_.commit.passages, {}};
+  auto page = agent_.search_archival_at(writes_.state.agent, text, std::move(query), pending);
   for (const auto& hit : page.hits) found_.push_back(hit.passage.text);
   return page;
 }

@@ -359,6 +359,7 @@ std::vector<std::string> Home::check(bool replay) {
 void Home::rebuild() {
   journal()->rebuild(environment_.outside.poll);
   indexes_.clear();
+  recall_.clear();
 }
 
 void Home::delete_agent(const std::string& name) {

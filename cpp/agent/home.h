@@ -15,6 +15,7 @@
 #include "llm/provider.h"
 #include "memory/policy.h"
 #include "store/archival.h"
+#include "store/recall.h"
 #include "store/file_lock.h"
 #include "store/journal.h"
 #include "store/purge.h"
@@ -102,7 +103,7 @@ class Home : public std::enable_shared_from_this<Home> {
   // What is wrong with the file, one line a problem, see store/check.h; with `replay` also what the
   // replay of each agent finds.
   [[nodiscard]] std::vector<std::string> check(bool replay);
-  // Makes full-text tables and vector indexes anew.
+  // Makes what is derived anew.
   void rebuild();
   // The one operation that destroys, see store/purge.h: a text wherever the file holds it, what
   // only deleted agents can see, what living ones have undone or left. Takes the turn of every
@@ -119,6 +120,7 @@ class Home : public std::enable_shared_from_this<Home> {
   void add(const std::shared_ptr<Agent>& agent);
   [[nodiscard]] std::shared_ptr<Journal> journal();
   [[nodiscard]] std::shared_ptr<FileLock> turns();
+  [[nodiscard]] RecallIndexes& recall() { return recall_; }
   [[nodiscard]] ArchivalIndexes& indexes() { return indexes_; }
   [[nodiscard]] const Environment& environment() const { return environment_; }
   [[nodiscard]] double turn_timeout_s() const { return turn_timeout_s_; }
@@ -138,6 +140,7 @@ class Home : public std::enable_shared_from_this<Home> {
   std::mutex mutex_;
   std::shared_ptr<Journal> journal_;
   std::shared_ptr<FileLock> turns_;  // a byte an agent: held while a process has its turn
+  RecallIndexes recall_;
   ArchivalIndexes indexes_;
   std::unordered_map<std::string, std::weak_ptr<Agent>> live_;  // by id
 };

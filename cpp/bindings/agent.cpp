@@ -65,7 +65,53 @@ std::shared_ptr<Home> open_home(const std::string& path, const std::string& dura
                     std::move(environment));
 }
 
+std::map<std::string, double> dict_of(const std::vector<std::pair<std::string, double>>& parts) {
+  return {parts.begin(), parts.end()};
+}
+
+// Bytes as characters.
+std::vector<std::pair<std::size_t, std::size_t>> marks_of(const Snippet& snippet) {
+  std::vector<std::pair<std::size_t, std::size_t>> marks;
+  std::size_t characters = 0;
+  std::size_t at = 0;
+  const auto character_at = [&](std::size_t byte) {
+    for (; at < byte; ++at)
+      if ((static_cast<unsigned char>(snippet.text[at]) & 0xC0) != 0x80) ++characters;
+    return characters;
+  };
+  for (const auto& [begin, end] : snippet.marks) {
+    const auto first = character_at(begin);
+    marks.emplace_back(first, character_at(end));
+  }
+  return marks;
+}
+
 void bind_results(py::module_& module) {
+  py::class_<RankingOptions>(module, "RankingOptions")
+      .def(py::init<>())
+      .def_readwrite("k1", &RankingOptions::k1)
+      .def_readwrite("b", &RankingOptions::b)
+      .def_readwrite("stop", &RankingOptions::stop)
+      .def_readwrite("stem", &RankingOptions::stem)
+      .def_readwrite("irregular", &RankingOptions::irregular)
+      .def_readwrite("speaker_text", &RankingOptions::speaker_text)
+      .def_readwrite("related", &RankingOptions::related)
+      .def_readwrite("classes", &RankingOptions::classes)
+      .def_readwrite("frame", &RankingOptions::frame)
+      .def_readwrite("spelling", &RankingOptions::spelling)
+      .def_readwrite("window", &RankingOptions::window)
+      .def_readwrite("power", &RankingOptions::power)
+      .def_readwrite("reply", &RankingOptions::reply)
+      .def_readwrite("session", &RankingOptions::session)
+      .def_readwrite("question", &RankingOptions::question)
+      .def_readwrite("speaker", &RankingOptions::speaker)
+      .def_readwrite("when", &RankingOptions::when)
+      .def_readwrite("name_cue", &RankingOptions::name_cue)
+      .def_readwrite("date", &RankingOptions::date)
+      .def_readwrite("phrase", &RankingOptions::phrase)
+      .def_readwrite("session_prior", &RankingOptions::session_prior)
+      .def_readwrite("spread_max_df", &RankingOptions::spread_max_df)
+      .def_readwrite("dense", &RankingOptions::dense);
   py::class_<Response>(module, "CoreResponse")
       .def_readonly("spoken", &Response::spoken)
       .def_readonly("messages", &Response::messages)
@@ -92,17 +138,44 @@ void bind_results(py::module_& module) {
   py::class_<RecallHit>(module, "RecallHit", "A message that recall search found.")
       .def_readonly("message", &RecallHit::message)
       .def_readonly("score", &RecallHit::score)
-      .def_readonly("snippet", &RecallHit::snippet)
+      .def_property_readonly(
+          "snippet", [](const RecallHit& hit) { return hit.snippet.text; },
+          "About 200 bytes of the text, where it has most of the query's words.")
+      .def_property_readonly(
+          "marks", [](const RecallHit& hit) { return marks_of(hit.snippet); },
+          "Where the query's words are in the snippet: (begin, end), in characters.")
+      .def_property_readonly(
+          "terms", [](const RecallHit& hit) { return dict_of(hit.terms); },
+          "What each word of the query adds; the score is their sum times the factors.")
+      .def_property_readonly(
+          "factors", [](const RecallHit& hit) { return dict_of(hit.factors); },
+          "What the sum is multiplied by, see memgpt.Ranking.")
+      .def_readonly("before", &RecallHit::before, "Neighbours, if they were asked for.")
+      .def_readonly("after", &RecallHit::after)
       .def("_repr_html_", [](const py::object& self) { return shown("hit_html", self); })
       .def("__repr__", [](const RecallHit& hit) {
-        return shown("visible", py::str("<RecallHit " + hit.snippet + ">"));
+        return shown("visible", py::str("<RecallHit " + hit.snippet.text + ">"));
       });
   py::class_<ArchivalHit>(module, "ArchivalHit", "A passage that archival search found.")
       .def_readonly("passage", &ArchivalHit::passage)
-      .def_readonly("score", &ArchivalHit::score, "Cosine similarity.")
+      .def_readonly("score", &ArchivalHit::score,
+                    "Words and vectors, each as a share of the best hit's, in a weighted mean; "
+                    "without vectors the words' own score; where no word is in any passage, the "
+                    "similarity.")
+      .def_readonly("similarity", &ArchivalHit::similarity,
+                    "Cosine of the embeddings; 0 where there are none.")
       .def_property_readonly(
-          "snippet",
-          [](const ArchivalHit& hit) { return std::string(utf8_prefix(hit.passage.text, 200)); })
+          "snippet", [](const ArchivalHit& hit) { return hit.snippet.text; },
+          "About 200 bytes of the text, where it has most of the query's words.")
+      .def_property_readonly(
+          "marks", [](const ArchivalHit& hit) { return marks_of(hit.snippet); },
+          "Where the query's words are in the snippet: (begin, end), in characters.")
+      .def_property_readonly(
+          "terms", [](const ArchivalHit& hit) { return dict_of(hit.terms); },
+          "What each word of the query adds; their sum times the factors is the words' score.")
+      .def_property_readonly(
+          "factors", [](const ArchivalHit& hit) { return dict_of(hit.factors); },
+          "What the sum is multiplied by, see memgpt.Ranking.")
       .def("_repr_html_", [](const py::object& self) { return shown("hit_html", self); })
       .def("__repr__", [](const ArchivalHit& hit) {
         return shown("visible", py::str("<ArchivalHit " +
@@ -192,8 +265,11 @@ void bind_options(py::module_& module) {
 
 RecallPage search_recall_from_python(Agent& agent, std::string text, std::optional<TimeUs> start,
                                      std::optional<TimeUs> end,
-                                     const std::vector<std::string>& roles, int limit, int offset) {
+                                     const std::vector<std::string>& roles, int limit, int offset,
+                                     int neighbours, const RankingOptions& ranking) {
   RecallQuery query;
+  query.neighbours = neighbours;
+  query.ranking = ranking;
   query.text = std::move(text);
   query.start = start;
   query.end = end;
@@ -297,31 +373,38 @@ void bind_agent_class(py::module_& module) {
       .def(
           "search_recall",
           [](Agent& agent, std::string text, std::optional<TimeUs> start, std::optional<TimeUs> end,
-             const std::vector<std::string>& roles, int limit, int offset) {
-            return search_recall_from_python(agent, std::move(text), start, end, roles, limit,
-                                             offset)
-                .hits;
+             const std::vector<std::string>& roles, int limit, int offset, int neighbours,
+             const RankingOptions& ranking) {
+            auto page = search_recall_from_python(agent, std::move(text), start, end, roles, limit,
+                                                  offset, neighbours, ranking);
+            return std::make_pair(std::move(page.hits), page.total);
           },
           py::arg("text"), py::arg("start"), py::arg("end"), py::arg("roles"), py::arg("limit"),
-          py::arg("offset"), Release())
+          py::arg("offset"), py::arg("neighbours"), py::arg("ranking"), Release())
       .def("import_transcript", &Agent::import_transcript, py::arg("items"), Release())
       .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
            py::arg("metadata"), Release())
       .def(
           "search_archival",
           [](Agent& agent, const std::string& text, int limit, int offset,
-             std::vector<std::string> tags, std::optional<TimeUs> start,
-             std::optional<TimeUs> end) {
+             std::vector<std::string> tags, bool all_tags,
+             std::vector<std::pair<std::string, std::string>> metadata, std::optional<TimeUs> start,
+             std::optional<TimeUs> end, const RankingOptions& ranking) {
             ArchivalQuery query;
+            query.all_tags = all_tags;
+            query.metadata = std::move(metadata);
+            query.ranking = ranking;
             query.limit = limit;
             query.offset = offset;
             query.tags = std::move(tags);
             query.start = start;
             query.end = end;
-            return agent.search_archival(text, std::move(query)).hits;
+            auto page = agent.search_archival(text, std::move(query));
+            return std::make_pair(std::move(page.hits), page.total);
           },
-          py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"), py::arg("start"),
-          py::arg("end"), Release())
+          py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"),
+          py::arg("all_tags"), py::arg("metadata"), py::arg("start"), py::arg("end"),
+          py::arg("ranking"), Release())
       .def(
           "policy",
           [](Agent& agent) { return std::const_pointer_cast<MemoryPolicy>(agent.policy()); },

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "memory/unicode.h"
 #include "memory/words.h"
 
 namespace memgpt {

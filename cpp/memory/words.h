@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,14 +24,12 @@ struct Word {
 // English words that say little by themselves ("the", "what", the "don" and "t" of "don't").
 [[nodiscard]] bool is_stop_word(std::string_view lower_case);
 
+// All of them, in order.
+[[nodiscard]] std::span<const std::string_view> stop_words();
+
 // The stem of an English word by M. F. Porter, "An algorithm for suffix stripping", Program 14(3),
 // 1980, with the two departures that Porter's own program makes ("bli", "logi"), as SQLite's
 // stemmer has them. Words with anything but the letters a to z come back as they are.
 [[nodiscard]] std::string stem(std::string_view lower_case);
-
-// Code points; an invalid byte becomes U+FFFD.
-[[nodiscard]] std::u32string code_points(std::string_view utf8);
-// Han characters and kana: writing without spaces.
-[[nodiscard]] bool is_cjk(char32_t c);
 
 }  // namespace memgpt

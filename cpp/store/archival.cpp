@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "error.h"
+#include "memory/json.h"
 #include "store/purge.h"
 #include "store/rows.h"
 
@@ -15,50 +16,88 @@ namespace memgpt {
 
 namespace {
 
-// The passages of an archive that a head can see and that pass the filters, oldest first.
-std::vector<std::int64_t> visible_passages(Database& db, const std::string& archive,
-                                           const Lineage& line, const ArchivalQuery& query) {
-  auto& row = db.prepare(
-      "SELECT p.id, p.tags FROM passage p WHERE p.archive = ?1 AND seen(?2, p.branch, p.seq) "
-      "AND p.time_us >= ?3 AND p.time_us < ?4 AND NOT EXISTS (SELECT 1 FROM retirement r "
-      "WHERE r.kind = 'passage' AND r.target = p.id AND seen(?2, r.branch, r.seq)) "
-      "ORDER BY p.id");
-  const Reset reset(row);
-  row.bind(archive, &line, query.start.value_or(std::numeric_limits<std::int64_t>::min()),
-           query.end.value_or(std::numeric_limits<std::int64_t>::max()));
-  std::vector<std::int64_t> ids;
-  while (row.step()) {
-    if (!query.tags.empty()) {
-      const auto list = strings_from_json(row.view(1));
-      const bool any = std::any_of(query.tags.begin(), query.tags.end(), [&](const auto& wanted) {
-        return std::any_of(list.begin(), list.end(),
-                           [&](const auto& tag) { return tag == wanted; });
-      });
-      if (!any) continue;
-    }
-    ids.push_back(row.integer(0));
-  }
-  return ids;
+// As many of the best by words, and by vectors, are compared with each other.
+constexpr std::size_t kFused = 200;
+
+std::string tag_label(const std::string& tag) { return "tag\n" + tag; }
+std::string metadata_label(const std::string& key, const std::string& value) {
+  return "metadata\n" + key + '\n' + value;
 }
 
-Passage load_passage(Database& db, std::int64_t id) {
+struct Labels {
+  std::vector<std::string> labels;
+  std::string source;  // as JSON; empty = none
+};
+
+Labels labels_of(const std::vector<std::string>& tags, std::string_view metadata) {
+  Labels made;
+  for (const auto& tag : tags) made.labels.push_back(tag_label(tag));
+  boost::system::error_code error;
+  const auto value = json::parse(metadata, error);
+  if (error || !value.is_object()) return made;
+  for (const auto& [key, member] : value.as_object()) {
+    auto text = json::serialize(member);
+    if (key == "source") made.source = text;
+    made.labels.push_back(metadata_label(std::string(key), text));
+  }
+  std::sort(made.labels.begin(), made.labels.end());
+  made.labels.erase(std::unique(made.labels.begin(), made.labels.end()), made.labels.end());
+  return made;
+}
+
+// Passages of one source are neighbours, and any other stands alone, by a number below 0.
+std::int64_t session_of(const Labels& labels, std::int64_t alone) {
+  if (labels.source.empty()) return alone;
+  return static_cast<std::int64_t>(std::hash<std::string>{}(labels.source) >> 1);
+}
+
+std::optional<Passage> load_passage(Database& db, std::int64_t id) {
   static const std::string sql =
       std::string("SELECT ") + kPassageColumns + " FROM passage p WHERE p.id = ?1";
   auto& row = db.prepare(sql);
   const Reset reset(row);
-  if (!row.bind(id).step()) throw StoreError("a passage is gone from the journal");
+  if (!row.bind(id).step()) return std::nullopt;
   return read_passage(row);
 }
 
-struct Scored {
-  std::int64_t id;
-  double score;
-};
+// Rounded, so that the order does not hang on the last bit of a machine's arithmetic.
+double rounded_cosine(double cosine) { return std::round(cosine * 1e5) / 1e5; }
 
 }  // namespace
 
+// Passages of an archive that were written on one branch.
+struct ArchivalIndexes::Branch {
+  TextIndex index;
+  std::int64_t last_id = 0;
+  std::int64_t last_retired = 0;                               // seq
+  std::vector<std::pair<std::int64_t, std::int64_t>> retired;  // seq, id
+
+  void read(Database& db, Vocabulary& vocabulary, const std::string& archive, std::int64_t branch) {
+    auto& row = db.prepare(
+        "SELECT p.id, p.seq, p.text, p.tags, p.metadata, p.time_us FROM passage p "
+        "WHERE p.branch = ?1 AND p.id > ?2 AND p.archive = ?3 ORDER BY p.id");
+    const Reset reset(row);
+    row.bind(branch, last_id, archive);
+    while (row.step()) {
+      last_id = row.integer(0);
+      const auto labels = labels_of(strings_from_json(row.view(3)), row.view(4));
+      index.add(vocabulary, {last_id, row.integer(1), row.view(2), "", row.integer(5),
+                             session_of(labels, -last_id), 1, labels.labels});
+    }
+    auto& gone = db.prepare(
+        "SELECT seq, target FROM retirement WHERE branch = ?1 AND seq > ?2 AND kind = 'passage' "
+        "ORDER BY seq, target");
+    const Reset reset_gone(gone);
+    gone.bind(branch, last_retired);
+    while (gone.step()) {
+      last_retired = gone.integer(0);
+      retired.emplace_back(gone.integer(0), gone.integer(1));
+    }
+  }
+};
+
 // Positions in the Faiss index and the passages' row ids, in insertion order.
-struct ArchivalIndexes::Index {
+struct ArchivalIndexes::Vectors {
   std::unique_ptr<faiss::IndexFlatIP> faiss;
   std::vector<std::int64_t> ids;
 
@@ -85,36 +124,206 @@ struct ArchivalIndexes::Index {
     }
   }
 
-  // The visible passages with a vector, best first; ties by id.
-  std::vector<Scored> rank(const std::vector<std::int64_t>& visible, const ArchivalQuery& query) {
-    std::vector<Scored> ranked;
-    if (!faiss || faiss->ntotal == 0 || visible.empty()) return ranked;
-    if (query.vector.size() != static_cast<std::size_t>(faiss->d))
-      throw StoreError("the query's embedding has " + std::to_string(query.vector.size()) +
-                       " dimensions, this archive's have " + std::to_string(faiss->d) +
-                       "; search with the embedder that made them");
+  // The nearest of some passages, given in order of id.
+  [[nodiscard]] std::vector<std::int64_t> nearest(const std::vector<std::int64_t>& among,
+                                                  const std::vector<float>& vector,
+                                                  std::size_t count) const {
+    std::vector<std::int64_t> found;
+    if (!faiss || faiss->ntotal == 0 || among.empty()) return found;
     std::vector<std::uint8_t> bitmap((ids.size() + 7) / 8, 0);
     std::size_t at = 0;
-    for (const auto id : visible) {
-      while (at < ids.size() && ids[at] < id) ++at;
+    for (const auto id : among) {
+      at = static_cast<std::size_t>(
+          std::lower_bound(ids.begin() + static_cast<std::ptrdiff_t>(at), ids.end(), id) -
+          ids.begin());
       if (at < ids.size() && ids[at] == id)
         bitmap[at / 8] = static_cast<std::uint8_t>(bitmap[at / 8] | (1U << (at % 8)));
     }
     faiss::IDSelectorBitmap selector(ids.size(), bitmap.data());
     faiss::SearchParameters parameters;
     parameters.sel = &selector;
-    const auto wanted = std::min<std::int64_t>(query.limit + query.offset, faiss->ntotal);
+    const auto wanted = std::min<std::int64_t>(static_cast<std::int64_t>(count), faiss->ntotal);
     std::vector<float> scores(static_cast<std::size_t>(wanted));
     std::vector<faiss::Index::idx_t> labels(static_cast<std::size_t>(wanted), -1);
-    faiss->search(1, query.vector.data(), wanted, scores.data(), labels.data(), &parameters);
-    for (std::size_t i = 0; i < labels.size(); ++i)
-      if (labels[i] >= 0) ranked.push_back({ids[static_cast<std::size_t>(labels[i])], scores[i]});
-    // Rounded, so that the order does not hang on the last bit of a machine's arithmetic.
-    for (auto& item : ranked) item.score = std::round(item.score * 1e5) / 1e5;
-    std::stable_sort(ranked.begin(), ranked.end(), [](const Scored& a, const Scored& b) {
-      return a.score != b.score ? a.score > b.score : a.id < b.id;
+    faiss->search(1, vector.data(), wanted, scores.data(), labels.data(), &parameters);
+    for (const auto label : labels)
+      if (label >= 0) found.push_back(ids[static_cast<std::size_t>(label)]);
+    return found;
+  }
+
+  [[nodiscard]] std::optional<double> cosine(std::int64_t id,
+                                             const std::vector<float>& vector) const {
+    const auto at = std::lower_bound(ids.begin(), ids.end(), id);
+    if (!faiss || at == ids.end() || *at != id) return std::nullopt;
+    const float* own = faiss->get_xb() + (at - ids.begin()) * faiss->d;
+    return std::inner_product(vector.begin(), vector.end(), own, 0.0);
+  }
+};
+
+// One search: the rows that the head sees, filtered, ranked, and put together.
+struct ArchivalIndexes::Search {
+  struct Scored {
+    std::uint32_t row = 0;
+    double score = 0;
+    double similarity = 0;
+    RankedRow ranked;
+  };
+
+  const ArchivalQuery& query;
+  const PendingPassages& pending;
+  const Vocabulary& vocabulary;
+  const Vectors* vectors = nullptr;
+  std::vector<SeenRows> line;  // the last part: what is pending, if anything
+  std::size_t committed = 0;   // rows
+  std::vector<std::uint32_t> hidden;
+  std::vector<std::uint32_t> passing;  // that are seen and pass the filters
+
+  [[nodiscard]] std::int64_t key(std::uint32_t row) const {
+    std::size_t at = row;
+    for (const auto& part : line) {
+      if (at < part.rows) return part.index->row(at).key;
+      at -= part.rows;
+    }
+    return 0;
+  }
+
+  void hide(std::vector<std::int64_t> retired) {
+    std::sort(retired.begin(), retired.end());
+    std::size_t offset = 0;
+    for (std::size_t i = 0; i < line.size() && offset < committed; offset += line[i++].rows)
+      for (const auto id : retired) {
+        const auto at = line[i].index->rows_before(id);
+        if (at < line[i].rows && line[i].index->row(at).key == id)
+          hidden.push_back(static_cast<std::uint32_t>(offset + at));
+      }
+    std::sort(hidden.begin(), hidden.end());
+    hidden.erase(std::unique(hidden.begin(), hidden.end()), hidden.end());
+  }
+
+  static void keep(std::vector<std::uint32_t>& rows, const std::vector<std::uint32_t>& others) {
+    std::vector<std::uint32_t> both;
+    std::set_intersection(rows.begin(), rows.end(), others.begin(), others.end(),
+                          std::back_inserter(both));
+    rows = std::move(both);
+  }
+
+  // True where every passage passes.
+  bool filter() {
+    std::uint32_t number = 0;
+    for (const auto& part : line)
+      for (std::size_t i = 0; i < part.rows; ++i, ++number) {
+        const auto time = part.index->row(i).time_us;
+        if ((!query.start || time >= *query.start) && (!query.end || time < *query.end))
+          passing.push_back(number);
+      }
+    if (!hidden.empty()) {
+      std::vector<std::uint32_t> seen;
+      std::set_difference(passing.begin(), passing.end(), hidden.begin(), hidden.end(),
+                          std::back_inserter(seen));
+      passing = std::move(seen);
+    }
+    if (query.all_tags) {
+      for (const auto& tag : query.tags) keep(passing, rows_with(vocabulary, line, tag_label(tag)));
+    } else if (!query.tags.empty()) {
+      std::vector<std::uint32_t> any;
+      for (const auto& tag : query.tags) {
+        const auto rows = rows_with(vocabulary, line, tag_label(tag));
+        std::vector<std::uint32_t> both;
+        std::set_union(any.begin(), any.end(), rows.begin(), rows.end(), std::back_inserter(both));
+        any = std::move(both);
+      }
+      keep(passing, any);
+    }
+    for (const auto& [key, value] : query.metadata)
+      keep(passing,
+           rows_with(vocabulary, line, metadata_label(key, json::serialize(json::parse(value)))));
+    return passing.size() == number;
+  }
+
+  [[nodiscard]] std::vector<Scored> newest() const {
+    std::vector<Scored> scored;
+    for (auto row = passing.rbegin(); row != passing.rend(); ++row)
+      scored.push_back({*row, 0, 0, {}});
+    return scored;
+  }
+
+  [[nodiscard]] double similarity(std::uint32_t row) const {
+    std::optional<double> cosine;
+    if (row >= committed) {
+      const auto& own = pending.inserted[row - committed].vector;
+      if (own.size() == query.vector.size())
+        cosine = std::inner_product(query.vector.begin(), query.vector.end(), own.begin(), 0.0);
+    } else if (vectors != nullptr) {
+      cosine = vectors->cosine(key(row), query.vector);
+    }
+    return cosine ? rounded_cosine(*cosine) : 0;
+  }
+
+  [[nodiscard]] std::vector<Scored> best(bool unfiltered) const {
+    const auto wanted = std::max(
+        kFused, static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(query.offset));
+    RankRequest request;
+    request.text = query.text;
+    request.options = query.ranking;
+    request.line = line;
+    request.times = query.times;
+    request.wanted = wanted;
+    request.hidden = hidden;
+    if (!unfiltered) request.only = passing;
+    const bool dense = !query.vector.empty() && query.dense > 0;
+    if (dense) request.also = near(wanted);
+    const auto ranking = rank(vocabulary, request);
+    return fused(ranking, dense);
+  }
+
+  // Rows that are near by their vectors, in order.
+  [[nodiscard]] std::vector<std::uint32_t> near(std::size_t wanted) const {
+    std::vector<std::pair<std::int64_t, std::uint32_t>> rows;  // by id
+    std::vector<std::uint32_t> found;
+    for (const auto row : passing) {
+      if (row < committed)
+        rows.emplace_back(key(row), row);
+      else
+        found.push_back(row);
+    }
+    if (vectors == nullptr) return found;
+    std::sort(rows.begin(), rows.end());
+    std::vector<std::int64_t> ids;
+    for (const auto& [id, row] : rows) ids.push_back(id);
+    for (const auto id : vectors->nearest(ids, query.vector, wanted))
+      found.push_back(std::lower_bound(rows.begin(), rows.end(), std::make_pair(id, 0U))->second);
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  [[nodiscard]] std::vector<Scored> fused(const Ranking& ranking, bool dense) const {
+    std::vector<Scored> scored;
+    double best_words = 0;
+    double best_similarity = 0;
+    std::vector<std::uint32_t> offsets(line.size(), 0);
+    for (std::size_t i = 1; i < line.size(); ++i)
+      offsets[i] = offsets[i - 1] + static_cast<std::uint32_t>(line[i - 1].rows);
+    for (const auto& ranked : ranking.best) {
+      Scored one{offsets[ranked.part] + static_cast<std::uint32_t>(ranked.row), ranked.score, 0,
+                 ranked};
+      if (!query.vector.empty()) one.similarity = similarity(one.row);
+      best_words = std::max(best_words, one.score);
+      best_similarity = std::max(best_similarity, one.similarity);
+      scored.push_back(std::move(one));
+    }
+    if (dense && best_similarity > 0)
+      for (auto& one : scored) {
+        const double near = std::max(0.0, one.similarity);
+        one.score = best_words <= 0
+                        ? near
+                        : (one.score / best_words + query.dense * near / best_similarity) /
+                              (1 + query.dense);
+        one.score = std::floor(one.score * 1e6 + 0.5) / 1e6;
+      }
+    std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) {
+      return a.score != b.score ? a.score > b.score : a.row > b.row;
     });
-    return ranked;
+    return scored;
   }
 };
 
@@ -123,73 +332,81 @@ ArchivalIndexes::~ArchivalIndexes() = default;
 
 void ArchivalIndexes::clear() {
   const std::scoped_lock lock(mutex_);
-  indexes_.clear();
+  vectors_.clear();
+  branches_.clear();
+  vocabulary_ = Vocabulary();
 }
 
 ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archive,
                                      const std::string& embedder, Head head,
-                                     const ArchivalQuery& query) {
+                                     const ArchivalQuery& query, const PendingPassages& pending) {
+  check_ranking(query.ranking);
   ArchivalPage page;
   if (query.limit <= 0 || query.offset < 0) return page;
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
   const auto line = journal.lineage(reader.db, head);
   if (const auto purge = newest_purge(reader.db); purge != purge_) {
-    indexes_.clear();
+    vectors_.clear();
+    branches_.clear();
+    vocabulary_ = Vocabulary();
     purge_ = purge;
   }
-  const auto visible = visible_passages(reader.db, archive, line, query);
-  page.total = static_cast<std::int64_t>(visible.size());
-  std::vector<Scored> ranked;
-  if (query.vector.empty()) {
-    for (auto id = visible.rbegin(); id != visible.rend(); ++id) ranked.push_back({*id, 0});
-  } else {
-    const auto dimension = static_cast<std::int64_t>(query.vector.size());
-    auto& index = indexes_[archive + '\n' + embedder + '\n' + std::to_string(dimension)];
-    if (!index) index = std::make_unique<Index>();
-    index->catch_up(reader.db, archive, embedder, dimension);
-    ranked = index->rank(visible, query);
-  }
-  const auto first = static_cast<std::size_t>(query.offset);
-  for (std::size_t i = first; i < ranked.size(); ++i) {
-    if (i - first >= static_cast<std::size_t>(query.limit)) break;
-    page.hits.push_back({load_passage(reader.db, ranked[i].id), ranked[i].score});
-  }
-  return page;
-}
 
-ArchivalPage with_pending(ArchivalPage page, const std::vector<Passage>& pending,
-                          const ArchivalQuery& query) {
-  const auto passes = [&](const Passage& passage) {
-    const bool tagged =
-        query.tags.empty() ||
-        std::any_of(query.tags.begin(), query.tags.end(), [&](const auto& tag) {
-          return std::find(passage.tags.begin(), passage.tags.end(), tag) != passage.tags.end();
-        });
-    return tagged && passage.time_us >= query.start.value_or(passage.time_us) &&
-           (!query.end || passage.time_us < *query.end);
-  };
-  for (const auto& passage : pending) {
-    if (!passes(passage)) continue;
-    ++page.total;
-    // Without a text the newest come first.
-    if (query.vector.empty()) {
-      page.hits.insert(page.hits.begin(), {passage, 0});
-      continue;
+  Search search{query, pending, vocabulary_, nullptr, {}, 0, {}, {}};
+  std::vector<std::int64_t> retired = pending.retired;
+  for (const auto& segment : line.segments()) {
+    auto& branch = branches_[archive + '\n' + std::to_string(segment.branch)];
+    if (!branch) branch = std::make_unique<Branch>();
+    branch->read(reader.db, vocabulary_, archive, segment.branch);
+    if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0) {
+      search.line.push_back({&branch->index, rows});
+      search.committed += rows;
     }
-    if (passage.vector.size() != query.vector.size()) continue;
-    const double score =
-        std::inner_product(query.vector.begin(), query.vector.end(), passage.vector.begin(), 0.0);
-    const double rounded = std::round(score * 1e5) / 1e5;
-    const auto place =
-        std::find_if(page.hits.begin(), page.hits.end(),
-                     [&](const ArchivalHit& other) { return other.score < rounded; });
-    page.hits.insert(place, {passage, rounded});
+    for (const auto& [seq, id] : branch->retired)
+      if (seq <= segment.last_seq) retired.push_back(id);
   }
-  const auto first = std::min(page.hits.size(), static_cast<std::size_t>(query.offset));
-  page.hits.erase(page.hits.begin(), page.hits.begin() + static_cast<std::ptrdiff_t>(first));
-  if (page.hits.size() > static_cast<std::size_t>(query.limit))
-    page.hits.resize(static_cast<std::size_t>(query.limit));
+  TextIndex unwritten;
+  for (const auto& passage : pending.inserted) {
+    const auto labels = labels_of(passage.tags, passage.metadata);
+    const auto number = static_cast<std::int64_t>(unwritten.size());
+    unwritten.add(
+        vocabulary_,
+        {number, 0, passage.text, "", passage.time_us,
+         session_of(labels, std::numeric_limits<std::int64_t>::min() + number), 1, labels.labels});
+  }
+  if (unwritten.size() > 0) search.line.push_back({&unwritten, unwritten.size()});
+  search.hide(std::move(retired));
+
+  const bool unfiltered = search.filter();
+  page.total = static_cast<std::int64_t>(search.passing.size());
+  std::vector<Search::Scored> scored;
+  if (query.text.empty()) {
+    scored = search.newest();
+  } else {
+    if (!query.vector.empty()) {
+      const auto dimension = static_cast<std::int64_t>(query.vector.size());
+      auto& vectors = vectors_[archive + '\n' + embedder + '\n' + std::to_string(dimension)];
+      if (!vectors) vectors = std::make_unique<Vectors>();
+      vectors->catch_up(reader.db, archive, embedder, dimension);
+      search.vectors = vectors.get();
+    }
+    scored = search.best(unfiltered);
+  }
+
+  const QueryTerms terms(query.text, query.ranking);
+  for (auto i = static_cast<std::size_t>(query.offset);
+       i < scored.size() && page.hits.size() < static_cast<std::size_t>(query.limit); ++i) {
+    auto& one = scored[i];
+    auto passage = one.row < search.committed ? load_passage(reader.db, search.key(one.row))
+                                              : pending.inserted[one.row - search.committed];
+    if (!passage) throw StoreError("a passage is gone from the journal");
+    ArchivalHit hit{std::move(*passage), one.score, one.similarity, {}, {}, {}};
+    hit.snippet = make_snippet(hit.passage.text, terms);
+    hit.terms = std::move(one.ranked.terms);
+    hit.factors = std::move(one.ranked.factors);
+    page.hits.push_back(std::move(hit));
+  }
   return page;
 }
 

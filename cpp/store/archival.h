@@ -1,4 +1,5 @@
-// Archival memory: passages by meaning. The Faiss index is derived from the journal's embeddings.
+// Archival memory: passages by words and by meaning. Both indexes are derived from the journal's
+// passages and embeddings.
 #pragma once
 
 #include <memory>
@@ -9,21 +10,36 @@
 #include <vector>
 
 #include "store/journal.h"
+#include "store/ranking.h"
+#include "store/snippet.h"
 
 namespace memgpt {
 
 struct ArchivalQuery {
-  std::vector<float> vector;      // of the text; empty = newest first
-  std::vector<std::string> tags;  // any of them; empty = no filter
-  std::optional<TimeUs> start;    // inclusive
-  std::optional<TimeUs> end;      // exclusive
+  std::string text;               // empty = newest first
+  std::vector<float> vector;      // of the text; empty = words alone
+  double dense = 0;               // weight of the vectors beside the words
+  std::vector<std::string> tags;  // empty = no filter
+  bool all_tags = false;          // all of them, else any
+  // Keys of the metadata and the values that they have to have, as JSON.
+  std::vector<std::pair<std::string, std::string>> metadata;
+  std::optional<TimeUs> start;  // inclusive
+  std::optional<TimeUs> end;    // exclusive
   int limit = 10;
   int offset = 0;
+  AskedTimes times;  // that the text names
+  RankingOptions ranking;
 };
 
 struct ArchivalHit {
   Passage passage;
-  double score = 0;  // cosine
+  // Words and vectors, each as a share of the best hit's, in a weighted mean; without vectors the
+  // words' own score, without a word in common the cosine.
+  double score = 0;
+  double similarity = 0;  // cosine of the vectors; 0 without them
+  Snippet snippet;
+  std::vector<std::pair<std::string, double>> terms;    // what the words' score is the sum of,
+  std::vector<std::pair<std::string, double>> factors;  // times these
 };
 
 struct ArchivalPage {
@@ -31,30 +47,37 @@ struct ArchivalPage {
   std::int64_t total = 0;  // visible passages that pass the filters
 };
 
-// One exact index an (archive, embedder), brought up to date from the journal before each search.
+// What a step that is not committed yet has done to the passages.
+struct PendingPassages {
+  std::vector<Passage> inserted;
+  std::vector<std::int64_t> retired;  // rows
+};
+
+// Brought up to date from the journal before each search.
 class ArchivalIndexes {
  public:
   ArchivalIndexes();
   ~ArchivalIndexes();
 
-  // Throws StoreError where the query's dimension is not the index's.
+  // Throws StoreError where the query's dimension is not the passages'.
   [[nodiscard]] ArchivalPage search(Journal& journal, const std::string& archive,
                                     const std::string& embedder, Head head,
-                                    const ArchivalQuery& query);
+                                    const ArchivalQuery& query,
+                                    const PendingPassages& pending = {});
   // Drops the indexes: the next searches make them anew.
   void clear();
 
  private:
-  struct Index;
+  struct Vectors;
+  struct Branch;
+  struct Search;
+
   std::mutex mutex_;
-  std::unordered_map<std::string, std::unique_ptr<Index>> indexes_;
+  Vocabulary vocabulary_;
+  std::unordered_map<std::string, std::unique_ptr<Vectors>> vectors_;  // by archive and embedder
+  std::unordered_map<std::string, std::unique_ptr<Branch>> branches_;  // by archive and branch
   std::int64_t purge_ = 0;  // the newest when they were made
 };
-
-// The page as if passages of a step that is not committed yet were there: `page` holds the hits
-// from the first on, `query` says which of them are wanted.
-[[nodiscard]] ArchivalPage with_pending(ArchivalPage page, const std::vector<Passage>& pending,
-                                        const ArchivalQuery& query);
 
 // Scales each row to unit length. Throws ConfigError for NaN, infinity or a wrong size.
 void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,

@@ -1,39 +1,34 @@
 #include "store/recall.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <atomic>
+#include <limits>
+#include <mutex>
 
+#include "memory/terms.h"
 #include "memory/text.h"
-#include "memory/words.h"
+#include "store/purge.h"
 #include "store/rows.h"
 
 namespace memgpt {
 
 namespace {
 
-// FTS5 takes time by the number of terms: a query of 100 KB asks for its first words only.
-constexpr std::size_t kMaxTerms = 64;
+// What the indexes of all branches may take together, about. Beyond it those go that were not
+// searched for longest: they are read again when they are.
+constexpr std::size_t kMostBytes = std::size_t{512} << 20;
+constexpr int kMaxNeighbours = 20;
 
-void add_term(std::string& expression, std::string_view term) {
-  if (!expression.empty()) expression += " OR ";
-  expression += '"';
-  expression += term;
-  expression += '"';
+// What was said, and the rest: tool results, alerts, and replies that only repeat what a search
+// found. Their neighbours are those of their own kind.
+constexpr std::size_t kSaid = 0;
+constexpr std::size_t kRest = 1;
+
+unsigned bit_of(Role role) { return 1U << static_cast<unsigned>(role); }
+
+bool has_role(const RecallQuery& query, Role role) {
+  return std::find(query.roles.begin(), query.roles.end(), role) != query.roles.end();
 }
-
-std::string join(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const auto& part : parts) {
-    if (!out.empty()) out += ' ';
-    out += part;
-  }
-  return out;
-}
-
-struct Candidate {
-  std::int64_t id;
-  double score;
-};
 
 std::string roles_filter(const std::vector<Role>& roles) {
   std::string sql = " AND m.role IN (";
@@ -42,108 +37,260 @@ std::string roles_filter(const std::vector<Role>& roles) {
   return sql + ")";
 }
 
-}  // namespace
-
-std::string match_expression(std::string_view text) {
-  std::vector<std::string> phrases;
-  std::string loose;
-  // Text between pairs of quotation marks is a phrase; a mark without its pair is ignored.
-  for (std::size_t at = 0; at < text.size();) {
-    const auto open = text.find('"', at);
-    const auto close = open == std::string_view::npos ? open : text.find('"', open + 1);
-    if (close == std::string_view::npos) {
-      loose += text.substr(at);
-      break;
-    }
-    loose += text.substr(at, open - at);
-    loose += ' ';
-    const auto phrase = join(words(text.substr(open + 1, close - open - 1)));
-    if (!phrase.empty()) phrases.push_back(phrase);
-    at = close + 1;
-  }
-  std::string expression;
-  std::size_t terms = 0;
-  for (const auto& phrase : phrases)
-    if (terms++ < kMaxTerms) add_term(expression, phrase);
-  const auto all = words(loose);
-  std::unordered_set<std::string_view> seen;
-  for (const bool take_stop_words : {false, true}) {
-    if (take_stop_words && !expression.empty()) break;
-    for (const auto& word : all) {
-      if (terms >= kMaxTerms) break;
-      if (is_stop_word(word) != take_stop_words || !seen.insert(word).second) continue;
-      add_term(expression, word);
-      ++terms;
-    }
-  }
-  return expression;
+std::optional<Message> message_at(Database& db, std::int64_t branch, std::int64_t position) {
+  static const std::string sql = std::string("SELECT ") + kMessageColumns +
+                                 " FROM message m WHERE m.branch = ?1 AND m.position = ?2";
+  auto& row = db.prepare(sql);
+  const Reset reset(row);
+  if (!row.bind(branch, position).step()) return std::nullopt;  // purged meanwhile
+  return read_message(row);
 }
 
-std::string make_snippet(std::string_view text, std::string_view query) {
-  constexpr std::size_t kBefore = 60;
-  constexpr std::size_t kLength = 200;
-  if (text.size() <= kLength) return std::string(text);
-  std::string lower(utf8_prefix(text, 100'000));
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(c < 128 ? std::tolower(c) : c); });
-  std::size_t first = std::string::npos;
-  for (const auto& word : words(utf8_prefix(query, 2000)))
-    if (!is_stop_word(word)) first = std::min(first, lower.find(word));
-  if (first == std::string::npos) first = 0;
-  const auto begin = utf8_prefix(text, first > kBefore ? first - kBefore : 0).size();
-  std::string snippet = begin > 0 ? "..." : "";
-  snippet += utf8_prefix(text.substr(begin), kLength);
-  if (begin + kLength < text.size()) snippet += "...";
-  return snippet;
+bool has_terms(std::string_view text, const std::vector<std::string>& phrase) {
+  std::vector<std::string> terms;
+  for (auto& term : asked_terms(text, std::numeric_limits<std::size_t>::max()))
+    terms.push_back(std::move(term.text));
+  return std::search(terms.begin(), terms.end(), phrase.begin(), phrase.end()) != terms.end();
 }
 
-RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query) {
-  RecallPage page;
-  if (query.roles.empty() || query.limit <= 0) return page;
-  const std::string expression = match_expression(query.text);
-  if (expression.empty() && !is_blank(query.text)) return page;
-  const bool ranked = !expression.empty();
-
-  // CROSS JOIN keeps the index outermost: probing it once a message is a hundred times slower.
-  std::string sql = ranked ? "SELECT m.id, -bm25(message_fts, 1.0, 0.5) FROM message_fts "
-                             "CROSS JOIN message m ON m.id = message_fts.rowid "
-                             "WHERE message_fts MATCH ?1 AND seen(?2, m.branch, m.seq)"
-                           : "SELECT m.id, 0.0 FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
-                             "AND m.text <> ''";
-  sql += " AND m.time_us >= ?3 AND m.time_us < ?4 AND m.position < ?5" + roles_filter(query.roles);
+// Without a text: the newest of the line that pass the filters.
+RecallPage newest(Journal& journal, Head head, const RecallQuery& query) {
+  std::string where =
+      " FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 AND m.text <> '' AND m.time_us >= ?3 "
+      "AND m.time_us < ?4 AND m.position < ?5" +
+      roles_filter(query.roles);
   // Echoes of searches stand with the tool results that they repeat.
-  if (std::find(query.roles.begin(), query.roles.end(), Role::tool) == query.roles.end())
-    sql += std::string(" AND m.type <> '") + kSearchEcho + "'";
-  constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
-  constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
-
+  if (!has_role(query, Role::tool)) where += std::string(" AND m.type <> '") + kSearchEcho + "'";
+  constexpr auto kLowest = std::numeric_limits<std::int64_t>::min();
+  constexpr auto kHighest = std::numeric_limits<std::int64_t>::max();
   const auto reader = journal.reader();
   const auto line = journal.lineage(reader.db, head);
-  Statement rows(reader.db.get(), sql);
-  std::vector<Candidate> candidates;
-  const auto gather = [&](const auto& first, const auto& second) {
-    rows.bind(first, second, query.start.value_or(kLowest), query.end.value_or(kHighest),
-              query.before_position.value_or(kHighest));
-    while (rows.step()) candidates.push_back({rows.integer(0), rows.real(1)});
-  };
-  if (ranked)
-    gather(expression, &line);
-  else
-    for (const auto& segment : line.segments()) gather(segment.branch, segment.last_seq);
-  page.total = static_cast<std::int64_t>(candidates.size());
-  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    return a.score != b.score ? a.score > b.score : a.id > b.id;
-  });
+  Statement count(reader.db.get(), "SELECT count(*)" + where);
+  Statement rows(reader.db.get(), std::string("SELECT ") + kMessageColumns + where +
+                                      " ORDER BY m.position DESC LIMIT ?6 OFFSET ?7");
+  RecallPage page;
+  const auto& segments = line.segments();
+  std::int64_t skip = std::max(0, query.offset);
+  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
+    const auto start = query.start.value_or(kLowest);
+    const auto end = query.end.value_or(kHighest);
+    const auto before = query.before_position.value_or(kHighest);
+    const Reset counted(count);
+    count.bind(segment->branch, segment->last_seq, start, end, before);
+    const auto matches = count.step() ? count.integer(0) : 0;
+    page.total += matches;
+    const auto wanted = query.limit - static_cast<std::int64_t>(page.hits.size());
+    if (wanted > 0 && skip < matches) {
+      const Reset reset(rows);
+      rows.bind(segment->branch, segment->last_seq, start, end, before, wanted, skip);
+      while (rows.step()) {
+        RecallHit hit;
+        hit.message = read_message(rows);
+        page.hits.push_back(std::move(hit));
+      }
+    }
+    skip = std::max<std::int64_t>(0, skip - matches);
+  }
+  return page;
+}
 
-  const std::string by_id =
-      std::string("SELECT ") + kMessageColumns + " FROM message m WHERE m.id = ?1";
-  Statement fetch(reader.db.get(), by_id);
-  const auto first = static_cast<std::size_t>(std::max(0, query.offset));
-  for (std::size_t i = first; i < candidates.size(); ++i) {
-    if (i - first >= static_cast<std::size_t>(query.limit)) break;
-    if (!fetch.bind(candidates[i].id).step()) continue;
-    RecallHit hit{read_message(fetch), candidates[i].score, ""};
-    hit.snippet = make_snippet(hit.message.text, query.text);
+}  // namespace
+
+struct RecallIndexes::Branch {
+  std::array<TextIndex, 2> lanes;
+  std::int64_t last_position = -1;  // that was read
+  std::int64_t last_seq = 0;
+  std::atomic<std::uint64_t> used = 0;
+
+  void read(Database& db, Vocabulary& vocabulary, std::int64_t branch) {
+    auto& row = db.prepare(
+        "SELECT position, seq, role, type, name, text, time_us, session FROM message "
+        "WHERE branch = ?1 AND position > ?2 ORDER BY position");
+    const Reset reset(row);
+    row.bind(branch, last_position);
+    while (row.step()) {
+      last_position = row.integer(0);
+      last_seq = row.integer(1);
+      if (row.view(5).empty()) continue;
+      const auto role = role_from_string(row.view(2));
+      const bool echo = row.view(3) == kSearchEcho;
+      const bool said = (role == Role::user || role == Role::assistant) && !echo;
+      const auto name = row.view(4);
+      lanes[said ? kSaid : kRest].add(
+          vocabulary, {row.integer(0), last_seq, row.view(5), name.empty() ? row.view(2) : name,
+                       row.integer(6), row.integer(7), bit_of(echo ? Role::tool : role)});
+    }
+  }
+  [[nodiscard]] std::size_t bytes() const { return lanes[kSaid].bytes() + lanes[kRest].bytes(); }
+};
+
+struct RecallIndexes::Found {
+  std::int64_t branch = 0;
+  std::int64_t position = 0;
+  RankedRow ranked;
+  std::vector<Head> before;  // branches and positions
+  std::vector<Head> after;
+};
+
+RecallIndexes::RecallIndexes() = default;
+RecallIndexes::~RecallIndexes() = default;
+
+void RecallIndexes::clear() {
+  const std::unique_lock lock(mutex_);
+  branches_.clear();
+  vocabulary_ = Vocabulary();
+}
+
+Lineage RecallIndexes::catch_up(Journal& journal, Head head) {
+  const std::unique_lock lock(mutex_);
+  const auto reader = journal.reader();
+  auto line = journal.lineage(reader.db, head);
+  if (const auto purge = newest_purge(reader.db); purge != purge_) {
+    branches_.clear();
+    vocabulary_ = Vocabulary();
+    purge_ = purge;
+  }
+  ++searches_;
+  for (const auto& segment : line.segments()) {
+    auto& branch = branches_[segment.branch];
+    if (!branch) branch = std::make_unique<Branch>();
+    branch->used = searches_;
+    if (branch->last_seq < segment.last_seq) branch->read(reader.db, vocabulary_, segment.branch);
+  }
+  drop_unused(line);
+  return line;
+}
+
+void RecallIndexes::drop_unused(const Lineage& line) {
+  std::size_t bytes = vocabulary_.bytes();
+  for (const auto& [id, branch] : branches_) bytes += branch->bytes();
+  while (bytes > kMostBytes && branches_.size() > line.segments().size()) {
+    auto oldest = branches_.end();
+    for (auto at = branches_.begin(); at != branches_.end(); ++at)
+      if (at->second->used != searches_ &&
+          (oldest == branches_.end() || at->second->used < oldest->second->used))
+        oldest = at;
+    if (oldest == branches_.end()) return;
+    bytes -= oldest->second->bytes();
+    branches_.erase(oldest);
+  }
+}
+
+// Nothing where another thread has dropped what this one had read.
+std::optional<std::vector<RecallIndexes::Found>> RecallIndexes::find(const Lineage& line,
+                                                                     Journal& journal,
+                                                                     const RecallQuery& query,
+                                                                     std::int64_t& total) {
+  const std::shared_lock lock(mutex_);
+  std::vector<const Branch*> branches;
+  for (const auto& segment : line.segments()) {
+    const auto found = branches_.find(segment.branch);
+    if (found == branches_.end()) return std::nullopt;
+    branches.push_back(found->second.get());
+  }
+  const auto wanted =
+      static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(std::max(0, query.offset));
+  std::vector<Found> all;
+  total = 0;
+  for (const auto lane : {kSaid, kRest}) {
+    RankRequest request;
+    request.kinds = 0;
+    for (const auto role : query.roles) request.kinds |= bit_of(role);
+    const bool asked = lane == kSaid
+                           ? has_role(query, Role::user) || has_role(query, Role::assistant)
+                           : has_role(query, Role::tool) || has_role(query, Role::system);
+    if (!asked) continue;
+    request.text = query.text;
+    request.options = query.ranking;
+    if (lane == kRest) {
+      request.options.window.clear();
+      request.options.reply.reset();
+    }
+    std::vector<std::int64_t> ids;  // of the branches
+    for (std::size_t i = 0; i < branches.size(); ++i) {
+      const auto& index = branches[i]->lanes[lane];
+      auto rows = index.rows_up_to(line.segments()[i].last_seq);
+      if (query.before_position) rows = std::min(rows, index.rows_before(*query.before_position));
+      if (rows == 0) continue;
+      request.line.push_back({&index, rows});
+      ids.push_back(line.segments()[i].branch);
+    }
+    request.times = query.times;
+    request.wanted = wanted;
+    request.start = query.start;
+    request.end = query.end;
+    request.has_phrase = [&](const SeenRows& part, std::size_t row,
+                             const std::vector<std::string>& phrase) {
+      const auto at = static_cast<std::size_t>(&part - request.line.data());
+      const auto reader = journal.reader();
+      const auto message = message_at(reader.db, ids[at], part.index->row(row).key);
+      return message && has_terms(message->text, phrase);
+    };
+    auto ranking = rank(vocabulary_, request);
+    total += ranking.total;
+    for (auto& one : ranking.best) {
+      Found found{
+          ids[one.part], request.line[one.part].index->row(one.row).key, std::move(one), {}, {}};
+      const auto session = request.line[found.ranked.part].index->row(found.ranked.row).session;
+      const auto neighbours = [&](bool after, std::vector<Head>& out) {
+        auto part = found.ranked.part;
+        auto row = static_cast<std::int64_t>(found.ranked.row);
+        while (static_cast<int>(out.size()) < std::min(query.neighbours, kMaxNeighbours)) {
+          row += after ? 1 : -1;
+          if (row < 0 && part > 0) {
+            --part;
+            row = static_cast<std::int64_t>(request.line[part].rows) - 1;
+          } else if (row >= static_cast<std::int64_t>(request.line[part].rows) &&
+                     part + 1 < request.line.size()) {
+            ++part;
+            row = 0;
+          }
+          if (row < 0 || row >= static_cast<std::int64_t>(request.line[part].rows)) return;
+          const auto& next = request.line[part].index->row(static_cast<std::size_t>(row));
+          if (next.session != session) return;
+          out.push_back({ids[part], next.key});
+        }
+      };
+      neighbours(false, found.before);
+      neighbours(true, found.after);
+      all.push_back(std::move(found));
+    }
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Found& a, const Found& b) {
+    return a.ranked.score != b.ranked.score ? a.ranked.score > b.ranked.score
+                                            : a.position > b.position;
+  });
+  return all;
+}
+
+RecallPage RecallIndexes::search(Journal& journal, Head head, const RecallQuery& query) {
+  check_ranking(query.ranking);
+  RecallPage page;
+  if (query.roles.empty() || query.limit <= 0) return page;
+  if (is_blank(query.text)) return newest(journal, head, query);
+  std::optional<std::vector<Found>> found;
+  while (!found) found = find(catch_up(journal, head), journal, query, page.total);
+
+  const QueryTerms terms(query.text, query.ranking);
+  const auto reader = journal.reader();
+  const auto first = std::min(static_cast<std::size_t>(std::max(0, query.offset)), found->size());
+  for (auto i = first;
+       i < found->size() && page.hits.size() < static_cast<std::size_t>(query.limit); ++i) {
+    auto& one = (*found)[i];
+    auto message = message_at(reader.db, one.branch, one.position);
+    if (!message) continue;
+    RecallHit hit;
+    hit.message = std::move(*message);
+    hit.score = one.ranked.score;
+    hit.snippet = make_snippet(hit.message.text, terms);
+    hit.terms = std::move(one.ranked.terms);
+    hit.factors = std::move(one.ranked.factors);
+    for (const auto place : one.before)
+      if (auto near = message_at(reader.db, place.branch, place.seq))
+        hit.before.insert(hit.before.begin(), std::move(*near));
+    for (const auto place : one.after)
+      if (auto near = message_at(reader.db, place.branch, place.seq))
+        hit.after.push_back(std::move(*near));
     page.hits.push_back(std::move(hit));
   }
   return page;

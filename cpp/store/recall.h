@@ -1,29 +1,41 @@
 // Recall memory: search over everything that was said. Derived from the journal's messages.
 #pragma once
 
+#include <array>
+#include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <string>
-#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "store/journal.h"
+#include "store/ranking.h"
+#include "store/snippet.h"
 
 namespace memgpt {
 
 struct RecallQuery {
-  std::string text;             // words are OR-ed, "..." is a phrase; empty = all, newest first
+  std::string text;             // empty = all, newest first
   std::optional<TimeUs> start;  // inclusive
   std::optional<TimeUs> end;    // exclusive
   std::vector<Role> roles = {Role::user, Role::assistant};
   int limit = 10;
   int offset = 0;
+  int neighbours = 0;  // messages before and after each hit, of its session
   std::optional<std::int64_t> before_position;  // only older messages
+  AskedTimes times;                             // that the text names
+  RankingOptions ranking;
 };
 
 struct RecallHit {
   Message message;
   double score = 0;  // larger is better; 0 where there was no text to rank by
-  std::string snippet;
+  Snippet snippet;
+  std::vector<std::pair<std::string, double>> terms;    // what the score is the sum of,
+  std::vector<std::pair<std::string, double>> factors;  // times these
+  std::vector<Message> before;                          // oldest first
+  std::vector<Message> after;
 };
 
 struct RecallPage {
@@ -31,14 +43,30 @@ struct RecallPage {
   std::int64_t total = 0;  // matches on all pages
 };
 
-// Ranked by FTS5's bm25, ties by age, newest first.
-[[nodiscard]] RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query);
+// What was said on each branch, in memory, brought up to date from the journal before each search.
+class RecallIndexes {
+ public:
+  RecallIndexes();
+  ~RecallIndexes();
 
-// An FTS5 expression that is safe for any text: quoted words joined by OR, quoted phrases kept,
-// stop words left out unless there is nothing else. Empty where there is no word.
-[[nodiscard]] std::string match_expression(std::string_view text);
+  [[nodiscard]] RecallPage search(Journal& journal, Head head, const RecallQuery& query);
+  // Drops what was read: the next searches read it anew.
+  void clear();
 
-// About 200 bytes of `text` around the first word of `query` that is in it.
-[[nodiscard]] std::string make_snippet(std::string_view text, std::string_view query);
+ private:
+  struct Branch;
+  struct Found;
+  [[nodiscard]] Lineage catch_up(Journal& journal, Head head);
+  [[nodiscard]] std::optional<std::vector<Found>> find(const Lineage& line, Journal& journal,
+                                                       const RecallQuery& query,
+                                                       std::int64_t& total);
+  void drop_unused(const Lineage& line);
+
+  std::shared_mutex mutex_;
+  Vocabulary vocabulary_;
+  std::unordered_map<std::int64_t, std::unique_ptr<Branch>> branches_;
+  std::uint64_t searches_ = 0;
+  std::int64_t purge_ = 0;  // the newest when they were read
+};
 
 }  // namespace memgpt

@@ -41,6 +41,7 @@ from memgpt.policy import (
     SlidingWindow,
     importance,
 )
+from memgpt.ranking import Ranking
 from memgpt.tokens import TokenCounter
 from memgpt.tools import Tool, tool
 
@@ -71,6 +72,7 @@ __all__ = [
     "PolicyWindow",
     "Purge",
     "Purged",
+    "Ranking",
     "RecallHit",
     "Recompilation",
     "RecursiveSummary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -861,6 +861,117 @@ class CoreBranch:
     @property
     def parent(self) -> Head:
         ...
+class RankingOptions:
+    classes: bool
+    irregular: bool
+    session: bool
+    speaker_text: bool
+    stem: bool
+    stop: bool
+    def __init__(self) -> None:
+        ...
+    @property
+    def b(self) -> float:
+        ...
+    @b.setter
+    def b(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def date(self) -> float:
+        ...
+    @date.setter
+    def date(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def dense(self) -> float | None:
+        ...
+    @dense.setter
+    def dense(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def frame(self) -> float:
+        ...
+    @frame.setter
+    def frame(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def k1(self) -> float:
+        ...
+    @k1.setter
+    def k1(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def name_cue(self) -> float:
+        ...
+    @name_cue.setter
+    def name_cue(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def phrase(self) -> float:
+        ...
+    @phrase.setter
+    def phrase(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def power(self) -> float:
+        ...
+    @power.setter
+    def power(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def question(self) -> float:
+        ...
+    @question.setter
+    def question(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def related(self) -> float:
+        ...
+    @related.setter
+    def related(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def reply(self) -> float | None:
+        ...
+    @reply.setter
+    def reply(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def session_prior(self) -> float:
+        ...
+    @session_prior.setter
+    def session_prior(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def speaker(self) -> float:
+        ...
+    @speaker.setter
+    def speaker(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def spelling(self) -> float:
+        ...
+    @spelling.setter
+    def spelling(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def spread_max_df(self) -> float:
+        ...
+    @spread_max_df.setter
+    def spread_max_df(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def when(self) -> float:
+        ...
+    @when.setter
+    def when(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def window(self) -> list[float]:
+        ...
+    @window.setter
+    def window(self, arg0: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
+        ...
 class CoreResponse:
     @property
     def completion_tokens(self) -> int:
@@ -918,6 +1029,24 @@ class RecallHit:
     def _repr_html_(self) -> str:
         ...
     @property
+    def after(self) -> list[Message]:
+        ...
+    @property
+    def before(self) -> list[Message]:
+        """
+        Neighbours, if they were asked for.
+        """
+    @property
+    def factors(self) -> dict[str, float]:
+        """
+        What the sum is multiplied by, see memgpt.Ranking.
+        """
+    @property
+    def marks(self) -> list[tuple[int, int]]:
+        """
+        Where the query's words are in the snippet: (begin, end), in characters.
+        """
+    @property
     def message(self) -> Message:
         ...
     @property
@@ -925,7 +1054,14 @@ class RecallHit:
         ...
     @property
     def snippet(self) -> str:
-        ...
+        """
+        About 200 bytes of the text, where it has most of the query's words.
+        """
+    @property
+    def terms(self) -> dict[str, float]:
+        """
+        What each word of the query adds; the score is their sum times the factors.
+        """
 class ArchivalHit:
     """
     A passage that archival search found.
@@ -935,16 +1071,38 @@ class ArchivalHit:
     def _repr_html_(self) -> str:
         ...
     @property
+    def factors(self) -> dict[str, float]:
+        """
+        What the sum is multiplied by, see memgpt.Ranking.
+        """
+    @property
+    def marks(self) -> list[tuple[int, int]]:
+        """
+        Where the query's words are in the snippet: (begin, end), in characters.
+        """
+    @property
     def passage(self) -> Passage:
         ...
     @property
     def score(self) -> float:
         """
-        Cosine similarity.
+        Words and vectors, each as a share of the best hit's, in a weighted mean; without vectors the words' own score; where no word is in any passage, the similarity.
+        """
+    @property
+    def similarity(self) -> float:
+        """
+        Cosine of the embeddings; 0 where there are none.
         """
     @property
     def snippet(self) -> str:
-        ...
+        """
+        About 200 bytes of the text, where it has most of the query's words.
+        """
+    @property
+    def terms(self) -> dict[str, float]:
+        """
+        What each word of the query adds; their sum times the factors is the words' score.
+        """
 class Summary:
     """
     What stands for messages that left the window.
@@ -1166,9 +1324,9 @@ class CoreAgent:
         ...
     def save_tag(self, name: str) -> Tag:
         ...
-    def search_archival(self, text: str, limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex, tags: collections.abc.Sequence[str], start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None) -> list[ArchivalHit]:
+    def search_archival(self, text: str, limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex, tags: collections.abc.Sequence[str], all_tags: bool, metadata: collections.abc.Sequence[tuple[str, str]], start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None, ranking: RankingOptions) -> tuple[list[ArchivalHit], int]:
         ...
-    def search_recall(self, text: str, start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None, roles: collections.abc.Sequence[str], limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex) -> list[RecallHit]:
+    def search_recall(self, text: str, start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None, roles: collections.abc.Sequence[str], limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex, neighbours: typing.SupportsInt | typing.SupportsIndex, ranking: RankingOptions) -> tuple[list[RecallHit], int]:
         ...
     def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, cancellation: Cancellation) -> CoreResponse:
         ...

@@ -11,12 +11,17 @@ T = TypeVar("T", RecallHit, ArchivalHit)
 
 
 class Hits(list[T]):
-    """A list of search hits, best first; ``print`` it, or look at it in a notebook."""
+    """A list of search hits, best first; ``print`` it, or look at it in a notebook.
 
-    def __init__(self, hits: Iterable[T], query: str, where: str) -> None:
+    Attributes:
+        total: hits on all pages.
+    """
+
+    def __init__(self, hits: Iterable[T], query: str, where: str, total: int) -> None:
         super().__init__(hits)
         self._query = query
         self._where = where
+        self.total = total
 
     def _repr_html_(self) -> str:
         from memgpt import _views

@@ -13,15 +13,16 @@ from memgpt._core import ArchivalHit, Message, Passage, RecallHit
 from memgpt._hits import Hits
 from memgpt._text import checked_number, checked_text
 from memgpt.errors import ConfigError, Error, InvalidInput
+from memgpt.ranking import Ranking, to_core_ranking
 from memgpt.memory import MemoryModule, Sections, SharedBlock, make_block
 from memgpt.transcript import microseconds, read_transcript
 
 __all__ = ["Archival", "CoreMemory", "Recall"]
 
 
-def _json(metadata: Mapping[str, Any]) -> str:
+def _json(metadata: Any) -> str:
     try:
-        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+        text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"the metadata must be what JSON can hold: {error}") from error
     return checked_text(text, "the metadata")
@@ -137,29 +138,40 @@ class Recall(CoreHandle):
         roles: Sequence[str] = ("user", "assistant"),
         limit: int = 10,
         offset: int = 0,
+        neighbours: int = 0,
+        ranking: Ranking | None = None,
     ) -> Hits[RecallHit]:
-        """Messages that match, best first.
+        """Messages that match, best first; ties newest first.
 
         Args:
-            query: words are OR-ed, ``"..."`` is a phrase; empty gives the newest messages.
+            query: words or a question; ``"..."`` is a phrase. Empty gives the newest messages.
             start: not older than this (ISO text or datetime; UTC where it names no zone).
             end: older than this.
             roles: user, assistant, tool, system.
             limit: hits at most.
             offset: hits to skip.
+            neighbours: messages before and after each hit to give with it (``hit.before``,
+                ``hit.after``), of its session; 20 at most.
+            ranking: the factors; None for the defaults.
+
+        Returns:
+            The hits; ``.total`` is how many there are on all pages.
 
         Raises:
             InvalidInput: for a role that does not exist, or a time that cannot be read.
+            ConfigError: for a ranking with a value out of its range.
         """
-        found = self._core.search_recall(
+        found, total = self._core.search_recall(
             checked_text(query, "the query"),
             microseconds(start),
             microseconds(end),
             [checked_text(role, "a role") for role in roles],
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
+            checked_number(neighbours, "neighbours", InvalidInput, high=20),
+            to_core_ranking(ranking),
         )
-        return Hits(found, query, "recall")
+        return Hits(found, query, "recall", total)
 
     def import_transcript(
         self, items: Iterable[Mapping[str, Any]], *, roles: Mapping[str, str] | None = None
@@ -206,10 +218,22 @@ class Archival(CoreHandle):
     """What was filed for ever, found by meaning."""
 
     def insert(
-        self, text: str, *, tags: Sequence[str] = (), metadata: Mapping[str, Any] | None = None
+        self,
+        text: str,
+        *,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        source: str | None = None,
     ) -> Passage:
         """File a text; it is on disk when this returns (in a tool: with the tool's step) and found
         by the next search.
+
+        Args:
+            text: what is filed.
+            tags: what searches can choose it by.
+            metadata: a dict that JSON can hold; searches can choose by its values.
+            source: the document that it is a piece of, as ``metadata["source"]``. Pieces of one
+                source that were filed one after the other are neighbours for the ranking.
 
         Raises:
             InvalidInput: for an empty text.
@@ -218,7 +242,7 @@ class Archival(CoreHandle):
         return self._writer.insert_passage(
             checked_text(text, "the passage"),
             [checked_text(tag, "a tag") for tag in tags],
-            _json(metadata or {}),
+            _json(dict(metadata or {}) | ({} if source is None else {"source": source})),
         )
 
     def search(
@@ -227,29 +251,53 @@ class Archival(CoreHandle):
         *,
         limit: int = 10,
         tags: Sequence[str] = (),
+        match: str = "any",
+        metadata: Mapping[str, Any] | None = None,
+        source: str | None = None,
         start: dt.datetime | str | None = None,
         end: dt.datetime | str | None = None,
         offset: int = 0,
+        ranking: Ranking | None = None,
     ) -> Hits[ArchivalHit]:
-        """Passages nearest in meaning, best first; an empty query gives the newest.
+        """Passages by words and, where the agent has an embedder, by meaning, best first; an empty
+        query gives the newest.
 
         Args:
-            query: a text.
+            query: a text; ``"..."`` is a phrase.
             limit: hits at most.
-            tags: passages with any of them.
+            tags: passages that have them.
+            match: "any" of the tags or "all".
+            metadata: keys and the values that passages must have there.
+            source: passages of this source, see :meth:`insert`.
             start: not older than this.
             end: older than this.
             offset: hits to skip.
+            ranking: the factors; None for the defaults.
+
+        Returns:
+            The hits; ``.total`` is how many passages pass the filters.
+
+        Raises:
+            InvalidInput: for a filter that cannot be read.
+            ConfigError: for a ranking with a value out of its range.
         """
-        found = self._core.search_archival(
+        if match not in ("any", "all"):
+            raise InvalidInput(f'match must be "any" or "all", not {match!r}')
+        wanted = dict(metadata or {})
+        if source is not None:
+            wanted["source"] = checked_text(source, "the source")
+        found, total = self._core.search_archival(
             checked_text(query, "the query"),
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
             [checked_text(tag, "a tag") for tag in tags],
+            match == "all",
+            [(checked_text(key, "a key"), _json(value)) for key, value in wanted.items()],
             microseconds(start),
             microseconds(end),
+            to_core_ranking(ranking),
         )
-        return Hits(found, query, "archival")
+        return Hits(found, query, "archival", total)
 
     def __len__(self) -> int:
         return self._core.counts()[1]

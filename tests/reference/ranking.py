@@ -19,7 +19,10 @@ from tests.reference.words import STOP, stem, words
 # General English, a line an entry, stemmed when read: a word and its irregular forms; a word and
 # those related to it, both ways; a class and its members.
 IRREGULAR, RELATED, CLASSES = (
-    (Path(__file__).parent / "english" / f"{name}.txt").read_text()
+    (Path(__file__).parents[2] / "cpp/memory/english" / f"{name}.inc")
+    .read_text()
+    .removeprefix("R\"words(")
+    .removesuffix(")words\"\n")
     for name in ("irregular", "related", "classes")
 )
 
@@ -187,7 +190,7 @@ NAME_CUE = re.compile(
 )
 # A capitalised word inside a sentence, "I" aside.
 NAME = re.compile(r"(?<=[a-z,;'] )[A-Z][a-z]+")
-SHARED = re.compile(r"\s*\[shared [^\]]*\]\s*$")
+SHARED = re.compile(r"\s*\[[^\[]*\]\s*$")
 
 
 def lemma_stem(word, o):
