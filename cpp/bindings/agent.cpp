@@ -103,6 +103,8 @@ void bind_results(py::module_& module) {
       .def_readwrite("power", &RankingOptions::power)
       .def_readwrite("reply", &RankingOptions::reply)
       .def_readwrite("session", &RankingOptions::session)
+      .def_readwrite("own_side", &RankingOptions::own_side)
+      .def_readwrite("assistant", &RankingOptions::assistant)
       .def_readwrite("question", &RankingOptions::question)
       .def_readwrite("speaker", &RankingOptions::speaker)
       .def_readwrite("when", &RankingOptions::when)

@@ -242,6 +242,8 @@ void add_question(Understanding& understood, std::string_view sentence, Tokens t
                   std::string_view time) {
   if (!understood.question) understood.question.emplace();
   Question& question = *understood.question;
+  if (!question.text.empty()) question.text += ' ';
+  question.text += sentence;
   for (const Token& token : tokens) {
     question.of_oneself |= is_any_of(token.text, {"i", "my", "me", "mine"});
   }

@@ -24,6 +24,7 @@ struct Term {
 enum class Subject { other, user, model };
 
 struct Question {
+  std::string text;  // the sentences that ask
   std::vector<Term> terms;
   std::optional<DateRange> dates;
   Subject subject = Subject::other;  // whom it is about, where there is nothing to search for

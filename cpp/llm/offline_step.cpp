@@ -79,12 +79,8 @@ std::optional<Reply> Step::search_dates(const DateRange& dates) {
 }
 
 std::optional<Reply> Step::search(const Question& question) {
-  std::string query, kindred;
-  for (const Term& term : question.terms) {
-    query = append_word(std::move(query), " ", term.text);
-    for (const std::string& word : term.kindred) kindred += ' ' + word;
-  }
-  query += kindred;
+  // Search makes more of a whole question than of its words.
+  const std::string query = question.text;
   if (!question.terms.empty()) {
     if (auto reply = search_with("conversation_search", query, 0,
                                  "They ask something: I search what was said.")) {
@@ -117,6 +113,7 @@ Reply Step::next() {
                                             turn_.several_people && !input.name.empty() &&
                                             !question->terms.empty()) {
     question->terms.push_back({input.name, {}, {stem(words(input.name + " x").front())}});
+    question->text += " (" + input.name + ')';
   }
   if (auto reply = keep(understood.keep)) return *reply;
   collect_facts(understood.statements);

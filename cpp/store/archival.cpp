@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "error.h"
+#include "memory/exact.h"
 #include "memory/json.h"
 #include "store/purge.h"
 #include "store/rows.h"
@@ -318,7 +319,7 @@ struct ArchivalIndexes::Search {
                         ? near
                         : (one.score / best_words + query.dense * near / best_similarity) /
                               (1 + query.dense);
-        one.score = std::floor(one.score * 1e6 + 0.5) / 1e6;
+        one.score = rounded(one.score);
       }
     std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) {
       return a.score != b.score ? a.score > b.score : a.row > b.row;

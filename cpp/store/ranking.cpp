@@ -5,6 +5,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "memory/exact.h"
 #include "store/query_words.h"
 
 namespace memgpt {
@@ -18,37 +19,6 @@ constexpr double kLargeSpread = 0.1;
 constexpr std::size_t kBlock = 4096;
 constexpr std::size_t kMaxPhraseRows = 2000;
 constexpr std::size_t kMaxSlips = 32;
-
-// The natural logarithm by additions and multiplications alone: libraries differ in the last bit.
-double logarithm(double x) {
-  int exponent = 0;
-  double m = std::frexp(x, &exponent);  // [0.5, 1)
-  if (m < 0.70710678118654752) {
-    m *= 2;
-    --exponent;
-  }
-  const double z = (m - 1) / (m + 1);
-  double power = z;
-  double sum = 0;
-  for (int k = 1; k < 40; k += 2) {
-    sum += power / k;
-    power *= z * z;
-  }
-  return 2 * sum + exponent * 0.693147180559945309;
-}
-
-int month_of(TimeUs local_us) {
-  // Days to a civil date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-  constexpr TimeUs kDay = 86'400'000'000;
-  const auto days = (local_us >= 0 ? local_us : local_us - (kDay - 1)) / kDay + 719'468;
-  const auto era = (days >= 0 ? days : days - 146'096) / 146'097;
-  const auto day_of_era = days - era * 146'097;
-  const auto year =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const auto day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-  const auto shifted = (5 * day_of_year + 2) / 153;
-  return static_cast<int>(shifted < 10 ? shifted + 2 : shifted - 10);  // 0 = January
-}
 
 // A row of the line, counted through, and how often a word is in it.
 struct Hit {
@@ -76,8 +46,6 @@ bool newer_first(const Candidate& a, const Candidate& b) {
   return a.score != b.score ? a.score > b.score : a.row > b.row;
 }
 
-double rounded(double score) { return std::floor(score * 1e6 + 0.5) / 1e6; }
-
 class Ranker {
  public:
   Ranker(const Vocabulary& vocabulary, const RankRequest& request)
@@ -98,7 +66,14 @@ class Ranker {
     if (average_ <= 0) average_ = 1;
     options_.stem = options_.stem && query_.stems;
     options_.irregular = options_.irregular && query_.stems;
-    reach_ = std::max(options_.window.size(), std::size_t{options_.reply ? 1U : 0U});
+    window_ = std::max(options_.window.size(), std::size_t{options_.reply ? 1U : 0U});
+    // In a talk of two sides each has every other row.
+    reach_ = options_.own_side ? 2 * window_ : window_;
+    const bool to_assistant =
+        std::any_of(query_.said.begin(), query_.said.end(), [](const std::string& word) {
+          return word == "you" || word == "your" || word == "assistant";
+        });
+    if (!to_assistant) assistant_kind_ = request.assistant_kind;
   }
 
   Ranking run() {
@@ -310,10 +285,22 @@ class Ranker {
     quoted_.erase(std::unique(quoted_.begin(), quoted_.end()), quoted_.end());
   }
 
-  // The weight that row i lends to row i + distance.
-  [[nodiscard]] double lent(std::size_t distance, bool after, bool question) const {
-    if (after && distance == 1 && question && options_.reply) return *options_.reply;
-    return distance <= options_.window.size() ? options_.window[distance - 1] : 0;
+  // Calls take(distance, weight) for what a row lends to those after it, or before it: by how far
+  // away they are, or how far among the rows of its own side. `near(k)`: the row k away.
+  template <typename Near, typename Take>
+  void each_lent(const TextIndex::Row& row, bool after, const Near& near, const Take& take) const {
+    std::size_t own = 0;
+    for (std::size_t k = 1; k <= reach_; ++k) {
+      const TextIndex::Row* other = near(k);
+      if (other == nullptr || (options_.session && other->session != row.session)) return;
+      double weight = k <= options_.window.size() ? options_.window[k - 1] : 0;
+      if (other->kind == row.kind && options_.own_side && ++own <= options_.window.size())
+        weight = std::max(weight, options_.window[own - 1]);
+      if (after && k == 1 && options_.reply && (row.flags & TextIndex::kQuestion) != 0)
+        weight = *options_.reply;
+      if (weight > 0) take(k, weight);
+      if (k >= window_ && own >= window_) return;
+    }
   }
 
   [[nodiscard]] double saturated(double weight, double count, double terms) const {
@@ -404,13 +391,12 @@ class Ranker {
       const double s = own_[at];
       lent_[at] += powered(s);
       const auto& row = *near_[at];
-      const bool question = (row.flags & TextIndex::kQuestion) != 0;
-      for (std::size_t k = 1; k <= reach_; ++k) {
-        if (at >= k && (!options_.session || near_[at - k]->session == row.session))
-          lent_[at - k] += powered(lent(k, false, question) * s);
-        if (at + k < size && (!options_.session || near_[at + k]->session == row.session))
-          lent_[at + k] += powered(lent(k, true, question) * s);
-      }
+      each_lent(
+          row, false, [&](std::size_t k) { return at >= k ? near_[at - k] : nullptr; },
+          [&](std::size_t k, double weight) { lent_[at - k] += powered(weight * s); });
+      each_lent(
+          row, true, [&](std::size_t k) { return at + k < size ? near_[at + k] : nullptr; },
+          [&](std::size_t k, double weight) { lent_[at + k] += powered(weight * s); });
     }
     for (std::size_t i = 0; i < size; ++i)
       if (lent_[i] > 0) sums_[i] += weight * rooted(lent_[i]);
@@ -445,6 +431,8 @@ class Ranker {
       take("question", options_.question);
     if (const auto named = named_[place(number).part]; named >= 0 && row.speaker == named)
       take("speaker", options_.speaker);
+    if (options_.assistant != 1 && (row.kind & assistant_kind_) != 0)
+      take("assistant", options_.assistant);
     if (query_.asks_when && options_.when != 1 && (row.flags & TextIndex::kTellsTime) != 0)
       take("when", options_.when);
     if (query_.asks_name && options_.name_cue != 1 && (row.flags & TextIndex::kHasName) != 0)
@@ -477,8 +465,8 @@ class Ranker {
 
   [[nodiscard]] double highest_factor() const {
     double highest = 1;
-    for (const double factor : {options_.question, options_.speaker, options_.when,
-                                options_.name_cue, options_.date, options_.phrase})
+    for (const double factor : {options_.question, options_.speaker, options_.assistant,
+                                options_.when, options_.name_cue, options_.date, options_.phrase})
       highest *= std::max(1.0, factor);
     return highest;
   }
@@ -523,13 +511,20 @@ class Ranker {
       double s = powered(own_score(word, candidate.row, length(row)));
       for (std::size_t k = 1; word.spreads && k <= reach_; ++k)
         for (const bool after : {false, true}) {
-          // The neighbour before this row lends to the row after itself.
+          // Whom the row stands behind lends to what comes after.
           if (after ? candidate.row < k : candidate.row + k >= rows_) continue;
           const auto number = after ? candidate.row - k : candidate.row + k;
-          const auto& neighbour = facts(number);
-          if (options_.session && neighbour.session != row.session) continue;
-          const double lends = lent(k, after, (neighbour.flags & TextIndex::kQuestion) != 0);
-          s += powered(lends * own_score(word, number, length(neighbour)));
+          const double own = own_score(word, number, length(facts(number)));
+          if (own <= 0) continue;
+          each_lent(
+              facts(number), after,
+              [&](std::size_t away) -> const TextIndex::Row* {
+                if (after ? number + away >= rows_ : number < away) return nullptr;
+                return &facts(after ? number + away : number - away);
+              },
+              [&](std::size_t away, double weight) {
+                if (away == k) s += powered(weight * own);
+              });
         }
       if (s > 0) ranked.terms.emplace_back(word.word->stem, word.word->weight * rooted(s));
     }
@@ -550,7 +545,9 @@ class Ranker {
   std::size_t seen_ = 0;  // without those that are hidden
   double terms_ = 0;
   double average_ = 1;
-  std::size_t reach_ = 0;
+  std::size_t window_ = 0;  // how far a row lends, at most, among those of its side
+  std::size_t reach_ = 0;   // ... and among all
+  unsigned assistant_kind_ = 0;
   std::vector<Word> words_;
   std::vector<int> named_;             // by part; -1: none
   std::vector<std::uint32_t> quoted_;  // rows with a phrase of the query

@@ -31,8 +31,10 @@ struct RankingOptions {
   double power = 2;                              // how neighbours are added: a p-norm (1: a sum)
   std::optional<double> reply = 0.85;            // weight of a question for the row after it (none)
   bool session = true;                           // the window ends with the session (false)
-  double question = 0.8;                         // the row is a question (1)
-  double speaker = 1.3;                          // by the one speaker whom the query names (1)
+  bool own_side = true;         // rows of one's own side are counted by themselves, too (false)
+  double question = 0.8;        // the row is a question (1)
+  double speaker = 1.3;         // by the one speaker whom the query names (1)
+  double assistant = 0.8;       // the assistant's, if the query does not say "you" (1)
   double when = 1.25;           // "when" is asked, and the row has a word of time (1)
   double name_cue = 1.2;        // who, where, which is asked, and the row has a name (1)
   double date = 2.0;            // the row is of a time that the query names (1)
@@ -67,6 +69,7 @@ struct RankRequest {
   std::optional<TimeUs> start;  // inclusive
   std::optional<TimeUs> end;    // exclusive
   unsigned kinds = ~0U;         // of rows, see TextRow
+  unsigned assistant_kind = 0;  // of the assistant's rows
   // Rows of the line, counted through, that are as if they were not there; in order.
   std::vector<std::uint32_t> hidden;
   // Rows that are among the best whatever their score; in order.

@@ -21,13 +21,18 @@ void check_ranking(const RankingOptions& options) {
   check("b", options.b, 0, 1);
   check("power", options.power, 1, 16);
   check("spread_max_df", options.spread_max_df, 0, 1);
-  const std::pair<const char*, double> factors[] = {
-      {"related", options.related},        {"frame", options.frame},
-      {"spelling", options.spelling},      {"question", options.question},
-      {"speaker", options.speaker},        {"when", options.when},
-      {"name_cue", options.name_cue},      {"date", options.date},
-      {"phrase", options.phrase},          {"session_prior", options.session_prior},
-      {"dense", options.dense.value_or(0)}};
+  const std::pair<const char*, double> factors[] = {{"related", options.related},
+                                                    {"frame", options.frame},
+                                                    {"spelling", options.spelling},
+                                                    {"question", options.question},
+                                                    {"speaker", options.speaker},
+                                                    {"assistant", options.assistant},
+                                                    {"when", options.when},
+                                                    {"name_cue", options.name_cue},
+                                                    {"date", options.date},
+                                                    {"phrase", options.phrase},
+                                                    {"session_prior", options.session_prior},
+                                                    {"dense", options.dense.value_or(0)}};
   for (const auto& [name, value] : factors) check(name, value, 0, 1000);
   if (options.reply) check("reply", *options.reply, 0, 1000);
   if (options.window.size() > kMaxWindow)

@@ -195,6 +195,7 @@ std::optional<std::vector<RecallIndexes::Found>> RecallIndexes::find(const Linea
   for (const auto lane : {kSaid, kRest}) {
     RankRequest request;
     request.kinds = 0;
+    request.assistant_kind = bit_of(Role::assistant);
     for (const auto role : query.roles) request.kinds |= bit_of(role);
     const bool asked = lane == kSaid
                            ? has_role(query, Role::user) || has_role(query, Role::assistant)

@@ -56,7 +56,7 @@ struct TextRow {
   std::string_view speaker;
   TimeUs time_us = 0;
   std::int64_t session = 0;  // neighbours of one session lend each other weight
-  unsigned kind = 1;         // one bit, by which rows can be chosen
+  unsigned kind = 1;         // one bit, by which rows can be chosen; rows of a kind are a side
   // What rows are chosen by, too: found as a term, and no words of the text.
   std::span<const std::string> labels = {};
 };

@@ -40,9 +40,12 @@ class Ranking:
         reply: weight that a question lends to the message after it, in place of ``window[0]``; None
             switches it off.
         session: the window ends where the session does.
+        own_side: neighbours are also counted among the messages of the same role, up to twice as far
+            away: who talks to an assistant says every other message.
         question: factor of messages that end in a question mark; 1 switches it off, as it does for
             all that follow but the last three.
         speaker: factor of messages of the one speaker whom the query names.
+        assistant: factor of the assistant's messages, unless the query says "you".
         when: factor of messages with a word of time, if the query asks when.
         name_cue: factor of messages with a name, if the query asks who, where, which.
         date: factor of messages of a time that the query names ("in May 2023", "last week").
@@ -73,8 +76,10 @@ class Ranking:
     power: float = 2
     reply: float | None = 0.85
     session: bool = True
+    own_side: bool = True
     question: float = 0.8
     speaker: float = 1.3
+    assistant: float = 0.8
     when: float = 1.25
     name_cue: float = 1.2
     date: float = 2.0
@@ -88,7 +93,7 @@ class Ranking:
         """BM25, stems, no stop words."""
         return cls(
             irregular=False, speaker_text=False, related=0, classes=False, frame=1, spelling=0,
-            window=(), reply=None, question=1, speaker=1, when=1, name_cue=1, date=1, phrase=1,
+            window=(), reply=None, question=1, speaker=1, assistant=1, when=1, name_cue=1, date=1, phrase=1,
             session_prior=0,
         )  # fmt: skip
 

@@ -44,8 +44,10 @@ DEFAULTS = dict(
     power=2,  # how a word's neighbours are added: p-norm            (1: plain sum)
     reply=0.85,  # weight of a question turn for the turn right after it (None: off)
     session=True,  # the window ends at the session's edge                (False: off)
+    own_side=True,  # neighbours are counted among one's own role, too      (False: off)
     question=0.8,  # turn that ends in "?"                                (1: off)
     speaker=1.3,  # turn by the one speaker that the query names         (1: off)
+    assistant=0.8,  # the assistant's turn, and the query does not say "you" (1: off)
     when=1.25,  # query says "when", turn has a word of time           (1: off)
     name_cue=1.2,  # query asks who/where/which/name, turn has a name     (1: off)
     date=2.0,  # turn's time is in the query's year/month/range       (1: off)
@@ -66,6 +68,7 @@ PLAIN = dict(
     reply=None,
     question=1,
     speaker=1,
+    assistant=1,
     when=1,
     name_cue=1,
     date=1,
@@ -363,15 +366,24 @@ def concepts(query, ix, o):
 def spread(x, ix, o):
     """One word's scores over the rows it is in -> over their neighbours too, as a p-norm."""
     p, y = o["power"], defaultdict(float)
+    window = o["window"]
+    reach = max(len(window), int(o["reply"] is not None))
     for i, s in sorted(x.items()):
         y[i] += s**p
-        for k, w in enumerate(o["window"], 1):
-            for j in (i - k, i + k):
+        for step in (-1, 1):
+            own = 0  # rows of the same role on the way
+            for k in range(1, (2 * reach if o["own_side"] else reach) + 1):
+                j = i + step * k
                 if not 0 <= j < ix.n or (
                     o["session"] and ix.docs[j].get("session") != ix.docs[i].get("session")
                 ):
-                    continue
-                v = o["reply"] if j == i + 1 and o["reply"] is not None and ix.question[i] else w
+                    break
+                v = window[k - 1] if k <= len(window) else 0
+                if o["own_side"] and ix.docs[j].get("role") == ix.docs[i].get("role"):
+                    own += 1
+                    v = max(v, window[own - 1] if own <= len(window) else 0)
+                if j == i + 1 and o["reply"] is not None and ix.question[i]:
+                    v = o["reply"]
                 y[j] += (v * s) ** p
     return {i: v ** (1 / p) for i, v in y.items()}
 
@@ -439,6 +451,8 @@ def rank(query, docs, options=None, limit=None):
             f["question"] = o["question"]
         if len(named) == 1 and ix.by[i] == named[0]:
             f["speaker"] = o["speaker"]
+        if docs[i].get("role") == "assistant" and not said & {"you", "your", "assistant"}:
+            f["assistant"] = o["assistant"]
         if "when" in said and timed:
             f["when"] = o["when"]
         if asks_name and has_name:
