@@ -21,8 +21,8 @@ from tests.reference.words import STOP, stem, words
 IRREGULAR, RELATED, CLASSES = (
     (Path(__file__).parents[2] / "cpp/memory/english" / f"{name}.inc")
     .read_text()
-    .removeprefix("R\"words(")
-    .removesuffix(")words\"\n")
+    .removeprefix('R"words(')
+    .removesuffix(')words"\n')
     for name in ("irregular", "related", "classes")
 )
 
@@ -39,7 +39,7 @@ DEFAULTS = dict(
     classes=True,  # ... CLASSES too (False: only RELATED)
     frame=0.5,  # weight of words that only frame a question           (1: off)
     spelling=0.8,  # weight of words one slip away, for a query word in no row   (0: off)
-    phrase=0.0,  # bonus for two adjacent words of the query            (0: off)
+    phrase=1.5,  # turn with a phrase that the query quotes             (1: off)
     window=(0.6, 0.4, 0.2),  # weights of the neighbours at distance 1, 2, 3        ((): off)
     power=2,  # how a word's neighbours are added: p-norm            (1: plain sum)
     reply=0.85,  # weight of a question turn for the turn right after it (None: off)
@@ -72,6 +72,7 @@ PLAIN = dict(
     when=1,
     name_cue=1,
     date=1,
+    phrase=1,
     session_prior=0,
 )
 Hit = namedtuple("Hit", "row score terms factors")
@@ -226,14 +227,12 @@ class Index:
 
     def __init__(self, docs, o):
         self.docs, self.n = docs, len(docs)
-        self.post, self.bigrams, self.length = defaultdict(dict), defaultdict(set), []
+        self.post, self.length, self.words = defaultdict(dict), [], []
         self.by, self.question, self.flags = [], [], []
         for i, d in enumerate(docs):
             body = SHARED.sub("", d["text"])
             tokens = [lemma_stem(w, o) for w in words(d["text"])]
-            if o["phrase"]:
-                for pair in zip(tokens, tokens[1:], strict=False):  # noqa: RUF007
-                    self.bigrams[pair].add(i)
+            self.words.append(words(d["text"]))
             name = words(d.get("speaker") or "")
             if o["speaker_text"]:
                 tokens += [lemma_stem(w, o) for w in name]
@@ -334,11 +333,11 @@ def one_slip(a, b):
 
 def concepts(query, ix, o):
     """{stem: (weight, [(variant, weight)])}: the distinct words of the query in order."""
-    frame = {lemma_stem(w, o) for w in FRAME_WORDS}
+    plain = {"irregular": True, "stem": True}
+    frame = {lemma_stem(w, plain) for w in FRAME_WORDS}
     out = {}
-    for w in words(query):
-        if o["stop"] and w in STOP:
-            continue
+    asked = [w for w in words(query) if not (o["stop"] and w in STOP)]
+    for w in asked or words(query):  # stop words are looked for where there is nothing else
         t = lemma_stem(w, o)
         if t in out:
             continue
@@ -359,7 +358,7 @@ def concepts(query, ix, o):
                 for v in sorted(ix.post)
                 if v[0] == t[0] and v.isalpha() and one_slip(t, v)
             ]
-        out[t] = (o["frame"] if t in frame else 1.0, variants)
+        out[t] = (o["frame"] if lemma_stem(w, plain) in frame else 1.0, variants)
     return out
 
 
@@ -384,7 +383,8 @@ def spread(x, ix, o):
                     v = max(v, window[own - 1] if own <= len(window) else 0)
                 if j == i + 1 and o["reply"] is not None and ix.question[i]:
                     v = o["reply"]
-                y[j] += (v * s) ** p
+                if v:
+                    y[j] += (v * s) ** p
     return {i: v ** (1 / p) for i, v in y.items()}
 
 
@@ -394,7 +394,7 @@ STATS = defaultdict(int)  # what a query costs: postings read, words
 
 def rank(query, docs, options=None, limit=None):
     o = {**DEFAULTS, **(options or {})}
-    key = (id(docs), o["stem"], o["irregular"], o["speaker_text"], bool(o["phrase"]))
+    key = (id(docs), o["stem"], o["irregular"], o["speaker_text"])
     if key not in _cache:
         _cache[key] = (Index(docs, o), docs)
     ix = _cache[key][0]
@@ -429,21 +429,18 @@ def rank(query, docs, options=None, limit=None):
             if not known or i in score:
                 score[i] += weight * s
                 why[i][t] = weight * s
-    if o["phrase"]:
-        ws = [None if w in STOP else lemma_stem(w, o) for w in words(query)]
-        for pair in zip(ws, ws[1:], strict=False):  # noqa: RUF007
-            rows = ix.bigrams.get(pair) if None not in pair else None
-            if rows and not any(
-                pair[0] in {lemma_stem(w, o) for w in n} for n in ix.names.values()
-            ):
-                for i, s in spread({i: ix.idf(len(rows)) for i in rows}, ix, o).items():
-                    score[i] += o["phrase"] * s
-                    why[i][" ".join(pair)] = o["phrase"] * s
     # 2. factors, on the rows that have a score
     said = set(words(query))
     named = [s for s, n in ix.names.items() if n & said]
     months, ranges = query_dates(query, o["now"]) if o["date"] != 1 else ([], [])
     asks_name = bool(NAME_CUE.search(query)) and o["name_cue"] != 1
+    quoted = [q for q in (words(q) for q in re.findall('"([^"]*)"', query)) if len(q) > 1]
+    has_quoted = {
+        i for i in score for q in quoted
+        if any(ix.words[i][k : k + len(q)] == q for k in range(len(ix.words[i])))
+    }  # fmt: skip
+    if has_quoted and not words(re.sub('"[^"]*"', " ", query)):
+        score = {i: score[i] for i in has_quoted}
     hits = []
     for i in sorted(score):
         f, (timed, has_name), time = {}, ix.flags[i], docs[i].get("time")
@@ -462,6 +459,8 @@ def rank(query, docs, options=None, limit=None):
             or any(lo <= time.date() <= hi for lo, hi in ranges)
         ):
             f["date"] = o["date"]
+        if o["phrase"] != 1 and i in has_quoted:
+            f["phrase"] = o["phrase"]
         s = score[i]
         for v in f.values():
             s *= v
@@ -474,6 +473,9 @@ def rank(query, docs, options=None, limit=None):
         for h in hits:
             h[3]["session_prior"] = 1 + o["session_prior"] * best[docs[h[0]]["session"]] / top
             h[1] *= h[3]["session_prior"]
+
+    for h in hits:
+        h[1] = math.floor(h[1] * 1e6 + 0.5) / 1e6  # so that the order hangs on no last bit
 
     def order(h):
         return -h[1], -h[0]  # ties: the newer row first
