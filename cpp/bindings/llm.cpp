@@ -170,7 +170,8 @@ void bind_llm(py::module_& module) {
   py::class_<Embedder, std::shared_ptr<Embedder>>(module, "CoreEmbedder")
       .def_property_readonly("name", &Embedder::name)
       .def_property_readonly("dimension", &Embedder::dimension)
-      .def("embed", &Embedder::embed, py::arg("texts"));
+      .def("embed", &Embedder::embed, py::arg("texts"))
+      .def("embed_query", &Embedder::embed_query, py::arg("text"), py::arg("idf"));
   py::class_<OfflineEmbedder, Embedder, std::shared_ptr<OfflineEmbedder>>(module, "OfflineEmbedder")
       .def(py::init<>());
   py::class_<PythonEmbedder, Embedder, std::shared_ptr<PythonEmbedder>>(module, "PythonEmbedder")
