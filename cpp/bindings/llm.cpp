@@ -109,7 +109,12 @@ class PythonEmbedder final : public Embedder {
   [[nodiscard]] std::vector<float> embed(const std::vector<std::string>& texts) override {
     const py::gil_scoped_acquire gil;
     try {
-      return (*embed_)(texts).cast<std::vector<float>>();
+      const auto rows = (*embed_)(texts).cast<py::buffer>().request();
+      if (!rows.item_type_is_equivalent_to<float>())
+        throw ConfigError("embedder \"" + name_ + "\" must return float32");
+      // memgpt._vectors has seen to it that there are no gaps.
+      const auto* const first = static_cast<const float*>(rows.ptr);
+      return {first, first + rows.size};
     } catch (py::error_already_set& error) {
       rethrow_for_core(std::move(error));
     }
