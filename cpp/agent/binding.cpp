@@ -75,7 +75,9 @@ Agent::Parts Agent::parts_with(AgentConfig config) const {
     then.counter = counter_named(then.config.tokenizer);
     if (!then.counter) then.counter = counter_named(kEstimate);
   }
-  if (then.config.embedding != now->config.embedding) then.embedder.reset();
+  if (then.config.embedding != now->config.embedding ||
+      then.config.embedding_dimension != now->config.embedding_dimension)
+    then.embedder.reset();
   then.compile_tools();
   return then;
 }

@@ -109,7 +109,12 @@ class PythonEmbedder final : public Embedder {
   [[nodiscard]] std::vector<float> embed(const std::vector<std::string>& texts) override {
     const py::gil_scoped_acquire gil;
     try {
-      return (*embed_)(texts).cast<std::vector<float>>();
+      const auto rows = (*embed_)(texts).cast<py::buffer>().request();
+      if (!rows.item_type_is_equivalent_to<float>())
+        throw ConfigError("embedder \"" + name_ + "\" must return float32");
+      // memgpt._vectors has seen to it that there are no gaps.
+      const auto* const first = static_cast<const float*>(rows.ptr);
+      return {first, first + rows.size};
     } catch (py::error_already_set& error) {
       rethrow_for_core(std::move(error));
     }
@@ -170,7 +175,8 @@ void bind_llm(py::module_& module) {
   py::class_<Embedder, std::shared_ptr<Embedder>>(module, "CoreEmbedder")
       .def_property_readonly("name", &Embedder::name)
       .def_property_readonly("dimension", &Embedder::dimension)
-      .def("embed", &Embedder::embed, py::arg("texts"));
+      .def("embed", &Embedder::embed, py::arg("texts"))
+      .def("embed_query", &Embedder::embed_query, py::arg("text"), py::arg("idf"));
   py::class_<OfflineEmbedder, Embedder, std::shared_ptr<OfflineEmbedder>>(module, "OfflineEmbedder")
       .def(py::init<>());
   py::class_<PythonEmbedder, Embedder, std::shared_ptr<PythonEmbedder>>(module, "PythonEmbedder")

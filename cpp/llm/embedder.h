@@ -1,7 +1,9 @@
 // Text to vectors.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace memgpt {
@@ -17,6 +19,13 @@ class Embedder {
   [[nodiscard]] virtual double weight() const { return 0.5; }
   // One row of `dimension()` floats a text, row-major; rows need not be normalised.
   [[nodiscard]] virtual std::vector<float> embed(const std::vector<std::string>& texts) = 0;
+  // One row: the vector to search with. `idf` says how rare a word is among the texts searched, 0
+  // or more; words come as memory/words.h cuts them, in lower case, before stemming. Stored vectors
+  // do not have it, for it changes with every text; in a dot product it can all be on one side.
+  [[nodiscard]] virtual std::vector<float> embed_query(
+      const std::string& text, const std::function<double(std::string_view word)>& /*idf*/) {
+    return embed({text});
+  }
 };
 
 }  // namespace memgpt

@@ -63,7 +63,7 @@ void add_feature(Row& row, const Hash& hash, std::int64_t weight) {
 
 // Runs of three to five characters of the word with its edges marked. All of them together weigh
 // like one feature, so that a long word does not drown the others.
-void add_pieces(Row& row, std::string_view word, std::int64_t count_weight) {
+void add_pieces(Row& row, std::string_view word, std::int64_t all) {
   const std::u32string marked = U'<' + code_points(word.substr(0, 256)) + U'>';
   const std::size_t n = marked.size();
   std::int64_t pieces = 0;
@@ -71,7 +71,7 @@ void add_pieces(Row& row, std::string_view word, std::int64_t count_weight) {
   if (pieces == 0) return;
   std::int64_t root = 1;  // of the number of pieces in hundredths
   while ((root + 1) * (root + 1) <= pieces * 10000) ++root;
-  const std::int64_t weight = count_weight * kPieces / 1000 * 100 / root;
+  const std::int64_t weight = all * 100 / root;
   for (std::size_t k = 3; k <= 5; ++k) {
     for (std::size_t i = 0; i + k <= n; ++i) {
       Hash hash('p');
@@ -81,44 +81,71 @@ void add_pieces(Row& row, std::string_view word, std::int64_t count_weight) {
   }
 }
 
-struct Counts {
-  // Ordered, though integer sums would not need it: the work is the same in every run.
-  std::map<std::string, std::int64_t> stems, forms, pairs;
+// How much a word counts, in thousandths.
+using Weigh = std::function<std::int64_t(std::string_view word)>;
+
+constexpr std::int64_t kOne = 1000;
+
+struct Feature {
+  std::int64_t count = 0;
+  std::int64_t weight = 0;  // of its first occurrence: forms of one stem have one idf, or nearly
+
+  void add(std::int64_t thousandths) {
+    if (count++ == 0) weight = thousandths;
+  }
+  // What it counts in the row, a single occurrence being `once`.
+  [[nodiscard]] std::int64_t total(std::int64_t once) const {
+    return once * dampened(count) / 1000 * weight / kOne;
+  }
 };
 
-void count_cjk(Counts& counts, std::string_view word) {
+struct Features {
+  // Ordered, though integer sums would not need it: the work is the same in every run.
+  std::map<std::string, Feature> stems, forms, pairs;
+};
+
+void count_cjk(Features& features, std::string_view word, const Weigh& weigh) {
   const std::u32string points = code_points(word);
   std::string before;
-  for (std::size_t i = 0; i < points.size(); ++i) {
+  std::size_t before_at = 0;
+  for (std::size_t i = 0, at = 0; i < points.size(); ++i) {
     const std::string character = std::to_string(static_cast<std::uint32_t>(points[i]));
-    ++counts.stems[character];
+    std::size_t end = at + 1;
+    while (end < word.size() && (static_cast<unsigned char>(word[end]) & 0xC0) == 0x80) ++end;
+    features.stems[character].add(weigh(word.substr(at, end - at)));
     // A pair of characters says about as much as a word elsewhere.
-    if (!before.empty()) ++counts.stems[before + ' ' + character];
+    if (!before.empty())
+      features.stems[before + ' ' + character].add(weigh(word.substr(before_at, end - before_at)));
     before = character;
+    before_at = at;
+    at = end;
   }
 }
 
-Counts count_words(std::string_view text) {
+Features count_features(std::string_view text, const Weigh& weigh) {
   std::vector<std::string> all = words(text);
   std::vector<std::string> kept;
   std::copy_if(all.begin(), all.end(), std::back_inserter(kept),
                [](const std::string& word) { return !is_stop_word(word); });
   if (kept.empty()) kept = std::move(all);
-  Counts counts;
+  Features features;
   std::string before;
+  std::int64_t before_weight = 0;
   for (const std::string& word : kept) {
     if (is_cjk(code_points(std::string_view(word).substr(0, 4)).front())) {
-      count_cjk(counts, word);
+      count_cjk(features, word, weigh);
       before.clear();
       continue;
     }
     const std::string root = stem(word);
-    ++counts.stems[root];
-    ++counts.forms[word];
-    if (!before.empty()) ++counts.pairs[before + ' ' + root];
+    const std::int64_t weight = weigh(word);
+    features.stems[root].add(weight);
+    features.forms[word].add(weight);
+    if (!before.empty()) features.pairs[before + ' ' + root].add((before_weight + weight) / 2);
     before = root;
+    before_weight = weight;
   }
-  return counts;
+  return features;
 }
 
 void write_normalised(Row& row, std::span<float> out) {
@@ -141,17 +168,17 @@ void write_normalised(Row& row, std::span<float> out) {
   }
 }
 
-void embed_text(std::string_view text, std::span<float> out) {
-  const Counts counts = count_words(text);
+void embed_text(std::string_view text, const Weigh& weigh, std::span<float> out) {
+  const Features features = count_features(text, weigh);
   Row row{};
   const auto add = [&row](char kind, std::string_view feature, std::int64_t weight) {
     Hash hash(kind);
     hash.add(feature);
     add_feature(row, hash, weight);
   };
-  for (const auto& [word, count] : counts.stems) add('w', word, kWord * dampened(count) / 1000);
-  for (const auto& [pair, count] : counts.pairs) add('b', pair, kBigram * dampened(count) / 1000);
-  for (const auto& [word, count] : counts.forms) add_pieces(row, word, dampened(count));
+  for (const auto& [word, feature] : features.stems) add('w', word, feature.total(kWord));
+  for (const auto& [pair, feature] : features.pairs) add('b', pair, feature.total(kBigram));
+  for (const auto& [word, feature] : features.forms) add_pieces(row, word, feature.total(kPieces));
   write_normalised(row, out);
 }
 
@@ -160,9 +187,28 @@ void embed_text(std::string_view text, std::span<float> out) {
 std::vector<float> OfflineEmbedder::embed(const std::vector<std::string>& texts) {
   std::vector<float> rows(texts.size() * kDimension);
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    embed_text(texts[i], std::span(rows).subspan(i * kDimension, kDimension));
+    embed_text(
+        texts[i], [](std::string_view) { return kOne; },
+        std::span(rows).subspan(i * kDimension, kDimension));
   }
   return rows;
+}
+
+std::vector<float> OfflineEmbedder::embed_query(
+    const std::string& text, const std::function<double(std::string_view word)>& idf) {
+  std::vector<float> row(kDimension);
+  bool known = false;
+  // Whole thousandths: the last bit of a logarithm is not the same on every machine.
+  const auto weigh = [&](std::string_view word) {
+    const double weight = idf(word) * kOne;
+    if (!(weight > 0)) return std::int64_t{0};
+    known = true;
+    return std::int64_t{std::llround(std::min(weight, 1000.0 * kOne))};
+  };
+  embed_text(text, weigh, row);
+  // Words that all say nothing say as much as each other.
+  if (!known) return embed({text});
+  return row;
 }
 
 }  // namespace memgpt

@@ -1,7 +1,9 @@
 // An embedder without weights: hashed words and pieces of words.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "llm/embedder.h"
@@ -16,6 +18,10 @@ class OfflineEmbedder final : public Embedder {
   [[nodiscard]] int dimension() const override { return 1024; }
   // Rows have length 1; a text without words gives the first unit vector.
   [[nodiscard]] std::vector<float> embed(const std::vector<std::string>& texts) override;
+  // Every feature of a word counts by the word's idf, a pair's by the mean of the two. Writing
+  // without spaces is asked for by characters and pairs of them.
+  [[nodiscard]] std::vector<float> embed_query(
+      const std::string& text, const std::function<double(std::string_view word)>& idf) override;
 };
 
 }  // namespace memgpt

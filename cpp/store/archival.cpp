@@ -423,11 +423,14 @@ void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,
     for (std::size_t k = 0; k < width; ++k)
       sum += static_cast<double>(rows[i * width + k]) * static_cast<double>(rows[i * width + k]);
     if (!std::isfinite(sum) || sum <= 0)
-      throw ConfigError("embedder \"" + embedder +
-                        "\" returned a row of zeros, NaN or infinity; embeddings must be finite "
-                        "and not all zero");
-    const auto scale = static_cast<float>(1.0 / std::sqrt(sum));
-    for (std::size_t k = 0; k < width; ++k) rows[i * width + k] *= scale;
+      throw ConfigError("embedder \"" + embedder + "\" returned " +
+                        (sum == 0 ? "only zeros" : "NaN or infinity") + " for text " +
+                        std::to_string(i + 1) + " of " + std::to_string(count) +
+                        "; return finite float32 numbers that are not all zero");
+    // In double: the inverse of a tiny row's length is more than a float holds.
+    const double scale = 1.0 / std::sqrt(sum);
+    for (std::size_t k = 0; k < width; ++k)
+      rows[i * width + k] = static_cast<float>(static_cast<double>(rows[i * width + k]) * scale);
   }
 }
 

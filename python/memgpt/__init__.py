@@ -31,6 +31,7 @@ from memgpt.errors import *  # noqa: F403
 from memgpt.home import Home, Purge, open
 from memgpt.llm import Embedder, LLMProvider, OpenAICompatible, Reply
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule, SharedBlock
+from memgpt.minilm import MiniLM
 from memgpt.policy import (
     Fit,
     Importance,
@@ -65,6 +66,7 @@ __all__ = [
     "MemoryModule",
     "MemoryPolicy",
     "Message",
+    "MiniLM",
     "Moved",
     "NoEviction",
     "OpenAICompatible",

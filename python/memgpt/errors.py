@@ -125,7 +125,7 @@ class ToolNotFound(NotFound):
 
 
 class ModelNotFound(NotFound):
-    """No provider answers for this model handle."""
+    """Nothing answers for this handle of a model or embedder, or a model's files are not here."""
 
 
 class AlreadyExists(Error):

@@ -11,6 +11,7 @@ from memgpt import _core
 from memgpt._calls import settled
 from memgpt._core import Context, ToolCall
 from memgpt._text import checked_number, checked_seconds, checked_text, clean_text, error_text
+from memgpt._vectors import flat_rows
 from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
 from memgpt.tokens import TokenCounter, to_core_counter
 
@@ -90,9 +91,16 @@ class Embedder:
     dimension: int = 0
 
     def embed(self, texts: list[str]) -> Any:
-        """Vectors of texts, shape (len(texts), dimension): a 2-D array or a list of lists.
+        """Vectors of texts. May be an ``async def``.
 
-        What you raise goes back to the model where it called the tool that wants the vectors.
+        Args:
+            texts: at least one.
+
+        Returns:
+            Shape (len(texts), dimension): a 2-D array of numpy, torch or the like, or a list of
+            rows. float32 without gaps is taken as it lies. Rows need not be of length 1; each must
+            be finite and not all zeros, else :class:`ConfigError` is raised and nothing stored.
+            What you raise goes back to the model where it called the tool that wants the vectors.
         """
         raise ConfigError(f"{type(self).__name__} defines no embed(self, texts)")
 
@@ -293,27 +301,6 @@ def to_core_provider(model: Any, summarizes: bool = False) -> _core.Provider:
     )
 
 
-def _floats(rows: Any, texts: int, embedder: Embedder) -> list[float]:
-    if hasattr(rows, "tolist"):
-        rows = rows.tolist()
-    flat: list[float] = []
-    try:
-        lengths = {len(row) for row in rows}
-        for row in rows:
-            flat.extend(float(value) for value in row)
-    except TypeError as error:
-        raise ConfigError(
-            f"{type(embedder).__name__}.embed() must return one row of {embedder.dimension} floats "
-            f"for each text ({error})"
-        ) from error
-    if len(rows) != texts or lengths - {embedder.dimension}:
-        raise ConfigError(
-            f"{type(embedder).__name__}.embed() returned {len(rows)} rows of {sorted(lengths)} "
-            f"floats for {texts} texts; its dimension is {embedder.dimension}"
-        )
-    return flat
-
-
 def to_core_embedder(embedding: Any) -> _core.CoreEmbedder | None:
     """The core's view of ``embedding=``: ``"offline"``, an Embedder or its class, or None.
 
@@ -326,15 +313,13 @@ def to_core_embedder(embedding: Any) -> _core.CoreEmbedder | None:
     if isinstance(embedding, type) and issubclass(embedding, Embedder):
         embedding = embedding()
     if isinstance(embedding, Embedder):
-        own = embedding
-        if not isinstance(own.dimension, int) or own.dimension <= 0:
-            raise ConfigError(
-                f"{type(own).__name__}.dimension must be the number of floats in a vector"
-            )
+        own, whose, dimension = embedding, type(embedding).__name__, embedding.dimension
+        if not isinstance(dimension, int) or dimension <= 0:
+            raise ConfigError(f"{whose}.dimension must be the number of floats in a vector")
         return _core.PythonEmbedder(
-            name=own.name or type(own).__name__,
-            dimension=own.dimension,
-            embed=lambda texts: _floats(settled(own.embed(texts)), len(texts), own),
+            name=own.name or whose,
+            dimension=dimension,
+            embed=lambda texts: flat_rows(settled(own.embed(texts)), len(texts), dimension, whose),
         )
     if embedding == "offline":
         return _core.OfflineEmbedder()
