@@ -26,11 +26,7 @@ from pathlib import Path
 
 import memgpt
 
-FUNCTION_WORDS = (
-    "the of and to a in that it is was i for on you he be with as by at have are this not but had "
-    "his they from she which or we an there her were one do been all their has would will what if "
-    "can when so no said who more about up them some could him into its then two out time my did"
-).split()
+FUNCTION_WORDS = ["the", "of", "and", "to", "a", "in", "that", "it", "is", "was", "i", "for", "on", "you", "he", "be", "with", "as", "by", "at", "have", "are", "this", "not", "but", "had", "his", "they", "from", "she", "which", "or", "we", "an", "there", "her", "were", "one", "do", "been", "all", "their", "has", "would", "will", "what", "if", "can", "when", "so", "no", "said", "who", "more", "about", "up", "them", "some", "could", "him", "into", "its", "then", "two", "out", "time", "my", "did"]
 LIMIT = 10
 
 

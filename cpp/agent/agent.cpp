@@ -299,12 +299,14 @@ Passage Agent::insert_passage(const std::string& text, std::vector<std::string> 
   return passage;
 }
 
-std::vector<float> Agent::embed_query(const std::string& text) {
+std::vector<float> Agent::embed_query(const AgentRow& row, const std::string& text) {
   if (is_blank(text)) return {};
   check_bound_embedder();
   const auto embedder = parts()->embedder;
   if (!embedder) return {};
-  auto vector = embedder->embed({text});
+  auto vector = embedder->embed_query(text, [&](std::string_view word) {
+    return home_->indexes().idf(*home_->journal(), row.archive, row.head, word);
+  });
   normalise_rows(vector, embedder->dimension(), 1, embedder->name());
   return vector;
 }
@@ -327,7 +329,7 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
 ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& text,
                                        ArchivalQuery query, const PendingPassages& pending) {
   query.text = is_blank(text) ? "" : text;
-  query.vector = embed_query(text);
+  query.vector = embed_query(row, text);
   const auto embedder = parts()->embedder;
   if (embedder) query.dense = query.ranking.dense.value_or(embedder->weight());
   return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",

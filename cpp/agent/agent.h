@@ -317,7 +317,7 @@ class Agent {
                                      Trust trust);
   [[nodiscard]] LiveState load_state(const Parts& parts);
   [[nodiscard]] static LiveState state_of(AgentState loaded, const Parts& parts);
-  [[nodiscard]] std::vector<float> embed_query(const std::string& text);
+  [[nodiscard]] std::vector<float> embed_query(const AgentRow& row, const std::string& text);
   [[nodiscard]] ArchivalPage search_archival_at(const AgentRow& row, const std::string& text,
                                                 ArchivalQuery query,
                                                 const PendingPassages& pending);

@@ -118,6 +118,8 @@ char32_t lower(char32_t c) {
         within(c, 0x460, 0x481) || within(c, 0x48A, 0x4BF) || within(c, 0x4D0, 0x52F);
     return even_is_upper && c % 2 == 0 ? c + 1 : c;
   }
+  if (within(c, 0x2160, 0x216F)) return c + 16;  // Roman numbers
+  if (within(c, 0x24B6, 0x24CF)) return c + 26;  // circled letters
   return within(c, 0xFF21, 0xFF3A) ? c + 32 : c;
 }
 

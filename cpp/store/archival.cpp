@@ -338,6 +338,36 @@ void ArchivalIndexes::clear() {
   vocabulary_ = Vocabulary();
 }
 
+ArchivalIndexes::Line ArchivalIndexes::catch_up(Journal& journal, Database& db,
+                                                const std::string& archive, Head head) {
+  if (const auto purge = newest_purge(db); purge != purge_) {
+    vectors_.clear();
+    branches_.clear();
+    vocabulary_ = Vocabulary();
+    purge_ = purge;
+  }
+  Line line;
+  const auto lineage = journal.lineage(db, head);
+  for (const auto& segment : lineage.segments()) {
+    auto& branch = branches_[archive + '\n' + std::to_string(segment.branch)];
+    if (!branch) branch = std::make_unique<Branch>();
+    branch->read(db, vocabulary_, archive, segment.branch);
+    if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0)
+      line.parts.push_back({&branch->index, rows});
+    for (const auto& [seq, id] : branch->retired)
+      if (seq <= segment.last_seq) line.retired.push_back(id);
+  }
+  return line;
+}
+
+double ArchivalIndexes::idf(Journal& journal, const std::string& archive, Head head,
+                            std::string_view word) {
+  const std::scoped_lock lock(mutex_);
+  const auto reader = journal.reader();
+  const auto line = catch_up(journal, reader.db, archive, head);
+  return memgpt::idf(vocabulary_, line.parts, word);
+}
+
 ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archive,
                                      const std::string& embedder, Head head,
                                      const ArchivalQuery& query, const PendingPassages& pending) {
@@ -346,27 +376,10 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   if (query.limit <= 0 || query.offset < 0) return page;
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
-  const auto line = journal.lineage(reader.db, head);
-  if (const auto purge = newest_purge(reader.db); purge != purge_) {
-    vectors_.clear();
-    branches_.clear();
-    vocabulary_ = Vocabulary();
-    purge_ = purge;
-  }
-
-  Search search{query, pending, vocabulary_, nullptr, {}, 0, {}, {}};
-  std::vector<std::int64_t> retired = pending.retired;
-  for (const auto& segment : line.segments()) {
-    auto& branch = branches_[archive + '\n' + std::to_string(segment.branch)];
-    if (!branch) branch = std::make_unique<Branch>();
-    branch->read(reader.db, vocabulary_, archive, segment.branch);
-    if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0) {
-      search.line.push_back({&branch->index, rows});
-      search.committed += rows;
-    }
-    for (const auto& [seq, id] : branch->retired)
-      if (seq <= segment.last_seq) retired.push_back(id);
-  }
+  auto line = catch_up(journal, reader.db, archive, head);
+  Search search{query, pending, vocabulary_, nullptr, std::move(line.parts), 0, {}, {}};
+  for (const auto& part : search.line) search.committed += part.rows;
+  line.retired.insert(line.retired.end(), pending.retired.begin(), pending.retired.end());
   TextIndex unwritten;
   for (const auto& passage : pending.inserted) {
     const auto labels = labels_of(passage.tags, passage.metadata);
@@ -377,7 +390,7 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
          session_of(labels, std::numeric_limits<std::int64_t>::min() + number), 1, labels.labels});
   }
   if (unwritten.size() > 0) search.line.push_back({&unwritten, unwritten.size()});
-  search.hide(std::move(retired));
+  search.hide(std::move(line.retired));
 
   const bool unfiltered = search.filter();
   page.total = static_cast<std::int64_t>(search.passing.size());

@@ -64,6 +64,10 @@ class ArchivalIndexes {
                                     const std::string& embedder, Head head,
                                     const ArchivalQuery& query,
                                     const PendingPassages& pending = {});
+  // How much a word says among the passages that a head sees: BM25's idf of its stem; 0 where no
+  // passage has it.
+  [[nodiscard]] double idf(Journal& journal, const std::string& archive, Head head,
+                           std::string_view word);
   // Drops the indexes: the next searches make them anew.
   void clear();
 
@@ -71,6 +75,13 @@ class ArchivalIndexes {
   struct Vectors;
   struct Branch;
   struct Search;
+  // The rows of each branch of a line, read as far as the journal goes. Hold the mutex.
+  struct Line {
+    std::vector<SeenRows> parts;
+    std::vector<std::int64_t> retired;
+  };
+  [[nodiscard]] Line catch_up(Journal& journal, Database& db, const std::string& archive,
+                              Head head);
 
   std::mutex mutex_;
   Vocabulary vocabulary_;

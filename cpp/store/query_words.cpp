@@ -59,8 +59,8 @@ Concept make_concept(const AskedTerm& term, const RankingOptions& options) {
   Concept made{term.text, 1, term.word, {}};
   if (term.word) made.stem = stem_of(term.text, options);
   made.variants.emplace_back(made.stem, 1.0);
-  if (!term.word || !options.stem) return made;
-  if (english().frames_a_question(made.stem)) made.weight = options.frame;
+  if (!term.word) return made;
+  if (english().frames_a_question(stem(english().lemma(term.text)))) made.weight = options.frame;
   if (options.related <= 0) return made;
   std::vector<std::string> more = english().related(made.stem);
   if (options.classes) {
@@ -85,8 +85,13 @@ QueryWords query_words(std::string_view query, const RankingOptions& wanted) {
   const auto terms = asked_terms(query, kMaxTerms);
   RankingOptions options = wanted;
   const bool english_query = is_english(terms);
-  if (!english_query) options.stem = options.irregular = false;
-  made.stems = options.stem;
+  if (!english_query) {
+    options.stem = options.irregular = false;
+    options.related = 0;
+    options.frame = 1;
+  }
+  made.stem = options.stem;
+  made.irregular = options.irregular;
   for (const auto& term : terms) made.said.push_back(term.text);
   made.phrases = quoted_phrases(query, made.only_phrases);
   made.asks_when = std::find(made.said.begin(), made.said.end(), "when") != made.said.end();
@@ -121,8 +126,8 @@ bool is_one_slip(std::string_view a, std::string_view b) {
 
 QueryTerms::QueryTerms(std::string_view query, const RankingOptions& options) {
   const auto words = query_words(query, options);
-  stems_ = words.stems;
-  irregular_ = words.stems && options.irregular;
+  options_.stem = words.stem;
+  options_.irregular = words.irregular;
   for (const auto& word : words.concepts)
     for (const auto& [variant, weight] : word.variants) {
       auto& known = weights_[variant];
@@ -131,10 +136,7 @@ QueryTerms::QueryTerms(std::string_view query, const RankingOptions& options) {
 }
 
 double QueryTerms::weight(const std::string& term) const {
-  RankingOptions options;
-  options.stem = stems_;
-  options.irregular = irregular_;
-  const auto found = weights_.find(stem_of(term, options));
+  const auto found = weights_.find(stem_of(term, options_));
   return found == weights_.end() ? 0 : found->second;
 }
 

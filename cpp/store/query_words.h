@@ -25,7 +25,9 @@ struct QueryWords {
   bool only_phrases = false;                      // nothing stands outside the quotation marks
   bool asks_when = false;
   bool asks_name = false;  // who, where, which, ...
-  bool stems = true;       // false: words are looked for as they are
+  // Of the options, and neither in a query that is not English.
+  bool stem = true;
+  bool irregular = true;
 };
 
 [[nodiscard]] QueryWords query_words(std::string_view query, const RankingOptions& options);

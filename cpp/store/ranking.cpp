@@ -64,8 +64,8 @@ class Ranker {
     for (const auto row : request.hidden) terms_ -= length(facts(row));
     average_ = seen_ > 0 ? terms_ / static_cast<double>(seen_) : 1;
     if (average_ <= 0) average_ = 1;
-    options_.stem = options_.stem && query_.stems;
-    options_.irregular = options_.irregular && query_.stems;
+    options_.stem = query_.stem;
+    options_.irregular = query_.irregular;
     window_ = std::max(options_.window.size(), std::size_t{options_.reply ? 1U : 0U});
     // In a talk of two sides each has every other row.
     reach_ = options_.own_side ? 2 * window_ : window_;
@@ -122,11 +122,7 @@ class Ranker {
   [[nodiscard]] double length(const TextIndex::Row& row) const {
     return static_cast<double>(row.terms) + (options_.speaker_text ? row.name_terms : 0);
   }
-  [[nodiscard]] double idf(std::size_t df) const {
-    const auto n = static_cast<double>(seen_);
-    const auto with = static_cast<double>(df);
-    return logarithm(1 + (n - with + 0.5) / (with + 0.5));
-  }
+  [[nodiscard]] double idf(std::size_t df) const { return idf_of(seen_, df); }
 
   // Forms of a stem, as the options will have it, and the labels of names that are such a form.
   [[nodiscard]] std::vector<std::uint32_t> forms_of(const std::string& stem, bool word) const {
@@ -563,20 +559,6 @@ class Ranker {
 };
 
 }  // namespace
-
-std::vector<std::uint32_t> rows_with(const Vocabulary& vocabulary,
-                                     const std::vector<SeenRows>& line, const std::string& label) {
-  std::vector<std::uint32_t> rows;
-  const auto form = vocabulary.find(label);
-  std::size_t offset = 0;
-  for (const auto& part : line) {
-    if (form)
-      for (const auto posting : part.index->postings(*form, part.rows))
-        rows.push_back(static_cast<std::uint32_t>(offset + posting.row()));
-    offset += part.rows;
-  }
-  return rows;
-}
 
 Ranking rank(const Vocabulary& vocabulary, const RankRequest& request) {
   check_ranking(request.options);

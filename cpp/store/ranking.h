@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "store/text_index.h"
+#include "store/seen_rows.h"
 
 namespace memgpt {
 
@@ -46,12 +46,6 @@ struct RankingOptions {
 
 // Throws ConfigError for a value that is not finite, negative, or out of its range.
 void check_ranking(const RankingOptions& options);
-
-// Rows that are seen: the first `rows` of an index. Several make a line, oldest first.
-struct SeenRows {
-  const TextIndex* index = nullptr;
-  std::size_t rows = 0;
-};
 
 // A time [begin, end), and months whichever the year: bit 0 is January.
 struct AskedTimes {
@@ -94,11 +88,6 @@ struct Ranking {
   std::int64_t total = 0;       // rows that have a score and pass the filters
 };
 
-// Rows of a line that have a label, or a term, counted through; in order.
-[[nodiscard]] std::vector<std::uint32_t> rows_with(const Vocabulary& vocabulary,
-                                                   const std::vector<SeenRows>& line,
-                                                   const std::string& label);
-
 [[nodiscard]] Ranking rank(const Vocabulary& vocabulary, const RankRequest& request);
 
 // Terms of a query that texts are to be marked at: every form that counts as one of its words.
@@ -109,8 +98,7 @@ class QueryTerms {
   [[nodiscard]] double weight(const std::string& term) const;
 
  private:
-  bool stems_ = true;
-  bool irregular_ = true;
+  RankingOptions options_;
   std::unordered_map<std::string, double> weights_;
 };
 

@@ -68,6 +68,7 @@ RecallPage newest(Journal& journal, Head head, const RecallQuery& query) {
   Statement count(reader.db.get(), "SELECT count(*)" + where);
   Statement rows(reader.db.get(), std::string("SELECT ") + kMessageColumns + where +
                                       " ORDER BY m.position DESC LIMIT ?6 OFFSET ?7");
+  const QueryTerms nothing("", query.ranking);
   RecallPage page;
   const auto& segments = line.segments();
   std::int64_t skip = std::max(0, query.offset);
@@ -86,6 +87,7 @@ RecallPage newest(Journal& journal, Head head, const RecallQuery& query) {
       while (rows.step()) {
         RecallHit hit;
         hit.message = read_message(rows);
+        hit.snippet = make_snippet(hit.message.text, nothing);
         page.hits.push_back(std::move(hit));
       }
     }

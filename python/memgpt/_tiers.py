@@ -13,8 +13,8 @@ from memgpt._core import ArchivalHit, Message, Passage, RecallHit
 from memgpt._hits import Hits
 from memgpt._text import checked_number, checked_text
 from memgpt.errors import ConfigError, Error, InvalidInput
-from memgpt.ranking import Ranking, to_core_ranking
 from memgpt.memory import MemoryModule, Sections, SharedBlock, make_block
+from memgpt.ranking import Ranking, to_core_ranking
 from memgpt.transcript import microseconds, read_transcript
 
 __all__ = ["Archival", "CoreMemory", "Recall"]
