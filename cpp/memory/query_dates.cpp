@@ -8,7 +8,7 @@
 #include "memory/date_words.h"
 #include "memory/dates.h"
 #include "memory/pretokenize.h"
-#include "memory/words.h"
+#include "memory/unicode.h"
 
 namespace memgpt {
 
