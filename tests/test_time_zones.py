@@ -87,9 +87,11 @@ def test_passages_are_found_by_plain_dates(kit):
 def test_relative_dates_are_reckoned_from_now(kit):
     agent = kit.agent(lambda context: kit.say("yes"), timezone="Pacific/Kiritimati")
     agent.send("a note")
-    here = agent.recall.search("note", start="today", end="today")
-    assert len(here) == len(agent.recall.search("note", start="1 hour ago")) == 1
-    assert not agent.recall.search("note", end="2 days ago")
+    for now in ({"start": "today", "end": "today"}, {"start": "1 hour ago"}, {"end": "today"}):
+        (hit,) = agent.recall.search("note", roles=["user"], **now)
+        assert hit.message.text == "a note"
+    for then in ({"end": "2 days ago"}, {"end": "1 hour ago"}, {"start": "tomorrow"}):
+        assert not agent.recall.search("note", roles=["user"], **then)
     with pytest.raises(InvalidInput, match="Gregorian calendar"):
         agent.recall.search("note", start="5783 Tishri")
     with pytest.raises(InvalidInput, match="lone surrogate"):

@@ -225,7 +225,7 @@ DateSpan DateReader::around(Unit unit, int number) const {
   if (number > kMostUnits) refuse("years are 1 to 9999");
   if (unit == Unit::minute || unit == Unit::hour) {
     const TimeUs length = unit == Unit::hour ? kHourUs : 60 * kSecondUs;
-    return {now_ - number * length, now_ - (number - 1) * length, false, false, false};
+    return {now_ - number * length, now_ - (number - 1) * length, false, false, true};
   }
   const int length = unit == Unit::day     ? 1
                      : unit == Unit::week  ? 7
