@@ -864,11 +864,18 @@ class CoreBranch:
 class RankingOptions:
     classes: bool
     irregular: bool
+    own_side: bool
     session: bool
     speaker_text: bool
     stem: bool
     stop: bool
     def __init__(self) -> None:
+        ...
+    @property
+    def assistant(self) -> float:
+        ...
+    @assistant.setter
+    def assistant(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @property
     def b(self) -> float:
