@@ -128,7 +128,7 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
       "Search all past messages by words. Best matches first; \"...\" is a phrase.", kQueryPage,
       conversation_search);
   add("conversation_search_date", "List past messages of a span of time, newest first.",
-      R"({"type": "object", "properties": {"start_date": {"type": "string", "description": "YYYY-MM-DD, or words: May 2023, last week."}, "end_date": {"type": "string", "description": "Likewise; included."}, "page": {"type": "integer", "description": "0 is the first page."}}, "required": ["start_date", "end_date"]})",
+      R"({"type": "object", "properties": {"start_date": {"type": "string", "description": "YYYY-MM-DD, last week"}, "end_date": {"type": "string", "description": "Included"}, "page": {"type": "integer", "description": "0 is the first page."}}, "required": ["start_date", "end_date"]})",
       conversation_search_date);
   add("archival_memory_insert", "File a text in archival memory, for ever.",
       R"({"type": "object", "properties": {"content": {"type": "string", "description": "A text that can be understood by itself."}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["content"]})",
