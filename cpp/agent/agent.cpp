@@ -56,6 +56,14 @@ void Agent::publish(LiveState state, const std::shared_ptr<const LiveState>& ins
 // The time of what the turn writes.
 TimeUs Agent::now_us() const { return turn_time_us_.value_or(home_->environment().now_us()); }
 
+UtcOffset Agent::clocks() const {
+  return clocks_of(parts()->config.timezone, home_->environment().outside);
+}
+
+UtcSpan Agent::date_span(const std::string& text) const {
+  return parse_date_in(text, home_->environment().now_us(), clocks());
+}
+
 // First among the threads of this process, in order of arrival, then among processes.
 Agent::TurnHold Agent::take_turn() {
   if (past_)

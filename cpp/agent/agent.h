@@ -14,6 +14,7 @@
 #include "agent/recompile.h"
 #include "agent/replay.h"
 #include "agent/turn.h"
+#include "memory/dates.h"
 #include "store/recall.h"
 
 namespace memgpt {
@@ -64,6 +65,10 @@ class ToolScope {
   // Older than the current turn, so that a question does not find itself.
   [[nodiscard]] RecallPage search_recall(RecallQuery query) const;
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query) const;
+  // The span of time that a text names, from the time of the turn on. Throws InvalidInput.
+  [[nodiscard]] UtcSpan date_span(const std::string& text) const;
+  // On the agent's clocks; UTC where this machine does not know them.
+  [[nodiscard]] std::string shown_time(TimeUs time_us) const;
   // The same however often this call is repeated; empty for a tool that may not be.
   [[nodiscard]] const std::string& idempotency_key() const { return idempotency_key_; }
 
@@ -103,6 +108,11 @@ class Agent {
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
   [[nodiscard]] RecallPage search_recall(const RecallQuery& query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
+  // The clocks of the agent's time zone. They throw ConfigError where this machine does not know
+  // it.
+  [[nodiscard]] UtcOffset clocks() const;
+  // The span of time that a text names, from now on and on these clocks. Throws InvalidInput.
+  [[nodiscard]] UtcSpan date_span(const std::string& text) const;
   [[nodiscard]] std::vector<StepRow> steps();
   // Every summary of the history, oldest first.
   [[nodiscard]] std::vector<SummaryRow> summaries();

@@ -20,19 +20,21 @@ std::string to_json(const AgentConfig& config) {
                      {"origin", tool.origin},
                      {"effects", tool.effects},
                      {"fingerprint", tool.fingerprint}});
-  const json::object object = {{"agent_type", config.agent_type},
-                               {"system", config.system_prompt},
-                               {"model", config.model},
-                               {"tokenizer", config.tokenizer},
-                               {"summarizer", config.summarizer},
-                               {"embedding", config.embedding},
-                               {"embedding_dimension", config.embedding_dimension},
-                               {"policy", config.policy},
-                               {"policy_parameters", config.policy_parameters},
-                               {"memory_class", config.memory_class},
-                               {"context_window", config.context_window},
-                               {"max_steps", config.max_steps},
-                               {"tools", std::move(tools)}};
+  json::object object = {{"agent_type", config.agent_type},
+                         {"system", config.system_prompt},
+                         {"model", config.model},
+                         {"tokenizer", config.tokenizer},
+                         {"summarizer", config.summarizer},
+                         {"embedding", config.embedding},
+                         {"embedding_dimension", config.embedding_dimension},
+                         {"policy", config.policy},
+                         {"policy_parameters", config.policy_parameters},
+                         {"memory_class", config.memory_class},
+                         {"context_window", config.context_window},
+                         {"max_steps", config.max_steps},
+                         {"tools", std::move(tools)}};
+  // Configurations from before there were zones stay as they are.
+  if (config.timezone != "UTC") object["timezone"] = config.timezone;
   return json::serialize(object);
 }
 
@@ -55,6 +57,7 @@ AgentConfig agent_config_from_json(std::string_view text) {
   config.memory_class = string_or(object, "memory_class");
   config.context_window = static_cast<int>(int_or(object, "context_window", 0));
   config.max_steps = static_cast<int>(int_or(object, "max_steps", config.max_steps));
+  config.timezone = string_or(object, "timezone", config.timezone);
   if (const auto* tools = object.if_contains("tools"); tools != nullptr && tools->is_array()) {
     for (const auto& item : tools->as_array()) {
       if (!item.is_object()) continue;

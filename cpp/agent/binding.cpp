@@ -239,6 +239,11 @@ void Agent::bind(const Binding& binding) {
     config.summarizer = binding.summarizer->model();
   }
   if (!binding.memory_class.empty()) config.memory_class = binding.memory_class;
+  if (!binding.timezone.empty()) {
+    const auto clocks = clocks_of(binding.timezone, home_->environment().outside);
+    static_cast<void>(clocks(now_us()));  // refuses a zone that is not known
+    config.timezone = binding.timezone;
+  }
   if (binding.context_window > 0) config.context_window = binding.context_window;
   for (const auto& tool : binding.tools) parts.put_tool(tool);
   adopt(std::move(parts));

@@ -1,7 +1,5 @@
 #include "agent/builtin_tools.h"
 
-#include <charconv>
-#include <chrono>
 #include <functional>
 
 #include "agent/agent.h"
@@ -39,12 +37,12 @@ std::string header(std::size_t shown, std::int64_t total, const char* what, int 
          std::to_string(page) + "):";
 }
 
-std::string recall_text(const RecallPage& page, int number) {
+std::string recall_text(const RecallPage& page, int number, const ToolScope& scope) {
   if (page.total == 0) return "No messages match.";
   std::string out = header(page.hits.size(), page.total, "matching messages", number);
   for (const auto& hit : page.hits) {
     const Message& message = hit.message;
-    out += "\n[" + format_time(message.time_us) + "] " +
+    out += "\n[" + scope.shown_time(message.time_us) + "] " +
            (message.name.empty() ? std::string(to_string(message.role)) : message.name) + ": " +
            message.text;
   }
@@ -64,46 +62,27 @@ ToolResult conversation_search(ToolScope& scope, const json::object& arguments) 
   const int page = page_of(arguments);
   query.limit = kPageSize;
   query.offset = page * kPageSize;
-  return {false, recall_text(scope.search_recall(query), page)};
+  return {false, recall_text(scope.search_recall(query), page, scope)};
 }
 
-// "2023-05-08" or "2023-05-08 13:56", UTC; with end, a date means the end of that day.
-TimeUs parse_date(const std::string& text, const char* name, bool end) {
-  using namespace std::chrono;
-  int field[5] = {0, 0, 0, 0, 0};
-  const char* at = text.data();
-  const char* const last = at + text.size();
-  int count = 0;
-  for (; count < 5 && at < last; ++count) {
-    const auto [next, error] = std::from_chars(at, last, field[count]);
-    if (error != std::errc()) break;
-    at = next < last ? next + 1 : next;
+UtcSpan date_of(const ToolScope& scope, const json::object& arguments, const char* name) {
+  try {
+    return scope.date_span(string_or(arguments, name));
+  } catch (const InvalidInput& error) {
+    throw InvalidInput(std::string(name) + ": " + error.what());
   }
-  const year_month_day date{year(field[0]), month(static_cast<unsigned>(field[1])),
-                            day(static_cast<unsigned>(field[2]))};
-  const bool dated = count == 3 || count == 5;
-  const bool clock = field[3] >= 0 && field[3] < 24 && field[4] >= 0 && field[4] < 60;
-  if (!dated || !date.ok() || !clock || at != last)
-    throw InvalidInput(std::string(name) +
-                       " must be a date like 2023-05-08 or a time like "
-                       "2023-05-08 13:56, not \"" +
-                       std::string(utf8_prefix(text, 40)) + "\"");
-  const auto time = sys_days(date) + hours(field[3]) + minutes(field[4]);
-  const auto span =
-      !end ? microseconds(0) : (count == 3 ? microseconds(days(1)) : microseconds(minutes(1)));
-  return duration_cast<microseconds>(time.time_since_epoch() + span).count();
 }
 
 ToolResult conversation_search_date(ToolScope& scope, const json::object& arguments) {
   RecallQuery query;
-  query.start = parse_date(string_or(arguments, "start_date"), "start_date", false);
-  query.end = parse_date(string_or(arguments, "end_date"), "end_date", true);
+  query.start = date_of(scope, arguments, "start_date").begin;
+  query.end = date_of(scope, arguments, "end_date").end;
   if (*query.start >= *query.end)
     throw InvalidInput("start_date lies after end_date: turn them round");
   const int page = page_of(arguments);
   query.limit = kPageSize;
   query.offset = page * kPageSize;
-  return {false, recall_text(scope.search_recall(query), page)};
+  return {false, recall_text(scope.search_recall(query), page, scope)};
 }
 
 ToolResult archival_memory_insert(ToolScope& scope, const json::object& arguments) {
@@ -126,7 +105,7 @@ ToolResult archival_memory_search(ToolScope& scope, const json::object& argument
   if (found.total == 0) return {false, "Archival memory is empty."};
   std::string out = header(found.hits.size(), found.total, "passages", page);
   for (const auto& hit : found.hits)
-    out += "\n[" + format_time(hit.passage.time_us) + "] " + hit.passage.text;
+    out += "\n[" + scope.shown_time(hit.passage.time_us) + "] " + hit.passage.text;
   return {false, out};
 }
 
@@ -149,7 +128,7 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
       "Search all past messages by words. Best matches first; \"...\" is a phrase.", kQueryPage,
       conversation_search);
   add("conversation_search_date", "List past messages of a span of time, newest first.",
-      R"({"type": "object", "properties": {"start_date": {"type": "string", "description": "YYYY-MM-DD"}, "end_date": {"type": "string", "description": "YYYY-MM-DD, included"}, "page": {"type": "integer", "description": "0 is the first page."}}, "required": ["start_date", "end_date"]})",
+      R"({"type": "object", "properties": {"start_date": {"type": "string", "description": "YYYY-MM-DD, last week"}, "end_date": {"type": "string", "description": "Included"}, "page": {"type": "integer", "description": "0 is the first page."}}, "required": ["start_date", "end_date"]})",
       conversation_search_date);
   add("archival_memory_insert", "File a text in archival memory, for ever.",
       R"({"type": "object", "properties": {"content": {"type": "string", "description": "A text that can be understood by itself."}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["content"]})",
@@ -165,6 +144,18 @@ void ToolScope::insert_passage(const std::string& text, std::vector<std::string>
   writes_.commit.passages.push_back(
       agent_.make_passage(text, std::move(tags), "{}", "agent", Trust::model));
   ++writes_.state.passages;
+}
+
+UtcSpan ToolScope::date_span(const std::string& text) const {
+  return parse_date_in(text, agent_.now_us(), agent_.clocks());
+}
+
+std::string ToolScope::shown_time(TimeUs time_us) const {
+  try {
+    return format_local(time_us, agent_.clocks());
+  } catch (const ConfigError&) {  // a zone that this machine does not know must not end a search
+    return format_time(time_us);
+  }
 }
 
 RecallPage ToolScope::search_recall(RecallQuery query) const {

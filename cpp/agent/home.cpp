@@ -102,6 +102,11 @@ Environment system_environment() {
   return environment;
 }
 
+UtcOffset clocks_of(const std::string& zone, const Outside& outside) {
+  if (zone == "UTC" || !outside.utc_offset_s) return [](TimeUs) { return 0; };
+  return [zone, &outside](TimeUs utc_us) { return outside.utc_offset_s(zone, utc_us); };
+}
+
 std::shared_ptr<const TokenCounter> counter_named(const std::string& name) {
   if (name == kEstimate) return std::make_shared<const EstimatingCounter>();
   if (name == "o200k_base" || name == "cl100k_base")
@@ -199,6 +204,8 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   if (options.summarizer) config.summarizer = options.summarizer->model();
   config.memory_class = options.memory_class;
   config.max_steps = options.max_steps;
+  if (!options.timezone.empty()) config.timezone = options.timezone;
+  static_cast<void>(clocks_of(config.timezone, environment_.outside)(environment_.now_us()));
   config.context_window = options.context_window;
   if (config.context_window < 0) throw ConfigError("context_window must be positive");
   if (config.context_window == 0) config.context_window = options.provider->context_window();

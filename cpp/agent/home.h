@@ -14,6 +14,7 @@
 #include "llm/embedder.h"
 #include "llm/provider.h"
 #include "memory/policy.h"
+#include "memory/time_zone.h"
 #include "store/archival.h"
 #include "store/recall.h"
 #include "store/file_lock.h"
@@ -42,6 +43,7 @@ struct AgentOptions {
   std::string system_prompt;  // empty = kSystemPrompt
   int context_window = 0;     // 0 = the model's, or 32,768 where it is unknown
   int max_steps = 50;
+  std::string timezone;  // an IANA name; empty = UTC
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;  // null: archival memory without vectors
   std::shared_ptr<const MemoryPolicy> policy;
@@ -61,6 +63,7 @@ struct Binding {
   std::string memory_class;
   std::vector<std::shared_ptr<Tool>> tools;
   int context_window = 0;
+  std::string timezone;  // empty = leave
 };
 
 // How often what somebody else has forestalled is done again.
@@ -147,6 +150,10 @@ class Home : public std::enable_shared_from_this<Home> {
 
 // Throws ConfigError.
 void check_agent_name(const std::string& name);
+
+// The clocks of a zone, as the outside, which must outlive them, knows them: they throw ConfigError
+// where it does not.
+[[nodiscard]] UtcOffset clocks_of(const std::string& zone, const Outside& outside);
 
 // The counter of this name, as a journal has it; null for one that a program brought.
 [[nodiscard]] std::shared_ptr<const TokenCounter> counter_named(const std::string& name);

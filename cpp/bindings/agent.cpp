@@ -230,6 +230,7 @@ void bind_options(py::module_& module) {
       .def_readwrite("system_prompt", &AgentOptions::system_prompt)
       .def_readwrite("context_window", &AgentOptions::context_window)
       .def_readwrite("max_steps", &AgentOptions::max_steps)
+      .def_readwrite("timezone", &AgentOptions::timezone)
       .def_readwrite("provider", &AgentOptions::provider)
       .def_readwrite("summarizer", &AgentOptions::summarizer)
       .def_property(
@@ -262,7 +263,8 @@ void bind_options(py::module_& module) {
           })
       .def_readwrite("memory_class", &Binding::memory_class)
       .def_readwrite("tools", &Binding::tools)
-      .def_readwrite("context_window", &Binding::context_window);
+      .def_readwrite("context_window", &Binding::context_window)
+      .def_readwrite("timezone", &Binding::timezone);
 }
 
 RecallPage search_recall_from_python(Agent& agent, std::string text, std::optional<TimeUs> start,
@@ -383,6 +385,15 @@ void bind_agent_class(py::module_& module) {
           },
           py::arg("text"), py::arg("start"), py::arg("end"), py::arg("roles"), py::arg("limit"),
           py::arg("offset"), py::arg("neighbours"), py::arg("ranking"), Release())
+      .def(
+          "date_span",
+          [](Agent& agent, const std::string& text) {
+            const auto span = agent.date_span(text);
+            return std::make_tuple(span.begin, span.end, span.moment);
+          },
+          py::arg("text"), Release(),
+          "What a text names: begin and end in microseconds of UTC, and whether it names a time of "
+          "day.")
       .def("import_transcript", &Agent::import_transcript, py::arg("items"), Release())
       .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
            py::arg("metadata"), Release())

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "memory/block.h"
 #include "memory/context.h"
+#include "memory/dates.h"
 #include "memory/token_counter.h"
 
 namespace memgpt {
@@ -204,6 +205,28 @@ void bind_memory(py::module_& module) {
       .def_readonly("author", &Block::author)
       .def_readonly("version", &Block::version, "The commit that wrote it.")
       .def_readonly("time_us", &Block::time_us);
+  module.def(
+      "_parse_date",
+      [](const std::string& text, TimeUs now_local) {
+        const auto span = parse_date(text, now_local);
+        return std::make_tuple(span.begin, span.end, span.begin_is_utc, span.end_is_utc,
+                               span.moment);
+      },
+      py::arg("text"), py::arg("now_local"), "See cpp/memory/dates.h.");
+  module.def(
+      "_parse_date_in",
+      [](const std::string& text, TimeUs now_utc, const UtcOffset& offset_s) {
+        const auto span = parse_date_in(text, now_utc, offset_s);
+        return std::make_tuple(span.begin, span.end, span.moment);
+      },
+      py::arg("text"), py::arg("now_utc"), py::arg("offset_s"), "See cpp/memory/dates.h.");
+  module.def(
+      "_dates_in_query",
+      [](const std::string& text, std::optional<TimeUs> now_local) {
+        auto dates = dates_in_query(text, now_local);
+        return std::make_pair(std::move(dates.spans), dates.months);
+      },
+      py::arg("text"), py::arg("now_local"), "See cpp/memory/dates.h.");
   module.def("check_limit", &check_limit, py::arg("label"), py::arg("value"), py::arg("limit"));
   module.def("append_text", &append_text, py::arg("value"), py::arg("content"));
   module.def("replace_text", &replace_text, py::arg("value"), py::arg("old_content"),

@@ -110,6 +110,15 @@ Outside process_outside() {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
   };
+  outside.utc_offset_s = [](const std::string& zone, std::int64_t utc_us) {
+    const py::gil_scoped_acquire gil;
+    try {
+      return py::module_::import("memgpt._zones").attr("utc_offset_s")(zone, utc_us).cast<int>();
+    } catch (py::error_already_set& error) {
+      if (!error.matches(py::module_::import("memgpt.errors").attr("ConfigError"))) throw;
+      throw ConfigError(py::str(error.value()).cast<std::string>());
+    }
+  };
   return outside;
 }
 

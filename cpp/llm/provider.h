@@ -1,6 +1,7 @@
 // A language model, and what it answers.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,6 +33,9 @@ struct Outside {
   std::function<void()> poll;  // called at every wait; may throw (Ctrl-C)
   // A variable of the process's environment; "" where it is not set.
   std::function<std::string(const char*)> variable;
+  // Seconds that clocks of a zone ("Europe/Berlin") are ahead of UTC at a time. Throws ConfigError
+  // for a zone that is not known. Not set: all clocks show UTC.
+  std::function<int(const std::string& zone, std::int64_t utc_us)> utc_offset_s;
 };
 
 // A text, or why there is none; neither where the provider writes no summaries.

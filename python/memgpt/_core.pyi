@@ -1166,6 +1166,7 @@ class AgentOptions:
     provider: Provider
     summarizer: Provider
     system_prompt: str
+    timezone: str
     def __init__(self) -> None:
         ...
     @property
@@ -1208,6 +1209,7 @@ class Binding:
     memory_class: str
     provider: Provider
     summarizer: Provider
+    timezone: str
     def __init__(self) -> None:
         ...
     @property
@@ -1279,6 +1281,10 @@ class CoreAgent:
         ...
     def create_block(self, block: Block) -> None:
         ...
+    def date_span(self, text: str) -> tuple[int, int, bool]:
+        """
+        What a text names: begin and end in microseconds of UTC, and whether it names a time of day.
+        """
     def delete_tag(self, name: str) -> None:
         ...
     def detach_block(self, label: str) -> None:
@@ -1421,6 +1427,18 @@ class CoreHome:
         ...
 def _begin_exit() -> None:
     ...
+def _dates_in_query(text: str, now_local: typing.SupportsInt | typing.SupportsIndex | None) -> tuple[list[tuple[int, int]], int]:
+    """
+    See cpp/memory/dates.h.
+    """
+def _parse_date(text: str, now_local: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, bool, bool, bool]:
+    """
+    See cpp/memory/dates.h.
+    """
+def _parse_date_in(text: str, now_utc: typing.SupportsInt | typing.SupportsIndex, offset_s: collections.abc.Callable[[int], typing.SupportsInt | typing.SupportsIndex]) -> tuple[int, int, bool]:
+    """
+    See cpp/memory/dates.h.
+    """
 def append_text(value: str, content: str) -> str:
     ...
 def builtin_policy(name: str, parameters: str) -> CorePolicy:

@@ -12,6 +12,7 @@ from memgpt._calls import CoreHandle
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit
 from memgpt._hits import Hits
 from memgpt._text import checked_number, checked_text
+from memgpt._zones import zone_named
 from memgpt.errors import ConfigError, Error, InvalidInput
 from memgpt.memory import MemoryModule, Sections, SharedBlock, make_block
 from memgpt.ranking import Ranking, to_core_ranking
@@ -35,6 +36,20 @@ def _size(tier: str, core: _core.CoreAgent, which: int, what: str) -> str:
     except Error as error:  # a repr never raises: the home may be closed
         size = str(error)
     return f"<{tier} of {core.name!r}: {size}>"
+
+
+def _bound(
+    core: _core.CoreAgent, time: dt.datetime | dt.date | str | None, *, end: bool
+) -> int | None:
+    """Microseconds since the epoch; of a text that names a span its begin or its end."""
+    if isinstance(time, dt.date) and not isinstance(time, dt.datetime):
+        time = time.isoformat()
+    if isinstance(time, str):
+        first, last, moment = core.date_span(checked_text(time, "a time"))
+        return last if end and not moment else first
+    if time is None:
+        return None
+    return microseconds(time, zone_named(json.loads(core.config()).get("timezone", "UTC")))
 
 
 class CoreMemory(CoreHandle, Mapping[str, MemoryModule]):
@@ -133,8 +148,8 @@ class Recall(CoreHandle):
         self,
         query: str = "",
         *,
-        start: dt.datetime | str | None = None,
-        end: dt.datetime | str | None = None,
+        start: dt.datetime | dt.date | str | None = None,
+        end: dt.datetime | dt.date | str | None = None,
         roles: Sequence[str] = ("user", "assistant"),
         limit: int = 10,
         offset: int = 0,
@@ -145,8 +160,13 @@ class Recall(CoreHandle):
 
         Args:
             query: words or a question; ``"..."`` is a phrase. Empty gives the newest messages.
-            start: not older than this (ISO text or datetime; UTC where it names no zone).
-            end: older than this.
+            start: not older than this: a datetime, a date, or a text such as ``"2023-05-08
+                13:56"``, ``"8 May 2023"``, ``"last week"`` or ``"3 days ago"`` (then: than its
+                begin). In the agent's time zone where it names none. Dates in figures are
+                ``8.5.2023`` (day, month) and ``05/08/2023`` (month, day); ``"a month ago"`` is the
+                month around that day, ``"the past month"`` begins with it.
+            end: older than this. Of a text that names a span (a day, ``"May 2023"``) or a date its
+                end counts, so that the span is included; of a time of day the time itself.
             roles: user, assistant, tool, system.
             limit: hits at most.
             offset: hits to skip.
@@ -163,8 +183,8 @@ class Recall(CoreHandle):
         """
         found, total = self._core.search_recall(
             checked_text(query, "the query"),
-            microseconds(start),
-            microseconds(end),
+            _bound(self._core, start, end=False),
+            _bound(self._core, end, end=True),
             [checked_text(role, "a role") for role in roles],
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
@@ -254,8 +274,8 @@ class Archival(CoreHandle):
         match: str = "any",
         metadata: Mapping[str, Any] | None = None,
         source: str | None = None,
-        start: dt.datetime | str | None = None,
-        end: dt.datetime | str | None = None,
+        start: dt.datetime | dt.date | str | None = None,
+        end: dt.datetime | dt.date | str | None = None,
         offset: int = 0,
         ranking: Ranking | None = None,
     ) -> Hits[ArchivalHit]:
@@ -269,8 +289,7 @@ class Archival(CoreHandle):
             match: "any" of the tags or "all".
             metadata: keys and the values that passages must have there.
             source: passages of this source, see :meth:`insert`.
-            start: not older than this.
-            end: older than this.
+            start, end: as in :meth:`Recall.search`.
             offset: hits to skip.
             ranking: the factors; None for the defaults.
 
@@ -293,8 +312,8 @@ class Archival(CoreHandle):
             [checked_text(tag, "a tag") for tag in tags],
             match == "all",
             [(checked_text(key, "a key"), _json(value)) for key, value in wanted.items()],
-            microseconds(start),
-            microseconds(end),
+            _bound(self._core, start, end=False),
+            _bound(self._core, end, end=True),
             to_core_ranking(ranking),
         )
         return Hits(found, query, "archival", total)

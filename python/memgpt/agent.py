@@ -444,6 +444,11 @@ class Agent(CoreHandle):
         return json.loads(self._core.config())
 
     @property
+    def timezone(self) -> str:
+        """The IANA name of the agent's time zone; ``home.agent(name, timezone=...)`` changes it."""
+        return self.config.get("timezone", "UTC")
+
+    @property
     def tools(self) -> list[str]:
         """Names of the tools, in the order in which the model sees them."""
         return [tool["name"] for tool in self.config["tools"]]

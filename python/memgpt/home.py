@@ -79,6 +79,7 @@ class Home:
         context_window: int | None = None,
         system: str = "",
         max_steps: int = 50,
+        timezone: str | None = None,
         exist_ok: bool = False,
     ) -> Agent:
         """Make an agent.
@@ -104,14 +105,18 @@ class Home:
                 hosted models with larger ones do: what stands in the window is paid for.
             system: the system prompt, which the agent cannot edit; a stock text by default.
             max_steps: model calls per ``send()``.
+            timezone: where the agent and its user are, an IANA name such as ``"Europe/Berlin"``;
+                ``"UTC"`` by default. Dates in words and without a zone are of it, and searches show
+                their times in it.
             exist_ok: return the agent of this name if there is one. The memory, model, embedding,
-                tools, policy and window that are given are bound to it; its blocks keep their
-                values, and the other arguments are for new agents only.
+                tools, policy, window and time zone that are given are bound to it; its blocks keep
+                their values, and the other arguments are for new agents only.
 
         Raises:
             AlreadyExists: where the name is taken.
             WindowTooSmall: where system prompt, tools and memory do not fit; says by how much.
             ModelNotFound: for a model handle that nothing answers for.
+            ConfigError: for a time zone that this machine does not know.
         """
 
         def existing() -> Agent:
@@ -124,6 +129,7 @@ class Home:
                 policy=policy,
                 summarizer=summarizer,
                 context_window=context_window,
+                timezone=timezone,
             )
 
         if exist_ok and name in self.agents():
@@ -141,6 +147,7 @@ class Home:
         options.context_window = _window(context_window)
         options.system_prompt = checked_text(system, "the system prompt")
         options.max_steps = checked_number(max_steps, "max_steps", ConfigError, low=1)
+        options.timezone = _zone(timezone)
         options.memory_class = _memory_tools.class_name(type(own))
         options.blocks = _memory_tools.new_blocks(own)
         options.base_tools = include_base_tools
@@ -172,12 +179,14 @@ class Home:
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
         summarizer: str | LLMProvider | type[LLMProvider] | None = None,
         context_window: int | None = None,
+        timezone: str | None = None,
     ) -> Agent:
         """Open an agent. What is given is bound to it; what the journal only knows by name and
         is not given is listed in ``agent.unbound``.
 
         Raises:
             AgentNotFound: where there is none of this name; says which there are.
+            ConfigError: for a time zone that this machine does not know.
         """
         core = self._core.agent(checked_text(name, "the agent's name"))
         self._live[core.id] = core
@@ -200,6 +209,7 @@ class Home:
         if summarizer is not None:
             binding.summarizer = to_core_provider(summarizer, summarizes=True)
         binding.context_window = _window(context_window)
+        binding.timezone = _zone(timezone)
         bound_tools = [to_core(tool, agent_getter(agent)) for tool in tools]
         if memory is not None:
             # A class is not constructed anew: its blocks come from the journal.
@@ -222,6 +232,7 @@ class Home:
             or policy is not None
             or summarizer is not None
             or context_window is not None
+            or timezone is not None
         ):
             core.bind(binding)
         return agent
@@ -399,6 +410,15 @@ def _window(context_window: int | None) -> int:
     if context_window is None:
         return 0
     return checked_number(context_window, "context_window", ConfigError, low=1)
+
+
+def _zone(timezone: str | None) -> str:
+    """The name as the core takes it, which asks for the zone: empty where none is given."""
+    if timezone is None:
+        return ""
+    if not timezone:
+        raise ConfigError('timezone is an IANA name such as "Europe/Berlin", not ""')
+    return checked_text(timezone, "the time zone")
 
 
 def _at_exit() -> None:

@@ -16,8 +16,10 @@ __all__ = ["microseconds", "read_transcript"]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
-def microseconds(time: dt.datetime | dt.date | str | None) -> int | None:
-    """Microseconds since the epoch; a time without a zone is UTC.
+def microseconds(
+    time: dt.datetime | dt.date | str | None, zone: dt.tzinfo = dt.timezone.utc
+) -> int | None:
+    """Microseconds since the epoch; a time that names no zone is of the given one.
 
     Raises:
         InvalidInput: for what is no time, or lies outside of the years 1 to 9999.
@@ -36,7 +38,7 @@ def microseconds(time: dt.datetime | dt.date | str | None) -> int | None:
     if not isinstance(time, dt.datetime):
         raise InvalidInput(f"a time is a datetime or ISO text, not {type(time).__name__}")
     if time.tzinfo is None:
-        time = time.replace(tzinfo=dt.timezone.utc)
+        time = time.replace(tzinfo=zone)
     try:
         return (time.astimezone(dt.timezone.utc) - _EPOCH) // dt.timedelta(microseconds=1)
     except OverflowError as error:

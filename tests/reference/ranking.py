@@ -274,7 +274,11 @@ def query_dates(query, now):
             )
         ):
             continue
-        months.append((int(m[4]) if m[4] else None, MONTH[m[2]]))
+        year = int(m[4]) if m[4] else None
+        if now and not year and re.search(r"\blast $", q[: m.start(2)]):
+            # The last one that has begun.
+            year = now.year - (MONTH[m[2]] > now.month)
+        months.append((year, MONTH[m[2]]))
     if not months:
         months = [(int(m[0]), None) for m in re.finditer(r"\b(?:19|20)\d\d\b", q)]
     if now:
