@@ -60,6 +60,21 @@ UtcOffset Agent::clocks() const {
   return clocks_of(parts()->config.timezone, home_->environment().outside);
 }
 
+AskedTimes Agent::asked_times(const std::string& query, TimeUs now_us) const {
+  UtcOffset offset = clocks();
+  AskedTimes times;
+  try {
+    times.utc_offset_us = TimeUs{offset(now_us)} * 1'000'000;
+  } catch (const ConfigError&) {
+    offset = [](TimeUs) { return 0; };
+  }
+  const auto dates = dates_in_query(query, local_of(now_us, offset));
+  times.months = dates.months;
+  for (const auto& [begin, end] : dates.spans)
+    times.spans.emplace_back(utc_of(begin, offset), utc_of(end, offset));
+  return times;
+}
+
 UtcSpan Agent::date_span(const std::string& text) const {
   return parse_date_in(text, home_->environment().now_us(), clocks());
 }
@@ -319,8 +334,9 @@ std::vector<float> Agent::embed_query(const AgentRow& row, const std::string& te
   return vector;
 }
 
-RecallPage Agent::search_recall(const RecallQuery& query) {
+RecallPage Agent::search_recall(RecallQuery query) {
   check_utf8(query.text, "the query");
+  query.times = asked_times(query.text, now_us());
   return home_->recall().search(*home_->journal(), state().agent.head, query);
 }
 
@@ -337,6 +353,7 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
 ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& text,
                                        ArchivalQuery query, const PendingPassages& pending) {
   query.text = is_blank(text) ? "" : text;
+  query.times = asked_times(query.text, now_us());
   query.vector = embed_query(row, text);
   const auto embedder = parts()->embedder;
   if (embedder) query.dense = query.ranking.dense.value_or(embedder->weight());

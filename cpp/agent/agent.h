@@ -106,11 +106,14 @@ class Agent {
   [[nodiscard]] std::vector<std::string> unbound();
   // The tools that are bound, of those that the model sees.
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
-  [[nodiscard]] RecallPage search_recall(const RecallQuery& query);
+  [[nodiscard]] RecallPage search_recall(RecallQuery query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
   // The clocks of the agent's time zone. They throw ConfigError where this machine does not know
   // it.
   [[nodiscard]] UtcOffset clocks() const;
+  // Times that a search query names, asked at `now_us`, on these clocks; on those of UTC where this
+  // machine does not know them.
+  [[nodiscard]] AskedTimes asked_times(const std::string& query, TimeUs now_us) const;
   // The span of time that a text names, from now on and on these clocks. Throws InvalidInput.
   [[nodiscard]] UtcSpan date_span(const std::string& text) const;
   [[nodiscard]] std::vector<StepRow> steps();

@@ -11,6 +11,8 @@ namespace memgpt {
 namespace {
 
 constexpr int kPageSize = 10;
+constexpr std::size_t kShownBytes = 600;  // of a message or passage
+constexpr int kMostAround = 5;
 
 class BuiltinTool final : public Tool {
  public:
@@ -37,14 +39,25 @@ std::string header(std::size_t shown, std::int64_t total, const char* what, int 
          std::to_string(page) + "):";
 }
 
-std::string recall_text(const RecallPage& page, int number, const ToolScope& scope) {
+// A long text would push the others out: its best piece will do.
+std::string shown_text(const std::string& text, const QueryTerms& query) {
+  return text.size() <= kShownBytes ? text : make_snippet(text, query, kShownBytes).text;
+}
+
+std::string recall_text(const RecallPage& page, const RecallQuery& query, int number,
+                        const ToolScope& scope) {
   if (page.total == 0) return "No messages match.";
   std::string out = header(page.hits.size(), page.total, "matching messages", number);
-  for (const auto& hit : page.hits) {
-    const Message& message = hit.message;
-    out += "\n[" + scope.shown_time(message.time_us) + "] " +
+  const QueryTerms terms(query.text, query.ranking);
+  const auto add = [&](const Message& message, const char* before) {
+    out += before + ('[' + scope.shown_time(message.time_us)) + "] " +
            (message.name.empty() ? std::string(to_string(message.role)) : message.name) + ": " +
-           message.text;
+           shown_text(message.text, terms);
+  };
+  for (const auto& hit : page.hits) {
+    for (const auto& message : hit.before) add(message, "\n  ");
+    add(hit.message, "\n");
+    for (const auto& message : hit.after) add(message, "\n  ");
   }
   return out;
 }
@@ -59,10 +72,14 @@ ToolResult conversation_search(ToolScope& scope, const json::object& arguments) 
   RecallQuery query;
   query.text = string_or(arguments, "query");
   if (is_blank(query.text)) throw InvalidInput("query is empty: give words to search for");
+  const auto around = int_or(arguments, "around", 0);
+  if (around < 0 || around > kMostAround)
+    throw InvalidInput("around must be from 0 to " + std::to_string(kMostAround));
+  query.neighbours = static_cast<int>(around);
   const int page = page_of(arguments);
   query.limit = kPageSize;
   query.offset = page * kPageSize;
-  return {false, recall_text(scope.search_recall(query), page, scope)};
+  return {false, recall_text(scope.search_recall(query), query, page, scope)};
 }
 
 UtcSpan date_of(const ToolScope& scope, const json::object& arguments, const char* name) {
@@ -82,7 +99,7 @@ ToolResult conversation_search_date(ToolScope& scope, const json::object& argume
   const int page = page_of(arguments);
   query.limit = kPageSize;
   query.offset = page * kPageSize;
-  return {false, recall_text(scope.search_recall(query), page, scope)};
+  return {false, recall_text(scope.search_recall(query), query, page, scope)};
 }
 
 ToolResult archival_memory_insert(ToolScope& scope, const json::object& arguments) {
@@ -104,8 +121,10 @@ ToolResult archival_memory_search(ToolScope& scope, const json::object& argument
   const auto found = scope.search_archival(text, query);
   if (found.total == 0) return {false, "Archival memory is empty."};
   std::string out = header(found.hits.size(), found.total, "passages", page);
+  const QueryTerms terms(text, query.ranking);
   for (const auto& hit : found.hits)
-    out += "\n[" + scope.shown_time(hit.passage.time_us) + "] " + hit.passage.text;
+    out +=
+        "\n[" + scope.shown_time(hit.passage.time_us) + "] " + shown_text(hit.passage.text, terms);
   return {false, out};
 }
 
@@ -124,8 +143,8 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
   add("send_message", "Say something to the user.",
       R"({"type": "object", "properties": {"message": {"type": "string", "description": "What to say."}}, "required": ["message"]})",
       send_message);
-  add("conversation_search",
-      "Search all past messages by words. Best matches first; \"...\" is a phrase.", kQueryPage,
+  add("conversation_search", "Search all past messages. Best matches first; \"...\" is a phrase.",
+      R"({"type": "object", "properties": {"query": {"type": "string", "description": "A question or words."}, "page": {"type": "integer", "description": "0 is the first page."}, "around": {"type": "integer", "description": "Messages around each."}}, "required": ["query"]})",
       conversation_search);
   add("conversation_search_date", "List past messages of a span of time, newest first.",
       R"({"type": "object", "properties": {"start_date": {"type": "string", "description": "YYYY-MM-DD, last week"}, "end_date": {"type": "string", "description": "Included"}, "page": {"type": "integer", "description": "0 is the first page."}}, "required": ["start_date", "end_date"]})",
@@ -133,7 +152,7 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
   add("archival_memory_insert", "File a text in archival memory, for ever.",
       R"({"type": "object", "properties": {"content": {"type": "string", "description": "A text that can be understood by itself."}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["content"]})",
       archival_memory_insert);
-  add("archival_memory_search", "Search archival memory by meaning.", kQueryPage,
+  add("archival_memory_search", "Search archival memory by words and meaning.", kQueryPage,
       archival_memory_search);
   return tools;
 }
@@ -160,6 +179,7 @@ std::string ToolScope::shown_time(TimeUs time_us) const {
 
 RecallPage ToolScope::search_recall(RecallQuery query) const {
   query.before_position = turn_begin_;
+  query.times = agent_.asked_times(query.text, agent_.now_us());
   auto page =
       agent_.home_->recall().search(*agent_.home_->journal(), writes_.state.agent.head, query);
   for (const auto& hit : page.hits) found_.push_back(hit.message.text);

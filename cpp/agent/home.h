@@ -16,10 +16,10 @@
 #include "memory/policy.h"
 #include "memory/time_zone.h"
 #include "store/archival.h"
-#include "store/recall.h"
 #include "store/file_lock.h"
 #include "store/journal.h"
 #include "store/purge.h"
+#include "store/recall.h"
 
 namespace memgpt {
 
