@@ -35,6 +35,30 @@ struct Candidate {
   double score;
 };
 
+// The texts that match, by the score: an index that is made for the one search. Stands in until
+// there is one in memory.
+std::vector<Candidate> ranked_rows(Database& db, const std::string& expression) {
+  Database texts(":memory:");
+  texts.execute(
+      "CREATE VIRTUAL TABLE message_fts USING fts5(text, speaker, content='', "
+      "tokenize='porter unicode61 remove_diacritics 2')");
+  {
+    Transaction transaction(texts);
+    Statement row(db.get(), "SELECT id, text, name FROM message WHERE text <> ''");
+    Statement insert(texts.get(),
+                     "INSERT INTO message_fts(rowid, text, speaker) VALUES(?1, ?2, ?3)");
+    while (row.step()) insert.bind(row.integer(0), row.view(1), row.view(2)).run();
+    transaction.commit();
+  }
+  std::vector<Candidate> rows;
+  Statement found(texts.get(),
+                  "SELECT rowid, -bm25(message_fts, 1.0, 0.5) FROM message_fts WHERE message_fts "
+                  "MATCH ?1");
+  found.bind(expression);
+  while (found.step()) rows.push_back({found.integer(0), found.real(1)});
+  return rows;
+}
+
 std::string roles_filter(const std::vector<Role>& roles) {
   std::string sql = " AND m.role IN (";
   for (std::size_t i = 0; i < roles.size(); ++i)
@@ -104,11 +128,9 @@ RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query) 
   if (expression.empty() && !is_blank(query.text)) return page;
   const bool ranked = !expression.empty();
 
-  // CROSS JOIN keeps the index outermost: probing it once a message is a hundred times slower.
-  std::string sql = ranked ? "SELECT m.id, -bm25(message_fts, 1.0, 0.5) FROM message_fts "
-                             "CROSS JOIN message m ON m.id = message_fts.rowid "
-                             "WHERE message_fts MATCH ?1 AND seen(?2, m.branch, m.seq)"
-                           : "SELECT m.id, 0.0 FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
+  std::string sql = ranked ? "SELECT m.id FROM message m WHERE m.id = ?1 AND seen(?2, m.branch, "
+                             "m.seq)"
+                           : "SELECT m.id FROM message m WHERE m.branch = ?1 AND m.seq <= ?2 "
                              "AND m.text <> ''";
   sql += " AND m.time_us >= ?3 AND m.time_us < ?4 AND m.position < ?5" + roles_filter(query.roles);
   // Echoes of searches stand with the tool results that they repeat.
@@ -121,15 +143,15 @@ RecallPage search_recall(Journal& journal, Head head, const RecallQuery& query) 
   const auto line = journal.lineage(reader.db, head);
   Statement rows(reader.db.get(), sql);
   std::vector<Candidate> candidates;
-  const auto gather = [&](const auto& first, const auto& second) {
+  const auto gather = [&](const auto& first, const auto& second, double score) {
     rows.bind(first, second, query.start.value_or(kLowest), query.end.value_or(kHighest),
               query.before_position.value_or(kHighest));
-    while (rows.step()) candidates.push_back({rows.integer(0), rows.real(1)});
+    while (rows.step()) candidates.push_back({rows.integer(0), score});
   };
   if (ranked)
-    gather(expression, &line);
+    for (const auto& row : ranked_rows(reader.db, expression)) gather(row.id, &line, row.score);
   else
-    for (const auto& segment : line.segments()) gather(segment.branch, segment.last_seq);
+    for (const auto& segment : line.segments()) gather(segment.branch, segment.last_seq, 0);
   page.total = static_cast<std::int64_t>(candidates.size());
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     return a.score != b.score ? a.score > b.score : a.id > b.id;
