@@ -34,11 +34,11 @@ WORDS = "the river ran past the old mill and the miller counted seven white gees
 
 def tables(db: sqlite3.Connection) -> list[str]:
     names = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-    return [name for (name,) in names if "_fts" not in name and not name.startswith("sqlite_")]
+    return [name for (name,) in names if not name.startswith("sqlite_")]
 
 
 def schema() -> list[tuple[str, str]]:
-    """Tables and columns of a new file, without the derived ones."""
+    """Tables and columns of a new file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "new.db"
         memgpt.open(path, durability="process").close()

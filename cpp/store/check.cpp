@@ -58,7 +58,6 @@ class Checker {
     part("tags", [&] { check_tags(); });
     part("passages", [&] { check_passages(); });
     part("shared memory blocks", [&] { check_shared(); });
-    for (auto& problem : check_text(db_)) add("text", std::move(problem));
     polling_.rethrow();
     for (const auto& [kind, count] : counts_)
       if (count > kShown)
@@ -93,11 +92,9 @@ class Checker {
       found.push_back(without_advice(error.what()));
     }
     if (found.size() == 1 && found.front() == "ok") return;
-    const bool history = history_is_sound(db_);
     for (auto& text : found) {
       std::replace(text.begin(), text.end(), '\n', ' ');
-      add("SQLite", history ? "SQLite finds, outside the history: " + text + kRebuildAdvice
-                            : "SQLite finds: " + text + kRestoreAdvice);
+      add("SQLite", "SQLite finds: " + text + kRestoreAdvice);
     }
   }
 
@@ -115,8 +112,7 @@ class Checker {
     while (wanted.step()) {
       const std::pair entry{wanted.text(0), wanted.text(1)};
       if (there.contains(entry)) continue;
-      add("schema", "the " + entry.first + " \"" + entry.second + "\" is missing" +
-                        (is_text_table(entry.second) ? kRebuildAdvice : kRestoreAdvice));
+      add("schema", "the " + entry.first + " \"" + entry.second + "\" is missing" + kRestoreAdvice);
     }
   }
 
@@ -438,6 +434,8 @@ class Checker {
 };
 
 }  // namespace
+
+std::string without_advice(const std::string& error) { return error.substr(0, error.find("; ")); }
 
 std::vector<std::string> check_file(const std::string& path, const std::function<void()>& poll) {
   Database db(path);

@@ -277,8 +277,6 @@ class Journal {
 
   // What is wrong with the file, see check.h.
   [[nodiscard]] std::vector<std::string> check(const std::function<void()>& poll);
-  // Makes the full-text tables anew, see check.h.
-  void rebuild(const std::function<void()>& poll);
 
   // Destroys, see purge.h. Throws StoreError, and nothing was destroyed then.
   Purged purge(const PurgeRequest& request);
@@ -301,8 +299,6 @@ class Journal {
   [[nodiscard]] Lineage lineage(Database& db, Head head);
 
  private:
-  Committed commit_large(const Commit& commit);
-
   std::string path_;
   Durability durability_;
   Database writer_db_;

@@ -1275,4 +1275,4 @@ def replace_text(value: str, old_content: str, new_content: str) -> str:
 def time_fit(policy: CorePolicy, window: PolicyWindow, rounds: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 application_id: int = 1296387399
-newest_schema: int = 6
+newest_schema: int = 7

@@ -270,8 +270,8 @@ class Home:
 
     def check(self, *, replay: bool = False) -> list[str]:
         """What is wrong with the file: its pages, agents, branches, commits, messages, windows,
-        calls, tags, embeddings and full-text tables. Changes nothing and waits for no agent;
-        costs what the file holds. Ctrl-C ends it.
+        calls, tags, embeddings and deletions. Changes nothing and waits for no agent; costs what
+        the file holds. Ctrl-C ends it.
 
         Args:
             replay: replay each agent, too, and name the first divergence.
@@ -285,13 +285,12 @@ class Home:
         return self._core.check(_flag(replay, "replay"))
 
     def rebuild(self) -> None:
-        """Make anew what is derived: the full-text tables, from the messages and passages, in one
-        transaction, and the vector indexes. Searches give what they gave; nobody else can write
-        meanwhile.
+        """Drop everything that is derived: the indexes of the searches, which are in memory. The
+        next searches make them anew from the messages and passages, and give what they gave. The
+        file is not changed.
 
         Raises:
-            NotADatabase: where the history itself is damaged; nothing is changed then.
-            StoreError: where another process is writing for long, or there is no space.
+            StoreError: where the home is closed.
         """
         self._core.rebuild()
 
