@@ -58,6 +58,8 @@ def make_life(path: Path) -> None:
             "payer", model=CheckedLLM([call("pay", amount=5), say("done")]), tools=[pay]
         )
         payer.send("please pay")
+        sam.archival.update(sam.archival.search("")[0].passage, text="a passage that was changed")
+        ann.archival.delete(ann.archival.search("")[0].passage)
         gone = home.create_agent("gone", model=Recorder())
         gone.send("nothing lasts")
         home.delete_agent("gone")
@@ -155,6 +157,15 @@ DAMAGES = {
         "the embedding of passage 2 is not of unit length",
     ),
     "no passage": ("UPDATE embedding SET passage = 5555 WHERE passage = 2", "the passage is not"),
+    "deletion": (
+        "UPDATE retirement SET seq = 5555 WHERE author = 'user'",
+        "a deletion is of commit 5555",
+    ),
+    "deleted passage": (
+        "UPDATE retirement SET target = 4321 WHERE target = (SELECT max(target) FROM retirement)",
+        "passage 4321 was deleted, and never was there",
+    ),
+    "two versions": ("DELETE FROM retirement", "sees 2 passages of the id passage-"),
     "tag": ("UPDATE tag SET seq = 4444", 'the tag "before" of agent "sam" names commit 4444'),
     "configuration": (
         "DELETE FROM config WHERE agent_id = (SELECT id FROM agent WHERE name = 'eve')",

@@ -162,9 +162,7 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
 // ToolScope: what the bodies above may do.
 
 void ToolScope::insert_passage(const std::string& text, std::vector<std::string> tags) {
-  writes_.commit.passages.push_back(
-      agent_.make_passage(text, std::move(tags), "{}", "agent", Trust::model));
-  ++writes_.state.passages;
+  writes_.file(agent_.make_passage(text, std::move(tags), "{}", "agent", Trust::model));
 }
 
 RecallPage ToolScope::search_recall(RecallQuery query) const {

@@ -130,6 +130,11 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
     const auto archive = archive_of(db, commit.agent_id);
     for (const auto& passage : commit.passages) write_passage(db, passage, head, archive);
   }
+  for (const auto& row : commit.retired)
+    db.prepare(
+          "INSERT INTO retirement(kind, target, branch, seq, author) VALUES('passage', ?, ?, ?, ?)")
+        .bind(row.id, head.branch, head.seq, row.retired_by)
+        .run();
   for (const auto& run : commit.tool_runs)
     db.prepare(
           "INSERT INTO tool_run(branch, seq, call_id, phase, tool, arguments, effects, "
