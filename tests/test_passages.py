@@ -21,6 +21,7 @@ from memgpt.errors import (
 
 from tests.conftest import CheckedLLM
 from tests.test_branches import seen
+from tests.test_own_counter import Model, Words
 
 FERN = "The key lies under the fern."
 OVEN = "The oven of the bakery is broken."
@@ -334,11 +335,8 @@ INTRUDER = """
 @pytest.mark.parametrize("theirs", ["update", "delete"])
 @pytest.mark.parametrize("ours", ["tags", "delete"])
 def test_another_process_was_faster(kit, ours, theirs):
-    """What is changed is looked up from where the head is then: the embedder moves it here, before
-    the turn is taken, and a process that holds no turn moves it under the edit."""
     agent = kit.agent()
     passage = agent.archival.insert(FERN)
-    Path(f"{kit.home.path}-turns").unlink(missing_ok=True)
     kit.run(textwrap.dedent(INTRUDER), kit.home.path, passage.id, theirs)
     change = {
         "tags": lambda: agent.archival.update(passage, tags=["ours"]).text,
@@ -354,8 +352,38 @@ def test_another_process_was_faster(kit, ours, theirs):
     assert kit.home.check(replay=True) == []
 
 
-def test_the_head_moves_under_an_update(kit):
-    """A thread of the same home writes while the embedder runs; nothing is lost."""
+@pytest.mark.parametrize("theirs", ["update", "delete"])
+def test_the_head_moves_under_an_edit(kit, theirs):
+    """Behind the look-up and before the commit, by a process that does not see who has the turn:
+    what is deleted is looked up again."""
+
+    class Counter(Words):
+        moves = False
+
+        def count(self, text: str) -> int:
+            if self.moves:
+                self.moves = False
+                Path(f"{kit.home.path}-turns").unlink()
+                kit.run(textwrap.dedent(INTRUDER), kit.home.path, passage.id, theirs)
+            return super().count(text)
+
+    agent = kit.home.create_agent("sam", model=Model(counter := Counter()))
+    passage = agent.archival.insert(FERN)
+    agent.archival.insert(OVEN)
+    counter.moves = True
+    if theirs == "update":
+        agent.archival.delete(passage)
+    else:
+        with pytest.raises(PassageNotFound):
+            agent.archival.delete(passage)
+    assert not counter.moves and texts(agent) == [OVEN]
+    kinds = ["create", *["edit"] * (4 if theirs == "update" else 3)]
+    assert [step.kind for step in agent.steps()] == kinds
+    assert kit.home.check(replay=True) == []
+
+
+def test_the_head_moves_while_a_text_is_embedded(kit):
+    """Nobody has the turn then; nothing is lost."""
 
     class Slow(Letters):
         def embed(self, texts: list[str]) -> list[list[float]]:

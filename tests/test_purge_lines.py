@@ -101,7 +101,7 @@ def test_a_shared_block_outlives_the_agents_that_wrote_it(home, kit):
 
 def test_what_was_undone_is_gone_but_what_can_be_redone_or_has_a_tag(home, kit):
     agent = kit.agent(lambda context: kit.say("yes"))
-    for word in ("Byblos", "Atlantis", "Mu"):
+    for word in ("Byblos", "Atlantis", "Lemuria"):
         agent.send(f"Of {word}")
     agent.undo()
     agent.save("kept")
@@ -111,7 +111,7 @@ def test_what_was_undone_is_gone_but_what_can_be_redone_or_has_a_tag(home, kit):
     agent.undo()
     left = agent.at(5)
     purged = home.purge(undone=True)
-    assert_gone(home.path, "Mu")
+    assert_gone(home.path, "Lemuria")
     assert purged.messages == 3 and purged.text.startswith("what was undone: 2 commits")
     data = raw(home.path)
     for word in (b"Byblos", b"Atlantis", b"Corinth", b"Delphi"):
@@ -126,7 +126,7 @@ def test_what_was_undone_is_gone_but_what_can_be_redone_or_has_a_tag(home, kit):
     agent.send("Of Ephesus")
     assert agent.replay().first_divergence is None and home.check() == []
     home.purge(undone=True)
-    assert_gone(home.path, "Mu", "Corinth", "Delphi")
+    assert_gone(home.path, "Lemuria", "Corinth", "Delphi")
     assert "Ephesus" in str(agent.context()) and agent.replay().first_divergence is None
     assert home.purge(undone=True).id == 0
 

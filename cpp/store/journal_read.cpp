@@ -358,13 +358,15 @@ std::int64_t Journal::passages(const AgentRow& agent) {
   return count_passages(reader.db, lineage(reader.db, agent.head), agent);
 }
 
+// SQLite would rather go through the archive, which holds them all.
 std::optional<PassageRow> Journal::find_passage(const AgentRow& agent, const std::string& id,
                                                 const std::string& embedder) {
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
   const auto line = lineage(reader.db, agent.head);
   static const std::string sql = std::string("SELECT ") + kPassageColumns +
-                                 ", p.id, p.seq FROM passage p WHERE p.uid = ?3 AND " +
+                                 ", p.id, p.seq FROM passage p INDEXED BY passage_uid WHERE "
+                                 "p.uid = ?3 AND " +
                                  kPassageIsSeen + " ORDER BY p.id DESC LIMIT 1";
   constexpr int kId = 7;
   auto& row = reader.db.prepare(sql);
