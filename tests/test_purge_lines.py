@@ -153,13 +153,13 @@ def test_undone_lines_of_deleted_agents_and_forks_from_undone_lines(home, kit):
     agent.undo()
     agent.send("Of Corinth")
     dead = kit.agent(lambda context: kit.say("yes"), name="dead")
-    dead.send("Of Mu")
+    dead.send("Of Lemuria")
     home.delete_agent("dead")
     assert home.purge(undone=True).id == 0  # the fork sees it; the deleted agent was not meant
     assert "Atlantis" in str(fork.context())
     home.delete_agent("fork")
     purged = home.purge(undone=True, deleted=True, text="Corinth")
-    assert_gone(home.path, "Atlantis", "Mu", "Corinth")
+    assert_gone(home.path, "Atlantis", "Lemuria", "Corinth")
     assert (
         "deleted or undone" in purged.text and "a text of 7 characters in 1 message" in purged.text
     )
