@@ -303,7 +303,7 @@ class Home:
 
         Args:
             text: destroyed wherever the file holds exactly it, upper and lower case told apart:
-                in messages, calls and their returns, memory blocks in all versions, passages,
+                in messages, calls and their returns, memory blocks and passages in all versions,
                 summaries, models' replies, system prompts and descriptions of tools; also where
                 JSON has escaped it. ``[purged]`` stands in its place, or stars where it has less
                 than 8 characters. At least 3 characters. Another spelling is another text.
