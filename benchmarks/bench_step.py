@@ -4,8 +4,8 @@
 
 For each length of history, prints the time of one send() of one step (the input's commit and the
 step's), for both durabilities: CPU of the whole process, user and system, mean and median (the mean
-has what comes now and then: evictions, SQLite's checkpoints, merges of its full-text index), and
-wall time. With "full", CPU has what fsync costs in CPU.
+has what comes now and then: evictions, SQLite's checkpoints), and wall time. With "full", CPU has
+what fsync costs in CPU.
 """
 
 from __future__ import annotations

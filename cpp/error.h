@@ -9,6 +9,7 @@
 //   +-- NotFound
 //   |   +-- AgentNotFound
 //   |   +-- BlockNotFound
+//   |   +-- PassageNotFound
 //   |   +-- ToolNotFound
 //   |   +-- ModelNotFound
 //   +-- AlreadyExists          the name is taken
@@ -64,6 +65,7 @@ MEMGPT_ERROR(MessageTooLarge, InvalidInput);
 MEMGPT_ERROR(NotFound, Error);
 MEMGPT_ERROR(AgentNotFound, NotFound);
 MEMGPT_ERROR(BlockNotFound, NotFound);
+MEMGPT_ERROR(PassageNotFound, NotFound);
 MEMGPT_ERROR(ToolNotFound, NotFound);
 MEMGPT_ERROR(ModelNotFound, NotFound);
 MEMGPT_ERROR(AlreadyExists, Error);

@@ -32,7 +32,10 @@ def note(label: str, text: str, agent: memgpt.Agent) -> str:
 
 def file(text: str, agent: memgpt.Agent) -> dict:
     """Put a text into archival memory, and count."""
-    return {"id": agent.archival.insert(text).id, "passages": len(agent.archival)}
+    passage = agent.archival.update(agent.archival.insert("draft"), text=text)
+    for hit in agent.archival.search("", limit=1, offset=5):
+        agent.archival.delete(hit.passage)
+    return {"id": passage.id, "passages": len(agent.archival)}
 
 
 def add_block(label: str, agent: memgpt.Agent) -> None:

@@ -174,7 +174,12 @@ class World:
         )
 
     def file(self) -> None:
-        self.agent.archival.insert(some_text(self.rng), tags=[some_text(self.rng, 9)])
+        archival, rng = self.agent.archival, self.rng
+        passage = archival.insert(some_text(rng), tags=[some_text(rng, 9)])
+        if rng.random() < 0.4:
+            archival.update(rng.choice(archival.search("")).passage, text=some_text(rng))
+        if rng.random() < 0.4:
+            archival.delete(passage)
 
     def reopen(self) -> None:
         """In the same state; then with another tokenizer, without some tools, or as before."""

@@ -2,13 +2,15 @@
 
 The agent ``old`` (ScriptedLLM, o200k_base, window 3,584) has a tool with outside effects, an edit
 by the user, evictions and a passage; since schema 2 an imported message, since schema 4 a pin,
-since schema 5 a tag, an undone turn and a fork.
+since schema 5 a tag, an undone turn and a fork, since schema 6 a shared block and a purge. Up to
+schema 6 they have full-text tables.
 """
 
 from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -119,6 +121,99 @@ def test_each_is_migrated_sound_and_goes_on(schema: int, tmp_path: Path, kit: An
         if schema >= 5:
             assert [tag.name for tag in agent.tags()] == ["before", "here"]
             assert "I am the fork." in [m.text for m in home.agent("fork").window]
+        if schema >= 6:
+            assert agent.memory["routes"].value == "By the bridge."
+            assert ["only deleted agents" in row.what for row in home.purges()] == [True]
+    assert not text_tables(path)
+
+
+def text_tables(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT name FROM sqlite_schema WHERE name GLOB '*_fts*'")
+        return sorted(name for (name,) in rows)
+
+
+def rows_of(path: Path) -> dict[str, Any]:
+    """Every row of the history, by table, and of passages the number of each."""
+    with closing(sqlite3.connect(path)) as db:
+        names = ("step", "message", "block", "passage", "embedding", "summary", "tool_run")
+        return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+
+
+def scribble(path: Path, table: str) -> None:
+    """Nonsense on the first page of a table."""
+    with closing(sqlite3.connect(path)) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        root = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        (page,) = db.execute(root, (table,)).fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xa5" * size
+    path.write_bytes(content)
+
+
+OTHER = "(SELECT rootpage FROM sqlite_schema WHERE name = 'message')"
+TEXT_DAMAGES = {
+    "no rows": "INSERT INTO message_fts(message_fts) VALUES('delete-all')",
+    "index": "DELETE FROM message_fts_data WHERE id > 10",
+    "version": "UPDATE message_fts_config SET v = 99 WHERE k = 'version'",
+    "structure": "UPDATE message_fts_data SET block = x'00' WHERE id = 10",
+    "half of it": "DROP TABLE passage_fts_docsize",
+    "gone": "DROP TABLE message_fts",
+    "others' pages": f"UPDATE sqlite_schema SET rootpage = {OTHER} WHERE name = 'passage_fts_idx'",
+}
+
+
+@pytest.mark.parametrize("schema", [1, 6])
+@pytest.mark.parametrize("damage", [*TEXT_DAMAGES, "message_fts_data", "passage_fts_idx"])
+def test_damaged_full_text_tables_are_dropped_all_the_same(
+    damage: str, schema: int, tmp_path: Path
+) -> None:
+    path = unpack(schema, tmp_path / "old.db")
+    memgpt.open(Path(shutil.copy(path, tmp_path / "sound.db"))).close()
+    if damage in TEXT_DAMAGES:
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA writable_schema = ON")
+            assert db.execute(TEXT_DAMAGES[damage]).rowcount != 0
+            db.commit()
+    else:
+        scribble(path, damage)
+    assert text_tables(path)
+    with memgpt.open(path) as home:
+        assert home.check(replay=True) == []
+        assert home.agent("old").recall.search("geese")
+    assert not text_tables(path)
+    assert rows_of(path) == rows_of(tmp_path / "sound.db")
+
+
+@pytest.mark.parametrize("schema", [1, 6])
+def test_a_file_that_cannot_be_migrated_is_as_it_was(schema: int, tmp_path: Path) -> None:
+    """Where its history is damaged, and where the last migration fails."""
+    path = unpack(schema, tmp_path / "old.db")
+    scribble(path, "block")
+    before = path.read_bytes()
+    with pytest.raises(memgpt.NotADatabase, match="restore it from a copy"):
+        memgpt.open(path)
+    assert path.read_bytes() == before
+    unpack(schema, path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE passage_version(id)")
+    before = path.read_bytes()
+    with pytest.raises(memgpt.StoreError, match="passage_version"):
+        memgpt.open(path)
+    assert path.read_bytes() == before and len(text_tables(path)) == 10
+
+
+def test_passages_keep_their_rows(tmp_path: Path) -> None:
+    """Embeddings name them; their ids need not be unique any more."""
+    path = unpack(6, tmp_path / "old.db")
+    before = rows_of(path)
+    memgpt.open(path).close()
+    assert rows_of(path) == before
+    with closing(sqlite3.connect(path)) as db:
+        columns = "uid, archive, branch, seq, text, tags, metadata, time_us, author, trust"
+        db.execute(f"INSERT INTO passage({columns}) SELECT {columns} FROM passage")
+        indexes = db.execute("SELECT name FROM pragma_index_list('passage')").fetchall()
+    assert {name for (name,) in indexes} == {"passage_uid", "passage_archive", "passage_commit"}
 
 
 def counted(db: sqlite3.Connection) -> list[int]:

@@ -76,8 +76,6 @@ def holding(path: Path | str, secret: str) -> dict[str, int]:
     with contextlib.closing(sqlite3.connect(path)) as db:
         tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         for (table,) in tables:
-            if "_fts" in table:
-                continue
             rows = db.execute(f"SELECT * FROM {table}")
             names = [column[0] for column in rows.description]
             for row in rows:

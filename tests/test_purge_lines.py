@@ -101,7 +101,7 @@ def test_a_shared_block_outlives_the_agents_that_wrote_it(home, kit):
 
 def test_what_was_undone_is_gone_but_what_can_be_redone_or_has_a_tag(home, kit):
     agent = kit.agent(lambda context: kit.say("yes"))
-    for word in ("Byblos", "Atlantis", "Mu"):
+    for word in ("Byblos", "Atlantis", "Lemuria"):
         agent.send(f"Of {word}")
     agent.undo()
     agent.save("kept")
@@ -111,7 +111,7 @@ def test_what_was_undone_is_gone_but_what_can_be_redone_or_has_a_tag(home, kit):
     agent.undo()
     left = agent.at(5)
     purged = home.purge(undone=True)
-    assert_gone(home.path, "Mu")
+    assert_gone(home.path, "Lemuria")
     assert purged.messages == 3 and purged.text.startswith("what was undone: 2 commits")
     data = raw(home.path)
     for word in (b"Byblos", b"Atlantis", b"Corinth", b"Delphi"):
@@ -126,7 +126,7 @@ def test_what_was_undone_is_gone_but_what_can_be_redone_or_has_a_tag(home, kit):
     agent.send("Of Ephesus")
     assert agent.replay().first_divergence is None and home.check() == []
     home.purge(undone=True)
-    assert_gone(home.path, "Mu", "Corinth", "Delphi")
+    assert_gone(home.path, "Lemuria", "Corinth", "Delphi")
     assert "Ephesus" in str(agent.context()) and agent.replay().first_divergence is None
     assert home.purge(undone=True).id == 0
 
@@ -153,13 +153,13 @@ def test_undone_lines_of_deleted_agents_and_forks_from_undone_lines(home, kit):
     agent.undo()
     agent.send("Of Corinth")
     dead = kit.agent(lambda context: kit.say("yes"), name="dead")
-    dead.send("Of Mu")
+    dead.send("Of Lemuria")
     home.delete_agent("dead")
     assert home.purge(undone=True).id == 0  # the fork sees it; the deleted agent was not meant
     assert "Atlantis" in str(fork.context())
     home.delete_agent("fork")
     purged = home.purge(undone=True, deleted=True, text="Corinth")
-    assert_gone(home.path, "Atlantis", "Mu", "Corinth")
+    assert_gone(home.path, "Atlantis", "Lemuria", "Corinth")
     assert (
         "deleted or undone" in purged.text and "a text of 7 characters in 1 message" in purged.text
     )

@@ -11,6 +11,19 @@
 
 namespace memgpt {
 
+namespace {
+
+void check_passage_text(const std::string& text) {
+  check_utf8(text, "the passage");
+  if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
+}
+
+void check_tags(const std::vector<std::string>& tags) {
+  for (const auto& tag : tags) check_utf8(tag, "a tag");
+}
+
+}  // namespace
+
 Agent::Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts)
     : home_(std::move(home)), id_(row.id), name_(row.name) {
   parts.compile_tools();
@@ -289,9 +302,8 @@ void Agent::pin(std::int64_t position, bool pinned) {
 Passage Agent::make_passage(const std::string& text, std::vector<std::string> tags,
                             const std::string& metadata_json, const std::string& author,
                             Trust trust) {
-  check_utf8(text, "the passage");
-  if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
-  for (const auto& tag : tags) check_utf8(tag, "a tag");
+  check_passage_text(text);
+  check_tags(tags);
   Passage passage;
   passage.id = "passage-" + home_->environment().new_uuid();
   passage.text = text;
@@ -300,12 +312,16 @@ Passage Agent::make_passage(const std::string& text, std::vector<std::string> ta
   passage.time_us = turn_.held_by_this_thread() ? now_us() : home_->environment().now_us();
   passage.author = author;
   passage.trust = trust;
-  if (const auto embedder = parts()->embedder) {
-    passage.embedder = embedder->name();
-    passage.vector = embedder->embed({text});
-    normalise_rows(passage.vector, embedder->dimension(), 1, passage.embedder);
-  }
+  embed(passage);
   return passage;
+}
+
+void Agent::embed(Passage& passage) {
+  const auto embedder = parts()->embedder;
+  if (!embedder) return;
+  passage.embedder = embedder->name();
+  passage.vector = embedder->embed({passage.text});
+  normalise_rows(passage.vector, embedder->dimension(), 1, passage.embedder);
 }
 
 Passage Agent::insert_passage(const std::string& text, std::vector<std::string> tags,
@@ -315,11 +331,69 @@ Passage Agent::insert_passage(const std::string& text, std::vector<std::string> 
   // The embedder may be slow: it runs before the turn is taken.
   auto passage = make_passage(text, std::move(tags), metadata_json, inside ? "agent" : "user",
                               inside ? Trust::model : Trust::user);
-  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
-    writes.commit.passages.push_back(passage);
-    ++writes.state.passages;
-  });
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.file(passage); });
   return passage;
+}
+
+// As the step sees it: what it has filed is in no row yet, and what it has retired still is.
+PassageRow Agent::find_passage(const AgentRow& agent, const Commit& step, const std::string& id) {
+  for (const auto& passage : step.passages)
+    if (passage.id == id) return {0, 0, passage, ""};
+  auto row = home_->journal()->find_passage(agent, id, parts()->config.embedding);
+  const bool retired =
+      row && std::any_of(step.retired.begin(), step.retired.end(),
+                         [&](const PassageRow& other) { return other.id == row->id; });
+  if (!row || retired)
+    throw PassageNotFound("agent \"" + name_ + "\" has no passage \"" +
+                          std::string(utf8_prefix(id, 200)) +
+                          "\": it never had, or it was deleted or undone; "
+                          "agent.archival.search() finds those that it has");
+  return *std::move(row);
+}
+
+Passage Agent::passage(const std::string& id) {
+  check_utf8(id, "the passage's id");
+  if (turn_.held_by_this_thread() && active_ != nullptr)
+    return find_passage(active_->state.agent, active_->commit, id).passage;
+  return find_passage(state().agent, {}, id).passage;
+}
+
+Passage Agent::update_passage(const std::string& id, const PassageChange& change) {
+  check_utf8(id, "the passage's id");
+  if (!change.text && !change.tags && !change.metadata)
+    throw InvalidInput("nothing is to be changed: give text, tags or metadata");
+  if (change.tags) check_tags(*change.tags);
+  Passage made;
+  if (change.text) {
+    check_passage_text(*change.text);
+    check_bound_embedder();
+    // The embedder may be slow: it runs before the turn is taken.
+    made.text = *change.text;
+    embed(made);
+  }
+  Passage updated;
+  edit("user", [&](WriteSet& writes, const std::string& by, Trust trust) {
+    auto before = find_passage(writes.state.agent, writes.commit, id);
+    updated = before.passage;
+    if (change.text) {
+      updated.text = made.text;
+      updated.embedder = made.embedder;
+      updated.vector = made.vector;
+    }
+    if (change.tags) updated.tags = *change.tags;
+    if (change.metadata) updated.metadata = *change.metadata;
+    updated.author = by;
+    updated.trust = trust;
+    writes.replace(std::move(before), updated);
+  });
+  return updated;
+}
+
+void Agent::delete_passage(const std::string& id) {
+  check_utf8(id, "the passage's id");
+  edit("user", [&](WriteSet& writes, const std::string& by, Trust) {
+    writes.remove(find_passage(writes.state.agent, writes.commit, id), by);
+  });
 }
 
 std::vector<float> Agent::embed_query(const AgentRow& row, const std::string& text) {
@@ -345,9 +419,14 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
   const auto row = state().agent;
   // A tool reads what its step has written.
   PendingPassages pending;
-  if (turn_.held_by_this_thread() && active_ != nullptr)
-    pending.inserted = active_->commit.passages;
+  if (turn_.held_by_this_thread() && active_ != nullptr) pending = pending_of(active_->commit);
   return search_archival_at(row, text, std::move(query), pending);
+}
+
+PendingPassages Agent::pending_of(const Commit& step) {
+  PendingPassages pending{step.passages, {}};
+  for (const auto& row : step.retired) pending.retired.push_back(row.id);
+  return pending;
 }
 
 ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& text,

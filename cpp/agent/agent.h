@@ -80,6 +80,13 @@ class ToolScope {
   std::string idempotency_key_;
 };
 
+// What of a passage is to be another; none = stays as it is.
+struct PassageChange {
+  std::optional<std::string> text;
+  std::optional<std::vector<std::string>> tags;
+  std::optional<std::string> metadata;  // JSON object
+};
+
 // A message of a conversation that was recorded elsewhere.
 struct TranscriptItem {
   std::string text;
@@ -116,6 +123,8 @@ class Agent {
   [[nodiscard]] AskedTimes asked_times(const std::string& query, TimeUs now_us) const;
   // The span of time that a text names, from now on and on these clocks. Throws InvalidInput.
   [[nodiscard]] UtcSpan date_span(const std::string& text) const;
+  // Throws PassageNotFound.
+  [[nodiscard]] Passage passage(const std::string& id);
   [[nodiscard]] std::vector<StepRow> steps();
   // Every summary of the history, oldest first.
   [[nodiscard]] std::vector<SummaryRow> summaries();
@@ -186,6 +195,10 @@ class Agent {
   void pin(std::int64_t position, bool pinned);
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
                                        const std::string& metadata_json);
+  // A version in place of the one that is seen, with its id and time. Throws PassageNotFound.
+  [[nodiscard]] Passage update_passage(const std::string& id, const PassageChange& change);
+  // Not seen from here on; lines of history that have it keep it. Throws PassageNotFound.
+  void delete_passage(const std::string& id);
 
   // Puts a recorded conversation into recall memory, in one commit: one message an item, in order;
   // the window stays as it is. An item whose id was imported before, with the same words, is not
@@ -328,9 +341,13 @@ class Agent {
   [[nodiscard]] Passage make_passage(const std::string& text, std::vector<std::string> tags,
                                      const std::string& metadata_json, const std::string& author,
                                      Trust trust);
+  void embed(Passage& passage);
+  [[nodiscard]] PassageRow find_passage(const AgentRow& agent, const Commit& step,
+                                        const std::string& id);
   [[nodiscard]] LiveState load_state(const Parts& parts);
   [[nodiscard]] static LiveState state_of(AgentState loaded, const Parts& parts);
   [[nodiscard]] std::vector<float> embed_query(const AgentRow& row, const std::string& text);
+  [[nodiscard]] static PendingPassages pending_of(const Commit& step);
   [[nodiscard]] ArchivalPage search_archival_at(const AgentRow& row, const std::string& text,
                                                 ArchivalQuery query,
                                                 const PendingPassages& pending);

@@ -160,9 +160,7 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
 // ToolScope: what the bodies above may do.
 
 void ToolScope::insert_passage(const std::string& text, std::vector<std::string> tags) {
-  writes_.commit.passages.push_back(
-      agent_.make_passage(text, std::move(tags), "{}", "agent", Trust::model));
-  ++writes_.state.passages;
+  writes_.file(agent_.make_passage(text, std::move(tags), "{}", "agent", Trust::model));
 }
 
 UtcSpan ToolScope::date_span(const std::string& text) const {
@@ -187,7 +185,7 @@ RecallPage ToolScope::search_recall(RecallQuery query) const {
 }
 
 ArchivalPage ToolScope::search_archival(const std::string& text, ArchivalQuery query) const {
-  const PendingPassages pending{writes_.commit.passages, {}};
+  const auto pending = Agent::pending_of(writes_.commit);
   auto page = agent_.search_archival_at(writes_.state.agent, text, std::move(query), pending);
   for (const auto& hit : page.hits) found_.push_back(hit.passage.text);
   return page;

@@ -106,7 +106,7 @@ class Home : public std::enable_shared_from_this<Home> {
   // What is wrong with the file, one line a problem, see store/check.h; with `replay` also what the
   // replay of each agent finds.
   [[nodiscard]] std::vector<std::string> check(bool replay);
-  // Makes what is derived anew.
+  // Drops the indexes of the searches, which are derived: the next searches make them anew.
   void rebuild();
   // The one operation that destroys, see store/purge.h: a text wherever the file holds it, what
   // only deleted agents can see, what living ones have undone or left. Takes the turn of every

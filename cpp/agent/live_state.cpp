@@ -245,6 +245,38 @@ void WriteSet::log(const Message& message) {
   state.last_time_us = message.time_us;
 }
 
+void WriteSet::file(Passage passage) {
+  commit.passages.push_back(std::move(passage));
+  ++state.passages;
+}
+
+void WriteSet::replace(PassageRow row, Passage passage) {
+  retire(std::move(row), passage.author);
+  file(std::move(passage));
+}
+
+// The line about what lies outside the context must not tell of more than there is.
+void WriteSet::remove(PassageRow row, const std::string& author) {
+  const bool told =
+      row.id != 0 || !commit.blocks.empty() ||
+      std::any_of(commit.retired.begin(), commit.retired.end(),
+                  [&](const PassageRow& other) { return other.passage.id == row.passage.id; });
+  retire(std::move(row), author);
+  prefix_changed = prefix_changed || told;
+}
+
+// A passage that the step itself has filed is in no row yet.
+void WriteSet::retire(PassageRow row, const std::string& author) {
+  --state.passages;
+  if (row.id == 0) {
+    std::erase_if(commit.passages,
+                  [&](const Passage& filed) { return filed.id == row.passage.id; });
+    return;
+  }
+  row.retired_by = author;
+  commit.retired.push_back(std::move(row));
+}
+
 void WriteSet::append(WindowMessage message) {
   log(*message.message);
   state.window.push_back(std::make_shared<const WindowMessage>(std::move(message)));

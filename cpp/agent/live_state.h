@@ -86,10 +86,15 @@ struct WriteSet {
   void record_shared();
   // Throws ReadOnlyBlock unless `force`.
   void detach_block(std::string_view label, bool force);
+  void file(Passage passage);
+  // A passage that is there, by another version of it.
+  void replace(PassageRow row, Passage passage);
+  void remove(PassageRow row, const std::string& author);
   void append(WindowMessage message);
   void log(const Message& message);  // into the log, not into the window
 
  private:
+  void retire(PassageRow row, const std::string& author);
   void sign(Block& block) const;  // with the commit that will write it
   void put(Block block, std::int64_t shared);
   void record(const BlockVersion& version);

@@ -20,6 +20,14 @@ struct Decision {
   bool forced = false;
 };
 
+// Not those that it has another version of.
+bool deletes_passages(const Commit& commit) {
+  return std::any_of(commit.retired.begin(), commit.retired.end(), [&](const PassageRow& row) {
+    return std::none_of(commit.passages.begin(), commit.passages.end(),
+                        [&](const Passage& passage) { return passage.id == row.passage.id; });
+  });
+}
+
 Decision decision_of(const StepRow& step) {
   boost::system::error_code error;
   const auto value = json::parse(step.decision, error);
@@ -272,11 +280,11 @@ void Recompiler::apply_commit(const Commit& commit, const Context* recorded) {
   }
   // A tool's edits stand in the context before what it returns is measured against it.
   past_.apply_blocks(commit);
-  state.passages += static_cast<std::int64_t>(commit.passages.size());
+  state.passages += std::ssize(commit.passages) - std::ssize(commit.retired);
   for (const auto& pin : commit.pins) set_pin(pin);
   // Made anew at other times than the evictions': see refresh_prefix().
-  const bool renewed =
-      !commit.blocks.empty() || commit.config || step.kind == "create" || step.kind == "summary";
+  const bool renewed = !commit.blocks.empty() || commit.config || deletes_passages(commit) ||
+                       step.kind == "create" || step.kind == "summary";
   const auto renew = [&] {
     state.outside = state.outside_line();
     past_.touch();

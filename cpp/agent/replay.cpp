@@ -243,7 +243,7 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
   LiveState& state = past_.state();
   past_.apply_blocks(commit);
   mark_purged_blocks(commit);
-  state.passages += static_cast<std::int64_t>(commit.passages.size());
+  state.passages += std::ssize(commit.passages) - std::ssize(commit.retired);
   if (commit.step.passages >= 0 && commit.step.passages != state.passages)
     return Found{"passages", std::to_string(commit.step.passages) + " passages recorded, the " +
                                  "history gives " + std::to_string(state.passages)};

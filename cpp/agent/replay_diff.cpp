@@ -118,6 +118,9 @@ std::string drawn(const Commit& commit) {
            shortened(version.block.value);
   for (const auto& passage : commit.passages)
     out += "\npassage " + passage.id + ": " + shortened(passage.text);
+  for (const auto& row : commit.retired)
+    out += "\nno longer by " + row.retired_by + ": passage " + row.passage.id + " of commit " +
+           std::to_string(row.seq);
   if (commit.summary)
     out += "\nsummary of " + drawn(commit.summary->covers) + ": " + shortened(commit.summary->text);
   if (commit.window)

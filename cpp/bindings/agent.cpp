@@ -398,6 +398,16 @@ void bind_agent_class(py::module_& module) {
       .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
            py::arg("metadata"), Release())
       .def(
+          "update_passage",
+          [](Agent& agent, const std::string& id, std::optional<std::string> text,
+             std::optional<std::vector<std::string>> tags, std::optional<std::string> metadata) {
+            return agent.update_passage(id,
+                                        {std::move(text), std::move(tags), std::move(metadata)});
+          },
+          py::arg("id"), py::arg("text"), py::arg("tags"), py::arg("metadata"), Release())
+      .def("delete_passage", &Agent::delete_passage, py::arg("id"), Release())
+      .def("passage", &Agent::passage, py::arg("id"), Release())
+      .def(
           "search_archival",
           [](Agent& agent, const std::string& text, int limit, int offset,
              std::vector<std::string> tags, bool all_tags,

@@ -41,6 +41,8 @@ void bind_steps(py::module_& module) {
                     "its place; \"model\" or \"tokenizer\" where another one is asked; empty where "
                     "all of the last request is there.")
       .def_readonly("unbound_tools", &StepRow::unbound_tools)
+      .def_readonly("passages", &StepRow::passages,
+                    "That the agent sees after it, in archival memory. -1: not recorded.")
       .def_readonly("decision", &StepRow::decision)
       .def_readonly("reply", &StepRow::reply)
       .def_readonly(
@@ -58,7 +60,8 @@ void bind_replay(py::module_& module) {
       .def_readonly(
           "what", &Divergence::what,
           "What differs: context, tokens, correction, prefix, window, reply, messages, step, "
-          "config, blocks, passages, summary, tool_runs or unreadable.")
+          "config, blocks, passages, retired (passages that were deleted or updated), summary, "
+          "tool_runs or unreadable.")
       .def_readonly("diff", &Divergence::diff, "What was recorded and what there is, as text.")
       .def("__repr__",
            [](const Divergence& divergence) {

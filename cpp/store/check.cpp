@@ -58,7 +58,6 @@ class Checker {
     part("tags", [&] { check_tags(); });
     part("passages", [&] { check_passages(); });
     part("shared memory blocks", [&] { check_shared(); });
-    for (auto& problem : check_text(db_)) add("text", std::move(problem));
     polling_.rethrow();
     for (const auto& [kind, count] : counts_)
       if (count > kShown)
@@ -93,11 +92,9 @@ class Checker {
       found.push_back(without_advice(error.what()));
     }
     if (found.size() == 1 && found.front() == "ok") return;
-    const bool history = history_is_sound(db_);
     for (auto& text : found) {
       std::replace(text.begin(), text.end(), '\n', ' ');
-      add("SQLite", history ? "SQLite finds, outside the history: " + text + kRebuildAdvice
-                            : "SQLite finds: " + text + kRestoreAdvice);
+      add("SQLite", "SQLite finds: " + text + kRestoreAdvice);
     }
   }
 
@@ -115,8 +112,7 @@ class Checker {
     while (wanted.step()) {
       const std::pair entry{wanted.text(0), wanted.text(1)};
       if (there.contains(entry)) continue;
-      add("schema", "the " + entry.first + " \"" + entry.second + "\" is missing" +
-                        (is_text_table(entry.second) ? kRebuildAdvice : kRestoreAdvice));
+      add("schema", "the " + entry.first + " \"" + entry.second + "\" is missing" + kRestoreAdvice);
     }
   }
 
@@ -423,12 +419,42 @@ class Checker {
       constexpr double kRoom = 1e-3;
       if (!(std::abs(sum - 1) <= kRoom)) add("embeddings", embedding + " is not of unit length");
     }
-    Statement gone(
+    check_retired();
+    check_versions();
+  }
+
+  void check_retired() {
+    Statement row(db_.get(),
+                  "SELECT r.target, r.branch, r.seq, p.id IS NULL, p.branch, p.seq FROM retirement "
+                  "r LEFT JOIN passage p ON p.id = r.target WHERE r.kind = 'passage'");
+    while (row.step()) {
+      const std::string passage = "passage " + number(row.integer(0));
+      if (row.integer(3) != 0)
+        add("deletions", passage + " was deleted, and never was there");
+      else if (!Lineage(db_, row.integer(1))
+                    .up_to(row.integer(2) - 1)
+                    .sees({row.integer(4), row.integer(5)}))
+        add("deletions", passage + " was deleted by commit " + number(row.integer(2)) +
+                             " of branch " + number(row.integer(1)) + ", which does not see it");
+    }
+  }
+
+  // An update leaves one of them.
+  void check_versions() {
+    Statement agents(
         db_.get(),
-        "SELECT target FROM retirement r WHERE kind = 'passage' AND NOT EXISTS (SELECT 1 "
-        "FROM passage p WHERE p.id = r.target)");
-    while (gone.step())
-      add("deletions", "passage " + number(gone.integer(0)) + " was deleted, and never was there");
+        "SELECT name, archive, head_branch, head_seq FROM agent WHERE deleted_us IS NULL");
+    static const std::string sql = std::string("SELECT p.uid, count(*) FROM passage p WHERE ") +
+                                   kPassageIsSeen + " GROUP BY p.uid HAVING count(*) > 1";
+    Statement row(db_.get(), sql);
+    while (agents.step()) {
+      const auto line = Lineage(db_, agents.integer(2)).up_to(agents.integer(3));
+      row.bind(agents.view(1), &line);
+      while (row.step())
+        add("versions", "agent \"" + agents.text(0) + "\" sees " + number(row.integer(1)) +
+                            " passages of the id " + row.text(0));
+      row.reset();
+    }
   }
 
   Database& db_;
@@ -439,8 +465,11 @@ class Checker {
 
 }  // namespace
 
+std::string without_advice(const std::string& error) { return error.substr(0, error.find("; ")); }
+
 std::vector<std::string> check_file(const std::string& path, const std::function<void()>& poll) {
   Database db(path);
+  add_lineage_function(db);
   const Polling polling(db, poll);
   return Checker(db, polling).check();
 }

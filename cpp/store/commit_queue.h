@@ -14,9 +14,8 @@ namespace memgpt {
 // No thread of its own: whoever comes first writes for all who have come meanwhile.
 class CommitQueue {
  public:
-  // In messages, of the changes of a group together: the hash table of FTS5 grows with those of a
-  // transaction and never shrinks. More of them at once should go through a connection of their
-  // own.
+  // In messages, of the changes of a group together: a short commit is not kept waiting by a long
+  // one that came after it.
   static constexpr std::size_t kLargestGroup = 1000;
 
   // `writer` guards `db`, and whatever else must not be written at the same time.

@@ -65,27 +65,18 @@ void write_message(Database& db, const Message& message, Head head, const std::s
             message.shown_bytes, message.time_us, message.session, message.author,
             static_cast<int>(message.trust), message.tokens, tokenizer, message.source_id)
       .run();
-  if (message.text.empty()) return;
-  const auto row = db.last_row_id();
-  db.prepare("INSERT INTO message_fts(rowid, text, speaker) VALUES(?1, ?2, ?3)")
-      .bind(row, message.text, message.name)
-      .run();
 }
 
 void write_passage(Database& db, const Passage& passage, Head head, const std::string& archive) {
   json::array tags(passage.tags.begin(), passage.tags.end());
-  const std::string tags_json = json::serialize(tags);
   db.prepare(
         "INSERT INTO passage(uid, archive, branch, seq, text, tags, metadata, time_us, "
         "author, trust) VALUES(?,?,?,?,?,?,?,?,?,?)")
-      .bind(passage.id, archive, head.branch, head.seq, passage.text, tags_json, passage.metadata,
-            passage.time_us, passage.author, static_cast<int>(passage.trust))
-      .run();
-  const auto row = db.last_row_id();
-  db.prepare("INSERT INTO passage_fts(rowid, text, tags) VALUES(?1, ?2, ?3)")
-      .bind(row, passage.text, tags_json)
+      .bind(passage.id, archive, head.branch, head.seq, passage.text, json::serialize(tags),
+            passage.metadata, passage.time_us, passage.author, static_cast<int>(passage.trust))
       .run();
   if (passage.vector.empty()) return;
+  const auto row = db.last_row_id();
   db.prepare("INSERT INTO embedding(passage, embedder, dimension, vector) VALUES(?1, ?2, ?3, ?4)")
       .bind(row, passage.embedder, static_cast<std::int64_t>(passage.vector.size()),
             std::span<const float>(passage.vector))
@@ -139,6 +130,11 @@ std::optional<std::int64_t> write_rows(Database& db, const Commit& commit, Head 
     const auto archive = archive_of(db, commit.agent_id);
     for (const auto& passage : commit.passages) write_passage(db, passage, head, archive);
   }
+  for (const auto& row : commit.retired)
+    db.prepare(
+          "INSERT INTO retirement(kind, target, branch, seq, author) VALUES('passage', ?, ?, ?, ?)")
+        .bind(row.id, head.branch, head.seq, row.retired_by)
+        .run();
   for (const auto& run : commit.tool_runs)
     db.prepare(
           "INSERT INTO tool_run(branch, seq, call_id, phase, tool, arguments, effects, "
@@ -305,22 +301,8 @@ void Journal::delete_agent(const std::string& id, TimeUs now_us) {
 }
 
 Journal::Committed Journal::commit(const Commit& commit) {
-  if (commit.messages.size() > CommitQueue::kLargestGroup) return commit_large(commit);
   Committed committed;
   queue_.write([&] { committed = write_commit(writer_db_, commit); }, commit.messages.size());
-  return committed;
-}
-
-// By a connection of its own: the hash table of FTS5 is cleared at every commit, at its largest
-// size.
-Journal::Committed Journal::commit_large(const Commit& commit) {
-  const std::scoped_lock lock(writer_mutex_);
-  writer_db_.check_in_place();
-  Database db(path_);
-  configure_writer(db, durability_);
-  Transaction transaction(db);
-  const auto committed = write_commit(db, commit);
-  transaction.commit();
   return committed;
 }
 
@@ -350,12 +332,6 @@ std::vector<std::string> Journal::check(const std::function<void()>& poll) {
     // What a purge destroys meanwhile is no damage.
     if (problems.empty() || purge_known(*this) == purge) return problems;
   }
-}
-
-void Journal::rebuild(const std::function<void()>& poll) {
-  const std::scoped_lock lock(writer_mutex_);
-  writer_db_.check_in_place();
-  rebuild_text(path_, poll);
 }
 
 }  // namespace memgpt

@@ -126,6 +126,14 @@ struct BlockVersion {
   bool unrecorded = false;  // when read: the agent's line does not have this version yet
 };
 
+// A version of a passage, as the file has it.
+struct PassageRow {
+  std::int64_t id = 0;   // of the row; 0 = it is not in the file yet
+  std::int64_t seq = 0;  // the commit that wrote it
+  Passage passage;
+  std::string retired_by;  // the author of the commit from which on it is not seen
+};
+
 // See purge.h.
 struct NewVector;
 struct Purged;
@@ -149,6 +157,9 @@ struct Commit {
   std::vector<Message> messages;
   std::vector<BlockVersion> blocks;
   std::vector<Passage> passages;
+  // Rows of passages that were deleted or that `passages` has a new version of. When read: of the
+  // passage its id alone.
+  std::vector<PassageRow> retired;
   std::optional<SummaryRow> summary;
   std::optional<WindowRow> window;  // its summary id is set when `summary` is given
   std::vector<ToolRunRow> tool_runs;
@@ -229,6 +240,10 @@ class Journal {
   [[nodiscard]] AgentState load(const std::string& agent_id, std::optional<Head> at = std::nullopt);
   // That the agent sees from its head.
   [[nodiscard]] std::int64_t passages(const AgentRow& agent);
+  // The version of a passage that is seen from the agent's head, with its vector by the embedder;
+  // none where there is no passage of this id, or it was deleted.
+  [[nodiscard]] std::optional<PassageRow> find_passage(const AgentRow& agent, const std::string& id,
+                                                       const std::string& embedder);
   // Changes whenever another process has committed. Where this one is writing it is waited for, or
   // there is nothing: ask head() then.
   [[nodiscard]] std::optional<std::int64_t> data_version(bool wait);
@@ -277,8 +292,6 @@ class Journal {
 
   // What is wrong with the file, see check.h.
   [[nodiscard]] std::vector<std::string> check(const std::function<void()>& poll);
-  // Makes the full-text tables anew, see check.h.
-  void rebuild(const std::function<void()>& poll);
 
   // Destroys, see purge.h. Throws StoreError, and nothing was destroyed then.
   Purged purge(const PurgeRequest& request);
@@ -301,8 +314,6 @@ class Journal {
   [[nodiscard]] Lineage lineage(Database& db, Head head);
 
  private:
-  Committed commit_large(const Commit& commit);
-
   std::string path_;
   Durability durability_;
   Database writer_db_;

@@ -85,6 +85,11 @@ void add_passage(Fields& out, const Passage& passage) {
   out.add(passage.time_us).add(passage.author).add(static_cast<int>(passage.trust));
 }
 
+// By what is the same in every file that holds the history.
+void add_retired(Fields& out, const PassageRow& row) {
+  out.add(row.passage.id).add(row.seq).add(row.retired_by);
+}
+
 void add_summary(Fields& out, const SummaryRow& summary) {
   out.add(summary.text).add(summary.covers).add(summary.covered);
   out.add(summary.replaces.has_value()).add(summary.author);
@@ -131,6 +136,9 @@ std::string content_of(const Commit& commit) {
   Fields passages;
   for (const auto& passage : commit.passages) add_passage(passages, passage);
   passages.append_to(content, "passages");
+  sorted_fields(
+      commit.retired, [](const PassageRow& row) { return row.id; }, add_retired)
+      .append_to(content, "retired");
   Fields summary;
   if (commit.summary) add_summary(summary.add(commit.tokenizer), *commit.summary);
   summary.append_to(content, "summary");
@@ -252,6 +260,19 @@ class CommitReader {
     }
   }
 
+  // A target that is gone has no id: the commit is not as it was written then.
+  void read_retired() {
+    each(
+        "SELECT r.seq, r.target, ifnull(p.seq, 0), ifnull(p.uid, ''), r.author FROM retirement r "
+        "LEFT JOIN passage p ON p.id = r.target WHERE r.kind = 'passage' AND r.branch = ?1 AND "
+        "r.seq BETWEEN ?2 AND ?3",
+        [](Commit& commit, Statement& row) {
+          PassageRow retired{row.integer(1), row.integer(2), {}, row.text(4)};
+          retired.passage.id = row.text(3);
+          commit.retired.push_back(std::move(retired));
+        });
+  }
+
   void read_blocks() {
     each(std::string("SELECT b.seq, ") + kBlockColumns +
              " FROM block b WHERE b.branch = ?1 AND b.seq BETWEEN ?2 AND ?3 "
@@ -359,6 +380,7 @@ std::vector<Commit> Journal::commits(const std::string& agent_id, Head head, Com
   rows.read_configs();
   rows.read_messages(next.position);
   rows.read_passages(next.passage);
+  rows.read_retired();
   rows.read_blocks();
   rows.read_summaries();
   rows.read_windows();
@@ -402,6 +424,7 @@ Commit read_commit(Database& db, Head place) {
   rows.read_configs();
   rows.read_messages(position);
   rows.read_passages(passage);
+  rows.read_retired();
   rows.read_blocks();
   rows.read_summaries();
   rows.read_windows();

@@ -1,5 +1,6 @@
 // The journal's reading half.
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <unordered_set>
@@ -193,10 +194,9 @@ std::int64_t count_passages(Database& db, const Lineage& line, const AgentRow& a
     if (row.bind(agent.head.branch, agent.head.seq).step() && !row.is_null(0))
       return row.integer(0);
   }
-  auto& row = db.prepare(
-      "SELECT count(*) FROM passage p WHERE p.archive = ?1 AND seen(?2, p.branch, p.seq) AND NOT "
-      "EXISTS (SELECT 1 FROM retirement r WHERE r.kind = 'passage' AND r.target = p.id AND "
-      "seen(?2, r.branch, r.seq))");
+  static const std::string sql =
+      std::string("SELECT count(*) FROM passage p WHERE ") + kPassageIsSeen;
+  auto& row = db.prepare(sql);
   const Reset reset(row);
   return row.bind(agent.archive, &line).step() ? row.integer(0) : 0;
 }
@@ -356,6 +356,33 @@ std::int64_t Journal::passages(const AgentRow& agent) {
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
   return count_passages(reader.db, lineage(reader.db, agent.head), agent);
+}
+
+// SQLite would rather go through the archive, which holds them all.
+std::optional<PassageRow> Journal::find_passage(const AgentRow& agent, const std::string& id,
+                                                const std::string& embedder) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  const auto line = lineage(reader.db, agent.head);
+  static const std::string sql = std::string("SELECT ") + kPassageColumns +
+                                 ", p.id, p.seq FROM passage p INDEXED BY passage_uid WHERE "
+                                 "p.uid = ?3 AND " +
+                                 kPassageIsSeen + " ORDER BY p.id DESC LIMIT 1";
+  constexpr int kId = 7;
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  if (!row.bind(agent.archive, &line, id).step()) return std::nullopt;
+  PassageRow found{row.integer(kId), row.integer(kId + 1), read_passage(row), ""};
+  auto& vector =
+      reader.db.prepare("SELECT vector FROM embedding WHERE embedder = ?1 AND passage = ?2");
+  const Reset reset_vector(vector);
+  if (!vector.bind(embedder, found.id).step()) return found;
+  const auto bytes = vector.view(0);
+  found.passage.embedder = embedder;
+  found.passage.vector.resize(bytes.size() / sizeof(float));
+  std::memcpy(found.passage.vector.data(), bytes.data(),
+              found.passage.vector.size() * sizeof(float));
+  return found;
 }
 
 CommitCursor Journal::cursor_after(Head head) {

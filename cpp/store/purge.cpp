@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "error.h"
-#include "store/check.h"
 #include "store/polling.h"
 #include "store/purge_text.h"
 
@@ -98,7 +97,6 @@ Purged destroy(Database& db, const PurgeRequest& request) {
                       " characters in " + where);
   }
   if (purged.what.empty()) return purged;
-  if (purged.messages + purged.passages > 0) renew_text(db);
   purged.id = id;
   db.prepare("INSERT INTO purge(id, time_us, what) VALUES(?1, ?2, ?3)")
       .bind(id, request.now_us, purged.what + std::string(kPending))

@@ -31,6 +31,10 @@ inline constexpr const char* kStepColumns =
 inline constexpr const char* kPassageColumns =
     "p.uid, p.text, p.tags, p.metadata, p.time_us, p.author, p.trust";
 [[nodiscard]] Passage read_passage(const Statement& row, int first_column = 0);
+// Of `passage p`: in the archive ?1, and seen by the lineage ?2.
+inline constexpr const char* kPassageIsSeen =
+    "p.archive = ?1 AND seen(?2, p.branch, p.seq) AND NOT EXISTS (SELECT 1 FROM retirement r WHERE "
+    "r.kind = 'passage' AND r.target = p.id AND seen(?2, r.branch, r.seq))";
 inline constexpr const char* kBlockColumns =
     "b.id, b.label, b.value, b.char_limit, b.description, b.read_only, b.author, b.trust, "
     "b.place, b.detached, b.seq, "

@@ -1,6 +1,9 @@
 #include "store/schema.h"
 
+#include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
 #include "error.h"
 
@@ -181,14 +184,6 @@ CREATE TABLE tool_run(
 ) WITHOUT ROWID;
 )sql";
 
-// Derived, in the same transaction as the rows they index. Part of the first migration.
-constexpr const char* kTextTables = R"sql(
-CREATE VIRTUAL TABLE message_fts USING fts5(
-  text, speaker, content='', tokenize='porter unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE passage_fts USING fts5(
-  text, tags, content='', tokenize='porter unicode61 remove_diacritics 2');
-)sql";
-
 // An imported message keeps the id that its transcript gave it, and is not stored again.
 constexpr const char* k002_source_id = R"sql(
 ALTER TABLE message ADD COLUMN source_id TEXT NOT NULL DEFAULT '';
@@ -274,23 +269,115 @@ CREATE TABLE purge(
 ALTER TABLE step ADD COLUMN purged INTEGER;  -- the last purge that changed what it wrote
 )sql";
 
-constexpr std::array kMigrations = {k001_initial, k002_source_id, k003_replay,
-                                    k004_policy,  k005_branches,  k006_shared_and_purged};
+// A passage that is updated keeps its uid, so that several rows have it. Searches are made from the
+// rows alone: files of older schemas have full-text tables beside them.
+constexpr const char* k007_passage_versions = R"sql(
+DROP TABLE IF EXISTS message_fts;
+DROP TABLE IF EXISTS passage_fts;
+-- The same rows with the same ids, which embeddings and retirements name.
+CREATE TABLE passage_version(
+  id INTEGER PRIMARY KEY,
+  uid TEXT NOT NULL,             -- of the passage; at most one of its rows is seen from a head
+  archive TEXT NOT NULL,
+  branch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  tags TEXT NOT NULL,            -- JSON array
+  metadata TEXT NOT NULL,        -- JSON object
+  time_us INTEGER NOT NULL,      -- when the passage was filed, also where it was updated since
+  author TEXT NOT NULL,
+  trust INTEGER NOT NULL
+);
+INSERT INTO passage_version SELECT id, uid, archive, branch, seq, text, tags, metadata, time_us,
+  author, trust FROM passage ORDER BY id;
+DROP TABLE passage;
+ALTER TABLE passage_version RENAME TO passage;
+CREATE INDEX passage_uid ON passage(uid);
+CREATE INDEX passage_archive ON passage(archive, id);
+CREATE INDEX passage_commit ON passage(branch, id);
+CREATE INDEX retirement_commit ON retirement(branch, seq);
+)sql";
+
+constexpr std::array kMigrations = {k001_initial,         k002_source_id, k003_replay,
+                                    k004_policy,          k005_branches,  k006_shared_and_purged,
+                                    k007_passage_versions};
+constexpr std::int64_t kLastWithTextTables = 6;
 
 bool has_tables(Database& db) {
   Statement statement(db.get(), "SELECT count(*) FROM sqlite_schema");
   return statement.step() && statement.integer(0) > 0;
 }
 
-}  // namespace
+bool is_ok(Database& db, const std::string& check) {
+  try {
+    Statement row(db.get(), check);
+    return row.step() && row.view(0) == "ok";
+  } catch (const NotADatabase&) {
+    return false;
+  }
+}
 
-void create_text_tables(Database& db) { db.execute(kTextTables); }
+// SQLite finds every table readable, whatever it says of the full-text tables.
+bool history_is_sound(Database& db) {
+  std::vector<std::string> names{"sqlite_schema"};
+  Statement row(db.get(),
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name NOT "
+                "GLOB 'message_fts*' AND name NOT GLOB 'passage_fts*'");
+  while (row.step()) names.push_back(row.text(0));
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    // A name with a quotation mark is none of ours.
+    return name.find('"') != std::string::npos || is_ok(db, "PRAGMA quick_check(\"" + name + "\")");
+  });
+}
+
+// Tried, and taken back.
+bool can_drop_text_tables(Database& db) {
+  const Transaction transaction(db);
+  try {
+    db.execute("DROP TABLE IF EXISTS message_fts; DROP TABLE IF EXISTS passage_fts");
+    return true;
+  } catch (const DiskFull&) {
+    throw;
+  } catch (const StoreError&) {
+    return false;
+  }
+}
+
+// Full-text tables that are damaged are taken out of the schema, where SQLite cannot drop them, or
+// would free pages by what they say of each other. The file is as it was otherwise, and sound.
+void unlink_damaged_text_tables(Database& db, const std::string& path) {
+  const bool sound = is_ok(db, "PRAGMA quick_check(1)");
+  if (sound && can_drop_text_tables(db)) return;
+  if (!sound && !history_is_sound(db))
+    throw NotADatabase('"' + path +
+                       "\" has an older schema and is damaged, and nothing of it was changed; "
+                       "restore it from a copy");
+  // This connection alone may change the schema by hand, and only here.
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+  {
+    Transaction transaction(db);
+    db.execute(
+        "PRAGMA writable_schema = ON;"
+        "DELETE FROM sqlite_schema WHERE tbl_name GLOB 'message_fts*' OR tbl_name GLOB "
+        "'passage_fts*';"
+        "PRAGMA writable_schema = RESET");
+    transaction.commit();
+  }
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  // What they took is given back, and pages that two tables claimed are copied.
+  db.execute("VACUUM");
+}
+
+}  // namespace
 
 int newest_schema() { return static_cast<int>(kMigrations.size()); }
 
 void migrate(Database& db, const std::string& path) {
-  if (db.pragma("user_version") == newest_schema() && db.pragma("application_id") == kApplicationId)
-    return;
+  if (const auto version = db.pragma("user_version");
+      db.pragma("application_id") == kApplicationId) {
+    if (version == newest_schema()) return;
+    if (version <= kLastWithTextTables) unlink_damaged_text_tables(db, path);
+  }
   Transaction transaction(db);
   const auto application = db.pragma("application_id");
   if (application != kApplicationId && (application != 0 || has_tables(db)))
@@ -300,10 +387,8 @@ void migrate(Database& db, const std::string& path) {
     throw NewerVersion("\"" + path + "\" has schema " + std::to_string(version) +
                        ", this memgpt knows up to " + std::to_string(newest_schema()) +
                        "; upgrade memgpt to open it");
-  for (auto next = version; next < newest_schema(); ++next) {
+  for (auto next = version; next < newest_schema(); ++next)
     db.execute(kMigrations[static_cast<std::size_t>(next)]);
-    if (next == 0) create_text_tables(db);
-  }
   db.execute(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str());
   db.execute(("PRAGMA user_version = " + std::to_string(newest_schema())).c_str());
   transaction.commit();

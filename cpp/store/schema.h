@@ -7,13 +7,11 @@ namespace memgpt {
 
 inline constexpr int kApplicationId = 0x4d454d47;  // "MEMG"
 
-// Brings the file to the newest schema in one transaction. Throws NotADatabase for a database of
-// another program and NewerVersion for a file of a newer memgpt.
+// Brings the file to the newest schema in one transaction: it is migrated, or as it was. Throws
+// NotADatabase for a database of another program and for an older file that is damaged,
+// NewerVersion for a file of a newer memgpt.
 void migrate(Database& db, const std::string& path);
 
 [[nodiscard]] int newest_schema();
-
-// The full-text tables, which are derived: empty ones.
-void create_text_tables(Database& db);
 
 }  // namespace memgpt

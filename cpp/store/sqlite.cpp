@@ -68,10 +68,6 @@ int system_error(sqlite3* db) {
   // A damaged file may put anything into the text.
   const std::string message =
       what + ": " + valid_utf8(db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
-  if (db != nullptr && sqlite3_extended_errcode(db) == SQLITE_CORRUPT_VTAB)
-    throw NotADatabase(message +
-                       "; its full-text tables are damaged: home.rebuild() or `memgpt doctor "
-                       "--rebuild` makes them anew");
   switch (primary) {
     case SQLITE_NOTADB:
       throw NotADatabase(message + "; open another file, or restore this one from a copy");

@@ -563,6 +563,11 @@ class Step:
     def overhead_tokens(self) -> int:
         ...
     @property
+    def passages(self) -> int:
+        """
+        That the agent sees after it, in archival memory. -1: not recorded.
+        """
+    @property
     def prefix_broken(self) -> str:
         """
         The origin of the last request's first span that this one does not have in its place; "model" or "tokenizer" where another one is asked; empty where all of the last request is there.
@@ -626,7 +631,7 @@ class Divergence:
     @property
     def what(self) -> str:
         """
-        What differs: context, tokens, correction, prefix, window, reply, messages, step, config, blocks, passages, summary, tool_runs or unreadable.
+        What differs: context, tokens, correction, prefix, window, reply, messages, step, config, blocks, passages, retired (passages that were deleted or updated), summary, tool_runs or unreadable.
         """
 class Replay:
     """
@@ -1285,6 +1290,8 @@ class CoreAgent:
         """
         What a text names: begin and end in microseconds of UTC, and whether it names a time of day.
         """
+    def delete_passage(self, id: str) -> None:
+        ...
     def delete_tag(self, name: str) -> None:
         ...
     def detach_block(self, label: str) -> None:
@@ -1314,6 +1321,8 @@ class CoreAgent:
     def message_cost(self, text: str) -> int:
         ...
     def messages(self, from_position: typing.SupportsInt | typing.SupportsIndex, limit: typing.SupportsInt | typing.SupportsIndex) -> list[Message]:
+        ...
+    def passage(self, id: str) -> Passage:
         ...
     def past_context(self, seq: typing.SupportsInt | typing.SupportsIndex) -> Context:
         ...
@@ -1364,6 +1373,8 @@ class CoreAgent:
     def undo(self, count: typing.SupportsInt | typing.SupportsIndex, unit: str) -> Moved:
         ...
     def undo_messages(self, count: typing.SupportsInt | typing.SupportsIndex) -> Moved:
+        ...
+    def update_passage(self, id: str, text: str | None, tags: collections.abc.Sequence[str] | None, metadata: str | None) -> Passage:
         ...
     def window(self) -> list[Message]:
         ...
@@ -1460,4 +1471,4 @@ def replace_text(value: str, old_content: str, new_content: str) -> str:
 def time_fit(policy: CorePolicy, window: PolicyWindow, rounds: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 application_id: int = 1296387399
-newest_schema: int = 6
+newest_schema: int = 7

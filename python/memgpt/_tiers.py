@@ -29,6 +29,10 @@ def _json(metadata: Any) -> str:
     return checked_text(text, "the metadata")
 
 
+def _id_of(passage: Passage | str) -> str:
+    return passage.id if isinstance(passage, Passage) else checked_text(passage, "the passage's id")
+
+
 def _size(tier: str, core: _core.CoreAgent, which: int, what: str) -> str:
     try:
         count = core.counts()[which]
@@ -264,6 +268,60 @@ class Archival(CoreHandle):
             [checked_text(tag, "a tag") for tag in tags],
             _json(dict(metadata or {}) | ({} if source is None else {"source": source})),
         )
+
+    def get(self, id: str) -> Passage:
+        """The passage of this id, as the agent sees it now.
+
+        Raises:
+            PassageNotFound: where it sees none: there never was one, or it was deleted or undone.
+        """
+        return self._core.passage(checked_text(id, "the passage's id"))
+
+    def update(
+        self,
+        passage: Passage | str,
+        *,
+        text: str | None = None,
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Passage:
+        """Change a passage; what is None stays as it is. It keeps its id and the time when it was
+        filed. A step of its own (in a tool: part of the tool's), which ``undo()`` takes back; forks
+        and ``agent.at()`` see the passage as it was.
+
+        Args:
+            passage: it, or its id.
+            text: another text; its vector is made anew.
+            tags: all its tags from now on; ``()`` for none.
+            metadata: all its metadata from now on; ``{}`` for none.
+
+        Returns:
+            The passage as it is now.
+
+        Raises:
+            PassageNotFound: where the agent does not see it.
+            InvalidInput: for an empty text, or where nothing is given.
+            Unbound: where the agent's embedder is needed and not bound.
+        """
+        return self._writer.update_passage(
+            _id_of(passage),
+            None if text is None else checked_text(text, "the passage"),
+            None if tags is None else [checked_text(tag, "a tag") for tag in tags],
+            None if metadata is None else _json(metadata),
+        )
+
+    def delete(self, passage: Passage | str) -> None:
+        """Delete a passage: no search finds it from here on. A step of its own (in a tool: part of
+        the tool's), which ``undo()`` takes back; forks and ``agent.at()`` keep what they saw. The
+        file keeps it, too: ``home.purge()`` alone destroys.
+
+        Args:
+            passage: it, or its id.
+
+        Raises:
+            PassageNotFound: where the agent does not see it.
+        """
+        self._writer.delete_passage(_id_of(passage))
 
     def search(
         self,

@@ -11,6 +11,7 @@
     ├── NotFound               (also a LookupError)
     │   ├── AgentNotFound
     │   ├── BlockNotFound
+    │   ├── PassageNotFound
     │   ├── ToolNotFound
     │   └── ModelNotFound
     ├── AlreadyExists          the name is taken
@@ -61,6 +62,7 @@ __all__ = [
     "NewerVersion",
     "NotADatabase",
     "NotFound",
+    "PassageNotFound",
     "PolicyError",
     "ProviderError",
     "ProviderTimeout",
@@ -118,6 +120,10 @@ class AgentNotFound(NotFound):
 
 class BlockNotFound(NotFound, KeyError):
     """No memory block has this label."""
+
+
+class PassageNotFound(NotFound, KeyError):
+    """The agent sees no passage of this id in archival memory."""
 
 
 class ToolNotFound(NotFound):

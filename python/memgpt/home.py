@@ -281,8 +281,8 @@ class Home:
 
     def check(self, *, replay: bool = False) -> list[str]:
         """What is wrong with the file: its pages, agents, branches, commits, messages, windows,
-        calls, tags, embeddings and full-text tables. Changes nothing and waits for no agent;
-        costs what the file holds. Ctrl-C ends it.
+        calls, tags, embeddings and deletions. Changes nothing and waits for no agent; costs what
+        the file holds. Ctrl-C ends it.
 
         Args:
             replay: replay each agent, too, and name the first divergence.
@@ -296,13 +296,12 @@ class Home:
         return self._core.check(_flag(replay, "replay"))
 
     def rebuild(self) -> None:
-        """Make anew what is derived: the full-text tables, from the messages and passages, in one
-        transaction, and the vector indexes. Searches give what they gave; nobody else can write
-        meanwhile.
+        """Drop everything that is derived: the indexes of the searches, which are in memory. The
+        next searches make them anew from the messages and passages, and give what they gave. The
+        file is not changed.
 
         Raises:
-            NotADatabase: where the history itself is damaged; nothing is changed then.
-            StoreError: where another process is writing for long, or there is no space.
+            StoreError: where the home is closed.
         """
         self._core.rebuild()
 
@@ -315,7 +314,7 @@ class Home:
 
         Args:
             text: destroyed wherever the file holds exactly it, upper and lower case told apart:
-                in messages, calls and their returns, memory blocks in all versions, passages,
+                in messages, calls and their returns, memory blocks and passages in all versions,
                 summaries, models' replies, system prompts and descriptions of tools; also where
                 JSON has escaped it. ``[purged]`` stands in its place, or stars where it has less
                 than 8 characters. At least 3 characters. Another spelling is another text.

@@ -179,6 +179,7 @@ class Chat:
             lambda: self.send(word, call("conversation_search", query=rng.choice(WORDS))),
             lambda: self.send(word, [call("weigh", thing=word), call("launch", where="nowhere")]),
             lambda: self.insert(word),
+            lambda: self.refile(word),
             lambda: self.edit(word),
             lambda: self.import_talk(word, about),
             lambda: self.pin(),
@@ -187,6 +188,11 @@ class Chat:
 
     def insert(self, word: str) -> dict[str, Any]:
         return {"passage": self.agent.archival.insert(f"Passage {word}").id}
+
+    def refile(self, word: str) -> dict[str, Any]:
+        passage = self.agent.archival.insert(f"Passage {word} to be changed")
+        self.agent.archival.update(passage, text=f"Passage {word}")
+        return {"passage": passage.id}
 
     def edit(self, word: str) -> dict[str, Any]:
         self.agent.memory["human"].value = f"Likes {word}."

@@ -64,12 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser(
         "doctor",
         help="see whether a database is sound",
-        description="See whether a database is sound; changes nothing without --rebuild.",
+        description="See whether a database is sound; changes nothing without --rebuild, which "
+        "also brings a file of an older memgpt up to date.",
         epilog="Exit codes: 0 it is sound, 1 there are problems, 2 it cannot be opened.",
     )
     doctor.add_argument("file", metavar="FILE", nargs="?", help="it (MEMGPT_HOME/agents.db)")
     doctor.add_argument(
-        "--rebuild", action="store_true", help="make the full-text tables anew, and look again"
+        "--rebuild", action="store_true", help="drop what is derived, to be made again, and look"
     )
     doctor.add_argument("--replay", action="store_true", help="replay every agent, too")
     return parser

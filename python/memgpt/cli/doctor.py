@@ -1,4 +1,4 @@
-"""``memgpt doctor``: says whether a file is sound, and makes what is derived anew."""
+"""``memgpt doctor``: says whether a file is sound."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DoctorOptions:
 def _examine(home: memgpt.Home, options: DoctorOptions) -> int:
     if options.rebuild:
         home.rebuild()
-        print("The full-text tables were made anew.")
+        print("What is derived was dropped: the next searches make it anew.")
     problems = home.check(replay=options.replay)
     if not problems:
         replayed = ", and every agent replays" if options.replay else ""
@@ -37,13 +37,10 @@ def _examine(home: memgpt.Home, options: DoctorOptions) -> int:
     print(f"{home.path}: {len(problems)} problem{'' if len(problems) == 1 else 's'}")
     for problem in problems:
         print(f"- {' '.join(problem.split())}")
-    if all("--rebuild" in problem for problem in problems) and not options.rebuild:
-        print("Nothing is lost: run this again with --rebuild.")
-    else:
-        print(
-            "The history itself cannot be made again: keep this file as it is, and restore one "
-            "from a copy that `memgpt doctor` finds sound."
-        )
+    print(
+        "The history cannot be made again: keep this file as it is, and restore one from a copy "
+        "that `memgpt doctor` finds sound."
+    )
     return 1
 
 
