@@ -330,7 +330,8 @@ def test_hits_are_a_list(kit: Any) -> None:
     hits = agent.recall.search("Turin")
     assert isinstance(hits, list) and hits == [hits[0], hits[1]] and len(hits) == hits.total == 2
     assert hits[0].message.text == "Turin is nice"
-    assert "Turin is nice" in str(hits) and "2 hits in recall memory" in page(hits).text
+    assert "**Turin** is nice" in str(hits) and "<mark>Turin</mark> is nice" in hits._repr_html_()
+    assert "2 hits in recall memory" in page(hits).text
     none = agent.recall.search("zebra")
     assert none == [] and not none and str(none) == "(no hits)"
     assert agent.archival.search("zebra") == []

@@ -325,12 +325,13 @@ void Agent::embed(Passage& passage) {
 }
 
 Passage Agent::insert_passage(const std::string& text, std::vector<std::string> tags,
-                              const std::string& metadata_json) {
+                              const std::string& metadata_json, std::optional<TimeUs> time_us) {
   check_bound_embedder();
   const bool inside = turn_.held_by_this_thread();
   // The embedder may be slow: it runs before the turn is taken.
   auto passage = make_passage(text, std::move(tags), metadata_json, inside ? "agent" : "user",
                               inside ? Trust::model : Trust::user);
+  if (time_us) passage.time_us = *time_us;
   edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.file(passage); });
   return passage;
 }

@@ -193,8 +193,10 @@ class Agent {
   // Asks the policy to keep a message of the window, or no longer. Throws InvalidInput for one that
   // is not in it, WindowFull where the pinned messages would leave no room.
   void pin(std::int64_t position, bool pinned);
+  // `time_us`: when it was written; now, where it is not said.
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
-                                       const std::string& metadata_json);
+                                       const std::string& metadata_json,
+                                       std::optional<TimeUs> time_us);
   // A version in place of the one that is seen, with its id and time. Throws PassageNotFound.
   [[nodiscard]] Passage update_passage(const std::string& id, const PassageChange& change);
   // Not seen from here on; lines of history that have it keep it. Throws PassageNotFound.

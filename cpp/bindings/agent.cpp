@@ -396,7 +396,7 @@ void bind_agent_class(py::module_& module) {
           "day.")
       .def("import_transcript", &Agent::import_transcript, py::arg("items"), Release())
       .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
-           py::arg("metadata"), Release())
+           py::arg("metadata"), py::arg("time_us"), Release())
       .def(
           "update_passage",
           [](Agent& agent, const std::string& id, std::optional<std::string> text,

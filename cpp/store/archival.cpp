@@ -11,6 +11,7 @@
 #include "memory/exact.h"
 #include "memory/json.h"
 #include "store/purge.h"
+#include "store/query_words.h"
 #include "store/rows.h"
 
 namespace memgpt {
@@ -170,6 +171,7 @@ struct ArchivalIndexes::Search {
     RankedRow ranked;
   };
 
+  Database& db;
   const ArchivalQuery& query;
   const PendingPassages& pending;
   const Vocabulary& vocabulary;
@@ -271,6 +273,13 @@ struct ArchivalIndexes::Search {
     request.wanted = wanted;
     request.hidden = hidden;
     if (!unfiltered) request.only = passing;
+    request.has_phrase = [this](const SeenRows& part, std::size_t row,
+                                const std::vector<std::string>& phrase) {
+      const auto passage = part.index == line.back().index && !pending.inserted.empty()
+                               ? std::optional(pending.inserted[row])
+                               : load_passage(db, part.index->row(row).key);
+      return passage && has_phrase(passage->text, phrase);
+    };
     const bool dense = !query.vector.empty() && query.dense > 0;
     if (dense) request.also = near(wanted);
     const auto ranking = rank(vocabulary, request);
@@ -377,7 +386,7 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
   auto line = catch_up(journal, reader.db, archive, head);
-  Search search{query, pending, vocabulary_, nullptr, std::move(line.parts), 0, {}, {}};
+  Search search{reader.db, query, pending, vocabulary_, nullptr, std::move(line.parts), 0, {}, {}};
   for (const auto& part : search.line) search.committed += part.rows;
   line.retired.insert(line.retired.end(), pending.retired.begin(), pending.retired.end());
   TextIndex unwritten;

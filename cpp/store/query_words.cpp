@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <unordered_set>
 
 #include "memory/english.h"
@@ -111,6 +112,13 @@ QueryWords query_words(std::string_view query, const RankingOptions& wanted) {
     if (!made.concepts.empty()) break;
   }
   return made;
+}
+
+bool has_phrase(std::string_view text, const std::vector<std::string>& phrase) {
+  std::vector<std::string> terms;
+  for (auto& term : asked_terms(text, std::numeric_limits<std::size_t>::max()))
+    terms.push_back(std::move(term.text));
+  return std::search(terms.begin(), terms.end(), phrase.begin(), phrase.end()) != terms.end();
 }
 
 bool is_one_slip(std::string_view a, std::string_view b) {

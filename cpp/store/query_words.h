@@ -35,6 +35,9 @@ struct QueryWords {
 // The stem that a form is found by, as the options will have it.
 [[nodiscard]] std::string stem_of(std::string_view form, const RankingOptions& options);
 
+// Whether a text has the words of a phrase, one behind the other.
+[[nodiscard]] bool has_phrase(std::string_view text, const std::vector<std::string>& phrase);
+
 // Whether two words differ by one letter put in, left out or replaced, or two neighbours swapped.
 [[nodiscard]] bool is_one_slip(std::string_view a, std::string_view b);
 

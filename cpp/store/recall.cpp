@@ -5,9 +5,9 @@
 #include <limits>
 #include <mutex>
 
-#include "memory/terms.h"
 #include "memory/text.h"
 #include "store/purge.h"
+#include "store/query_words.h"
 #include "store/rows.h"
 
 namespace memgpt {
@@ -44,13 +44,6 @@ std::optional<Message> message_at(Database& db, std::int64_t branch, std::int64_
   const Reset reset(row);
   if (!row.bind(branch, position).step()) return std::nullopt;  // purged meanwhile
   return read_message(row);
-}
-
-bool has_terms(std::string_view text, const std::vector<std::string>& phrase) {
-  std::vector<std::string> terms;
-  for (auto& term : asked_terms(text, std::numeric_limits<std::size_t>::max()))
-    terms.push_back(std::move(term.text));
-  return std::search(terms.begin(), terms.end(), phrase.begin(), phrase.end()) != terms.end();
 }
 
 // Without a text: the newest of the line that pass the filters.
@@ -227,7 +220,7 @@ std::optional<std::vector<RecallIndexes::Found>> RecallIndexes::find(const Linea
       const auto at = static_cast<std::size_t>(&part - request.line.data());
       const auto reader = journal.reader();
       const auto message = message_at(reader.db, ids[at], part.index->row(row).key);
-      return message && has_terms(message->text, phrase);
+      return message && has_phrase(message->text, phrase);
     };
     auto ranking = rank(vocabulary_, request);
     total += ranking.total;

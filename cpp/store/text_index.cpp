@@ -80,21 +80,25 @@ void Vocabulary::each_stem(const std::function<void(const std::string&)>& take) 
   for (const auto& entry : stems_) take(entry.first);
 }
 
-std::uint16_t TextIndex::speaker_number(std::string_view name, std::vector<std::string>& words) {
-  std::string joined;
+std::uint16_t TextIndex::speaker_number(Vocabulary& vocabulary, std::string_view name) {
+  std::string given(name);
+  if (const auto known = speaker_numbers_.find(given); known != speaker_numbers_.end())
+    return known->second;
+  Speaker speaker{"", rows_.size(), {}};
   each_term(name, false, [&](const Term& term) {
-    words.emplace_back(term.text);
-    if (!joined.empty()) joined += ' ';
-    joined += term.text;
+    if (!speaker.name.empty()) speaker.name += ' ';
+    speaker.name += term.text;
+    static_cast<void>(vocabulary.add(term.text, true));  // so that it is known by its stem
+    speaker.labels.push_back(vocabulary.add(name_label(term.text), false));
   });
-  const auto found = speaker_numbers_.find(joined);
-  if (found != speaker_numbers_.end()) return found->second;
+  const auto same = std::find_if(speakers_.begin(), speakers_.end(),
+                                 [&](const Speaker& other) { return other.name == speaker.name; });
+  auto number = static_cast<std::size_t>(same - speakers_.begin());
   // More speakers than there are numbers: the last one stands for the rest of them.
-  const auto number = static_cast<std::uint16_t>(
-      std::min<std::size_t>(speakers_.size(), std::numeric_limits<std::uint16_t>::max()));
-  if (number == speakers_.size()) speakers_.push_back({joined, rows_.size()});
-  speaker_numbers_.emplace(std::move(joined), number);
-  return number;
+  number = std::min<std::size_t>(number, std::numeric_limits<std::uint16_t>::max());
+  if (number == speakers_.size()) speakers_.push_back(std::move(speaker));
+  speaker_numbers_.emplace(std::move(given), static_cast<std::uint16_t>(number));
+  return static_cast<std::uint16_t>(number);
 }
 
 void TextIndex::add(Vocabulary& vocabulary, const TextRow& row) {
@@ -104,40 +108,38 @@ void TextIndex::add(Vocabulary& vocabulary, const TextRow& row) {
   facts.seq = row.seq;
   facts.time_us = row.time_us;
   facts.session = row.session;
-  counts_.clear();
-  std::uint32_t terms = 0;
-  const auto count = [&](std::string_view text, bool word) {
-    const auto form = vocabulary.add(text, word);
-    ++counts_[form];
-    ++terms;
-    return form;
-  };
+  facts.kind = static_cast<std::uint8_t>(row.kind);
+  forms_.clear();
   each_term(row.text, false, [&](const Term& term) {
-    if (vocabulary.tells_time(count(term.text, term.word))) facts.flags |= kTellsTime;
+    const auto form = vocabulary.add(term.text, term.word);
+    if (vocabulary.tells_time(form)) facts.flags |= kTellsTime;
+    forms_.push_back(form);
   });
-  std::vector<std::string> name;
-  facts.speaker = speaker_number(row.speaker, name);
-  facts.terms = terms;
-  facts.name_terms = static_cast<std::uint8_t>(std::min<std::size_t>(name.size(), 255));
-  for (const auto& word : name) {
-    vocabulary.add(word, true);  // so that it is known by its stem
-    ++counts_[vocabulary.add(name_label(word), false)];
-  }
-  for (const auto& label : row.labels) ++counts_[vocabulary.add(label, false)];
+  facts.terms = static_cast<std::uint32_t>(forms_.size());
+  facts.speaker = speaker_number(vocabulary, row.speaker);
+  const auto& labels = speakers_[facts.speaker].labels;
+  facts.name_terms = static_cast<std::uint8_t>(std::min<std::size_t>(labels.size(), 255));
+  forms_.insert(forms_.end(), labels.begin(), labels.end());
+  for (const auto& label : row.labels) forms_.push_back(vocabulary.add(label, false));
   const auto body = without_note(row.text);
   if (ends_in_question_mark(body)) facts.flags |= kQuestion;
   if (has_name(body)) facts.flags |= kHasName;
-  facts.kind = static_cast<std::uint8_t>(row.kind);
 
   constexpr std::uint32_t kMost = (1U << Posting::kCountBits) - 1;
-  for (const auto& [form, times] : counts_) {
-    auto& list = postings_[form];
+  std::sort(forms_.begin(), forms_.end());
+  for (std::size_t first = 0; first < forms_.size();) {
+    auto last = first;
+    while (last < forms_.size() && forms_[last] == forms_[first]) ++last;
+    auto& list = postings_[forms_[first]];
     if (list.empty()) bytes_ += kOverhead;
-    list.push_back({number << Posting::kCountBits | std::min(times, kMost)});
+    list.push_back({number << Posting::kCountBits |
+                    std::min(static_cast<std::uint32_t>(last - first), kMost)});
+    bytes_ += sizeof(Posting);
+    first = last;
   }
-  bytes_ += sizeof(Row) + sizeof(Terms) + counts_.size() * sizeof(Posting);
+  bytes_ += sizeof(Row) + sizeof(Terms);
   const Terms before = terms_before_.back();
-  terms_before_.push_back({before.texts + terms, before.names + facts.name_terms});
+  terms_before_.push_back({before.texts + facts.terms, before.names + facts.name_terms});
   rows_.push_back(facts);
 }
 

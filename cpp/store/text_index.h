@@ -98,12 +98,13 @@ class TextIndex {
   struct Speaker {
     std::string name;  // lower-cased words, one space between
     std::size_t first_row = 0;
+    std::vector<std::uint32_t> labels;  // one a word of the name
   };
   [[nodiscard]] const std::vector<Speaker>& speakers() const { return speakers_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
-  std::uint16_t speaker_number(std::string_view name, std::vector<std::string>& words);
+  std::uint16_t speaker_number(Vocabulary& vocabulary, std::string_view name);
 
   std::vector<Row> rows_;
   struct Terms {
@@ -113,9 +114,9 @@ class TextIndex {
   std::vector<Terms> terms_before_ = {{}};  // of the rows before each; the last: of all
   std::unordered_map<std::uint32_t, std::vector<Posting>> postings_;
   std::vector<Speaker> speakers_;
-  std::unordered_map<std::string, std::uint16_t> speaker_numbers_;
+  std::unordered_map<std::string, std::uint16_t> speaker_numbers_;  // by names as they were given
   std::size_t bytes_ = 0;
-  std::unordered_map<std::uint32_t, std::uint32_t> counts_;  // of the row that is being added
+  std::vector<std::uint32_t> forms_;  // of the row that is being added
 };
 
 // The label of the rows whose speaker has a word in their name.

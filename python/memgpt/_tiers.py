@@ -29,6 +29,12 @@ def _json(metadata: Any) -> str:
     return checked_text(text, "the metadata")
 
 
+def _object(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(metadata, Mapping):
+        raise InvalidInput(f"the metadata must be a dict, not {metadata!r}")
+    return dict(metadata)
+
+
 def _id_of(passage: Passage | str) -> str:
     return passage.id if isinstance(passage, Passage) else checked_text(passage, "the passage's id")
 
@@ -248,6 +254,7 @@ class Archival(CoreHandle):
         tags: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         source: str | None = None,
+        time: dt.datetime | dt.date | str | None = None,
     ) -> Passage:
         """File a text; it is on disk when this returns (in a tool: with the tool's step) and found
         by the next search.
@@ -258,6 +265,7 @@ class Archival(CoreHandle):
             metadata: a dict that JSON can hold; searches can choose by its values.
             source: the document that it is a piece of, as ``metadata["source"]``. Pieces of one
                 source that were filed one after the other are neighbours for the ranking.
+            time: when it was written, as in :meth:`Recall.search`; now, where it is None.
 
         Raises:
             InvalidInput: for an empty text.
@@ -266,7 +274,8 @@ class Archival(CoreHandle):
         return self._writer.insert_passage(
             checked_text(text, "the passage"),
             [checked_text(tag, "a tag") for tag in tags],
-            _json(dict(metadata or {}) | ({} if source is None else {"source": source})),
+            _json(_object(metadata or {}) | ({} if source is None else {"source": source})),
+            _bound(self._core, time, end=False),
         )
 
     def get(self, id: str) -> Passage:
@@ -307,7 +316,7 @@ class Archival(CoreHandle):
             _id_of(passage),
             None if text is None else checked_text(text, "the passage"),
             None if tags is None else [checked_text(tag, "a tag") for tag in tags],
-            None if metadata is None else _json(metadata),
+            None if metadata is None else _json(_object(metadata)),
         )
 
     def delete(self, passage: Passage | str) -> None:
@@ -360,7 +369,7 @@ class Archival(CoreHandle):
         """
         if match not in ("any", "all"):
             raise InvalidInput(f'match must be "any" or "all", not {match!r}')
-        wanted = dict(metadata or {})
+        wanted = _object(metadata or {})
         if source is not None:
             wanted["source"] = checked_text(source, "the source")
         found, total = self._core.search_archival(

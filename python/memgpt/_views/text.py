@@ -141,6 +141,13 @@ def response_text(response: Response) -> str:
     return "\n".join(lines)
 
 
+def _marked(hit: RecallHit | ArchivalHit) -> str:
+    text = hit.snippet
+    for begin, end in reversed(hit.marks):
+        text = f"{text[:begin]}**{text[begin:end]}**{text[end:]}"
+    return text
+
+
 def hits_text(hits: Sequence[RecallHit | ArchivalHit], query: str = "") -> str:
     """What a search found, two lines a hit. The newest, without a query, have no score."""
     lines = []
@@ -154,5 +161,5 @@ def hits_text(hits: Sequence[RecallHit | ArchivalHit], query: str = "") -> str:
             who = f"{message.role} {message.name}" if message.name else message.role
             when = f"{message.time:%Y-%m-%d %H:%M}"
             lines.append(f"{score}{message.position}  {when}  {who}")
-        lines.append(f"  {shortened(hit.snippet, 240)}")
+        lines.append(f"  {shortened(_marked(hit), 240)}")
     return "\n".join(lines) if lines else "(no hits)"

@@ -15,6 +15,7 @@ from memgpt._views.html import (
     details,
     div,
     element,
+    escaped,
     join,
     middle_left_out,
     prose,
@@ -215,10 +216,19 @@ def _hit(hit: RecallHit | ArchivalHit, scored: bool = True) -> Html:
     message = hit.message
     who = f"{message.role} {message.name}" if message.name else message.role
     facts = div("mute", cut(who, 80), f" · {message.time:%Y-%m-%d %H:%M}", dir="auto")
-    parts: list[object] = [facts, prose(hit.snippet, _SHORT)]
+    parts: list[object] = [facts, _marked(hit)]
     if hit.snippet != message.text:
         parts.append(details(span("mute", "the whole message"), prose(message.text, _TEXT, "box")))
     return _item(join([score, f"message {message.position:,}"]), *parts)
+
+
+def _marked(hit: RecallHit | ArchivalHit) -> Html:
+    """A hit's snippet, with the query's words marked."""
+    parts, at = [], 0
+    for begin, end in hit.marks:
+        parts += [escaped(hit.snippet[at:begin]), element("mark", hit.snippet[begin:end])]
+        at = end
+    return div("text", *parts, escaped(hit.snippet[at:]), dir="auto")
 
 
 def hits_html(hits: Sequence[RecallHit | ArchivalHit], query: str, where: str) -> str:
