@@ -1,6 +1,6 @@
 """Which turns of recorded conversations a search finds for each question.
 
-    python benchmarks/eval_retrieval.py DATA [--conversations N] [--seed 0] [--json FILE]
+    python benchmarks/eval_retrieval.py DATA [--conversations N] [--seed 0] [--factors] [--json FILE]
 
 DATA is a JSON file in LoCoMo's layout; asked are its questions of categories 1 to 4 that have
 usable evidence, as they are. No model answers: what is measured is told in benchmarks/README.md.
@@ -11,6 +11,7 @@ Exits with 2 if DATA or the options cannot be used, or a file not written.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import random
@@ -54,7 +55,9 @@ def score(found: list[str], evidence: set[str]) -> dict[str, float]:
 
 
 @contextmanager
-def ours(conversation: lab.Conversation, metadata: bool) -> Iterator[Search]:
+def ours(
+    conversation: lab.Conversation, metadata: bool, ranking: memgpt.Ranking | None = None
+) -> Iterator[Search]:
     """``agent.recall.search``; without metadata the turns are texts in an order, nothing else."""
     start = conversation.turns[0].time
     with memgpt.open(":memory:", durability="process") as home:
@@ -71,8 +74,93 @@ def ours(conversation: lab.Conversation, metadata: bool) -> Iterator[Search]:
             ]
         )
         yield lambda question: [
-            hit.message.source_id for hit in agent.recall.search(question, limit=DEEPEST)
+            hit.message.source_id
+            for hit in agent.recall.search(question, limit=DEEPEST, ranking=ranking)
         ]
+
+
+class Known(memgpt.Embedder):
+    """MiniLM's vectors of texts that were embedded before, all at once."""
+
+    name = "known"
+
+    def __init__(self, model: memgpt.MiniLM, texts: list[str]) -> None:
+        self.dimension = model.dimension
+        self.weight = model.weight
+        self.rows = dict(zip(texts, model.embed(texts), strict=True))
+
+    def embed(self, texts: list[str]) -> list[object]:
+        return [self.rows[text] for text in texts]
+
+
+@contextmanager
+def passages(conversation: lab.Conversation, model: memgpt.MiniLM | None) -> Iterator[Search]:
+    """``agent.archival.search``: each turn a passage, "Speaker: text", of its time, the session as
+    its source; with the model's vectors beside the words, or by words alone."""
+    texts = [f"{turn.speaker}: {turn.text}" for turn in conversation.turns]
+    asked = [question.text for question in conversation.questions]
+    with memgpt.open(":memory:", durability="process") as home:
+        embedder = Known(model, sorted({*texts, *asked})) if model else None
+        agent = home.create_agent("reader", embedding=embedder)
+        turns = {}
+        for turn, text in zip(conversation.turns, texts, strict=True):
+            session = turn.id.split(":")[0]
+            passage = agent.archival.insert(text, source=session, time=turn.time)
+            turns[passage.id] = turn.id
+        yield lambda question: [
+            turns[hit.passage.id] for hit in agent.archival.search(question, limit=DEEPEST)
+        ]
+
+
+@contextmanager
+def together(conversations: list[lab.Conversation], asked: lab.Conversation) -> Iterator[Search]:
+    """As :func:`ours`, with the turns of all conversations in one agent's memory."""
+    with memgpt.open(":memory:", durability="process") as home:
+        agent = home.create_agent("reader", embedding=None)
+        for conversation in conversations:
+            name = conversation.name
+            agent.recall.import_transcript(
+                [
+                    {"text": turn.text, "speaker": turn.speaker, "time": turn.time,
+                     "id": f"{name} {turn.id}", "session": f"{name} {turn.id.split(':')[0]}"}
+                    for turn in conversation.turns
+                ]
+            )  # fmt: skip
+        own = f"{asked.name} "
+        yield lambda question: [
+            hit.message.source_id.removeprefix(own)
+            for hit in agent.recall.search(question, limit=DEEPEST)
+        ]
+
+
+# Each factor alone, as it is switched off.
+OFF: dict[str, dict[str, object]] = {
+    "stop words out": {"stop": False},
+    "stems": {"stem": False},
+    "irregular forms": {"irregular": False},
+    "name as a word": {"speaker_text": False},
+    "related words": {"related": 0},
+    "classes": {"classes": False},
+    "framing words": {"frame": 1},
+    "spelling": {"spelling": 0},
+    "length (b .75)": {"b": 0.75},
+    "neighbours": {"window": (), "reply": None},
+    "2-norm": {"power": 1},
+    "reply": {"reply": None},
+    "session's edge": {"session": False},
+    "question": {"question": 1},
+    "speaker": {"speaker": 1},
+    "when": {"when": 1},
+    "name cue": {"name_cue": 1},
+    "date": {"date": 1},
+    "phrase": {"phrase": 1},
+    "session prior": {"session_prior": 0},
+}
+
+
+def without(options: dict[str, object]) -> Callable:
+    ranking = dataclasses.replace(memgpt.Ranking(), **options)  # type: ignore[arg-type]
+    return lambda c: ours(c, metadata=True, ranking=ranking)
 
 
 @contextmanager
@@ -138,15 +226,8 @@ def mean(scores: list[Score], metric: str) -> float:
 
 
 def evaluate(
-    conversations: list[lab.Conversation], seed: int, model: memgpt.MiniLM | None
+    conversations: list[lab.Conversation], systems: dict[str, Callable]
 ) -> dict[str, list[Score]]:
-    systems: dict[str, Callable] = {
-        "ours": lambda c: ours(c, metadata=True),
-        "ours, bare text": lambda c: ours(c, metadata=False),
-        "FTS5 bm25": fts5,
-        **({"MiniLM dense": lambda c: dense(c, model)} if model else {}),
-        "random": lambda c: at_random(c, seed),
-    }
     scores: dict[str, list[Score]] = {}
     for number, conversation in enumerate(conversations):
         for name, system in systems.items():
@@ -158,14 +239,35 @@ def evaluate(
     return scores
 
 
+def systems_of(
+    conversations: list[lab.Conversation], seed: int, model: memgpt.MiniLM | None, factors: bool
+) -> dict[str, Callable]:
+    full = lambda c: ours(c, metadata=True)
+    if factors:
+        return {"all factors": full} | {name: without(off) for name, off in OFF.items()}
+    systems: dict[str, Callable] = {
+        "ours": full,
+        "ours, bare text": lambda c: ours(c, metadata=False),
+        "ours, one index": lambda c: together(conversations, c),
+        "ours, passages": lambda c: passages(c, None),
+    }
+    if model:
+        systems |= {
+            "ours with MiniLM": lambda c: passages(c, model),
+            "MiniLM dense": lambda c: dense(c, model),
+        }
+    return systems | {"FTS5 bm25": fts5, "random": lambda c: at_random(c, seed)}
+
+
 def run(options: argparse.Namespace) -> None:
     conversations = lab.read_conversations(options.data, options.conversations)
     try:
         model = memgpt.MiniLM()
     except memgpt.ModelNotFound as error:
         model = None
-        print(f"MiniLM dense is left out: {error}")
-    scores = evaluate(conversations, options.seed, model)
+        print(f"MiniLM is left out: {error}")
+    systems = systems_of(conversations, options.seed, model, options.factors)
+    scores = evaluate(conversations, systems)
     if not scores:
         raise lab.BadData(f"{options.data} has no question with usable evidence")
     metrics = list(next(iter(scores.values()))[0].values)
@@ -202,6 +304,9 @@ def main() -> int:
     parser.add_argument("data", type=Path, metavar="DATA", help="a JSON file in LoCoMo's layout")
     parser.add_argument("--conversations", type=int, help="only the first so many")
     parser.add_argument("--seed", type=int, default=0, help="of the random system and intervals")
+    parser.add_argument(
+        "--factors", action="store_true", help="instead: what is lost without each factor of ours"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the last line there, too")
     options = parser.parse_args()
     try:

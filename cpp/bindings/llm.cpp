@@ -101,11 +101,15 @@ class PythonProvider final : public LLMProvider {
 
 class PythonEmbedder final : public Embedder {
  public:
-  PythonEmbedder(std::string name, int dimension, py::object embed)
-      : name_(std::move(name)), dimension_(dimension), embed_(hold(std::move(embed))) {}
+  PythonEmbedder(std::string name, int dimension, double weight, py::object embed)
+      : name_(std::move(name)),
+        dimension_(dimension),
+        weight_(weight),
+        embed_(hold(std::move(embed))) {}
 
   [[nodiscard]] std::string name() const override { return name_; }
   [[nodiscard]] int dimension() const override { return dimension_; }
+  [[nodiscard]] double weight() const override { return weight_; }
   [[nodiscard]] std::vector<float> embed(const std::vector<std::string>& texts) override {
     const py::gil_scoped_acquire gil;
     try {
@@ -123,6 +127,7 @@ class PythonEmbedder final : public Embedder {
  private:
   std::string name_;
   int dimension_;
+  double weight_;
   std::shared_ptr<py::object> embed_;
 };
 
@@ -180,7 +185,8 @@ void bind_llm(py::module_& module) {
   py::class_<OfflineEmbedder, Embedder, std::shared_ptr<OfflineEmbedder>>(module, "OfflineEmbedder")
       .def(py::init<>());
   py::class_<PythonEmbedder, Embedder, std::shared_ptr<PythonEmbedder>>(module, "PythonEmbedder")
-      .def(py::init<std::string, int, py::object>(), py::arg("name"), py::arg("dimension"),
+      .def(py::init<std::string, int, double, py::object>(), py::arg("name"), py::arg("dimension"),
+           py::arg("weight"),
            py::arg("embed"));
 }
 

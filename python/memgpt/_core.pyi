@@ -450,7 +450,7 @@ class OfflineEmbedder(CoreEmbedder):
     def __init__(self) -> None:
         ...
 class PythonEmbedder(CoreEmbedder):
-    def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, embed: typing.Any) -> None:
+    def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, weight: typing.SupportsFloat | typing.SupportsIndex, embed: typing.Any) -> None:
         ...
 class CorePurge:
     @property
