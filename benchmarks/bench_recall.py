@@ -3,7 +3,7 @@
     python benchmarks/bench_recall.py [--messages 10000 100000] [--queries 200] [--json FILE]
 
 Messages are made up: half of their words are English function words, the others follow Zipf's law
-over 50,000 made-up words; two speakers, sessions of 20 messages. Each query asks for words of one
+over 50,000 made-up words; a user and an assistant, sessions of 20 messages. Each query asks for words of one
 message, and no query is asked twice. FTS5 ranks by its own bm25, words joined by OR: with its
 default tokenizer and the question as it is, and, to be fair, with Porter's stemmer and without stop
 words, which is how one would tune it. Both give the best 10.
@@ -185,7 +185,7 @@ def measure(size: int, count: int, folder: Path) -> dict[str, float]:
         indexed = 0.0
         for first in range(0, size, 20_000):
             items = list(transcript(texts, first, min(20_000, size - first)))
-            agent.recall.import_transcript(items)
+            agent.recall.import_transcript(items, roles={"Ben": "assistant"})
             for name in ("plain", "tuned"):
                 began = time.perf_counter()
                 db.executemany(
@@ -197,7 +197,9 @@ def measure(size: int, count: int, folder: Path) -> dict[str, float]:
         began = time.perf_counter()
         agent.recall.search("anything", limit=LIMIT)
         cold = time.perf_counter() - began
-        agent.recall.import_transcript(list(transcript(texts, size, 1000)))
+        agent.recall.import_transcript(
+            list(transcript(texts, size, 1000)), roles={"Ben": "assistant"}
+        )
         searches = {
             "ours": lambda query: agent.recall.search(query, limit=LIMIT),
             "plain": fts5(db, "plain", frozenset()),

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import memgpt
 from memgpt import lab
@@ -242,7 +243,9 @@ def evaluate(
 def systems_of(
     conversations: list[lab.Conversation], seed: int, model: memgpt.MiniLM | None, factors: bool
 ) -> dict[str, Callable]:
-    full = lambda c: ours(c, metadata=True)
+    def full(c: lab.Conversation) -> Any:
+        return ours(c, metadata=True)
+
     if factors:
         return {"all factors": full} | {name: without(off) for name, off in OFF.items()}
     systems: dict[str, Callable] = {

@@ -19,7 +19,7 @@ namespace memgpt {
 namespace {
 
 // As many of the best by words, and by vectors, are compared with each other.
-constexpr std::size_t kFused = 200;
+constexpr std::size_t kFused = 1000;
 
 std::string tag_label(const std::string& tag) { return "tag\n" + tag; }
 std::string metadata_label(const std::string& key, const std::string& value) {
@@ -179,7 +179,9 @@ struct ArchivalIndexes::Search {
   std::vector<SeenRows> line;  // the last part: what is pending, if anything
   std::size_t committed = 0;   // rows
   std::vector<std::uint32_t> hidden;
-  std::vector<std::uint32_t> passing;  // that are seen and pass the filters
+  std::vector<std::uint32_t> passing = {};  // that are seen and pass the filters
+  RankRequest request = {};
+  Ranking ranking = {};
 
   [[nodiscard]] std::int64_t key(std::uint32_t row) const {
     std::size_t at = row;
@@ -262,10 +264,9 @@ struct ArchivalIndexes::Search {
     return cosine ? rounded_cosine(*cosine) : 0;
   }
 
-  [[nodiscard]] std::vector<Scored> best(bool unfiltered) const {
+  [[nodiscard]] std::vector<Scored> best(bool unfiltered) {
     const auto wanted = std::max(
         kFused, static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(query.offset));
-    RankRequest request;
     request.text = query.text;
     request.options = query.ranking;
     request.line = line;
@@ -282,8 +283,8 @@ struct ArchivalIndexes::Search {
     };
     const bool dense = !query.vector.empty() && query.dense > 0;
     if (dense) request.also = near(wanted);
-    const auto ranking = rank(vocabulary, request);
-    return fused(ranking, dense);
+    ranking = rank(vocabulary, request);
+    return fused(dense);
   }
 
   // Rows that are near by their vectors, in order.
@@ -306,16 +307,12 @@ struct ArchivalIndexes::Search {
     return found;
   }
 
-  [[nodiscard]] std::vector<Scored> fused(const Ranking& ranking, bool dense) const {
+  [[nodiscard]] std::vector<Scored> fused(bool dense) const {
     std::vector<Scored> scored;
     double best_words = 0;
     double best_similarity = 0;
-    std::vector<std::uint32_t> offsets(line.size(), 0);
-    for (std::size_t i = 1; i < line.size(); ++i)
-      offsets[i] = offsets[i - 1] + static_cast<std::uint32_t>(line[i - 1].rows);
     for (const auto& ranked : ranking.best) {
-      Scored one{offsets[ranked.part] + static_cast<std::uint32_t>(ranked.row), ranked.score, 0,
-                 ranked};
+      Scored one{ranked.number, ranked.score, 0, ranked};
       if (!query.vector.empty()) one.similarity = similarity(one.row);
       best_words = std::max(best_words, one.score);
       best_similarity = std::max(best_similarity, one.similarity);
@@ -386,7 +383,7 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
   auto line = catch_up(journal, reader.db, archive, head);
-  Search search{reader.db, query, pending, vocabulary_, nullptr, std::move(line.parts), 0, {}, {}};
+  Search search{reader.db, query, pending, vocabulary_, nullptr, std::move(line.parts), 0, {}};
   for (const auto& part : search.line) search.committed += part.rows;
   line.retired.insert(line.retired.end(), pending.retired.begin(), pending.retired.end());
   TextIndex unwritten;
@@ -426,8 +423,11 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
     if (!passage) throw StoreError("a passage is gone from the journal");
     ArchivalHit hit{std::move(*passage), one.score, one.similarity, {}, {}, {}};
     hit.snippet = make_snippet(hit.passage.text, terms);
-    hit.terms = std::move(one.ranked.terms);
-    hit.factors = std::move(one.ranked.factors);
+    if (search.ranking.explain) {
+      auto why = search.ranking.explain(one.ranked);
+      hit.terms = std::move(why.terms);
+      hit.factors = std::move(why.factors);
+    }
     page.hits.push_back(std::move(hit));
   }
   return page;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <unordered_set>
 
 #include "memory/exact.h"
@@ -76,7 +77,7 @@ class Ranker {
     if (!to_assistant) assistant_kind_ = request.assistant_kind;
   }
 
-  Ranking run() {
+  [[nodiscard]] Ranking run() {
     Ranking ranking;
     if (seen_ == 0 || (query_.concepts.empty() && request_.also.empty())) return ranking;
     find_words();
@@ -84,25 +85,54 @@ class Ranker {
     find_phrases();
     for (std::size_t begin = 0; begin < rows_; begin += kBlock)
       score_block(begin, std::min(begin + kBlock, rows_), ranking.total);
+    while (next_also_ < request_.also.size()) also_.push_back({request_.also[next_also_++], 0});
     add_session_prior();
     const auto wanted = std::min(request_.wanted, candidates_.size());
     std::partial_sort(candidates_.begin(),
                       candidates_.begin() + static_cast<std::ptrdiff_t>(wanted), candidates_.end(),
                       newer_first);
     candidates_.resize(wanted);
-    for (const auto& candidate : candidates_) ranking.best.push_back(explained(candidate));
-    std::vector<std::uint32_t> known;
-    for (const auto& candidate : candidates_) known.push_back(candidate.row);
-    std::sort(known.begin(), known.end());
-    for (const auto row : request_.also)
-      if (!std::binary_search(known.begin(), known.end(), row)) {
-        auto more = explained({row, 0});
-        for (const auto& [word, s] : more.terms) more.score += s;
-        for (const auto& [name, factor] : more.factors) more.score *= factor;
-        more.score = rounded(more.score);
-        ranking.best.push_back(std::move(more));
-      }
+    std::unordered_set<std::uint32_t> known;
+    for (const auto& candidate : candidates_) {
+      ranking.best.push_back(ranked(candidate));
+      known.insert(candidate.row);
+    }
+    for (const auto& candidate : also_)
+      if (!known.contains(candidate.row)) ranking.best.push_back(ranked(candidate));
     return ranking;
+  }
+
+  [[nodiscard]] Explanation explain(const RankedRow& of) const {
+    const auto number = of.number;
+    const auto& row = facts(number);
+    Explanation explanation;
+    for (const auto& word : words_) {
+      double s = powered(own_score(word, number, length(row)));
+      for (std::size_t k = 1; word.spreads && k <= reach_; ++k)
+        for (const bool after : {false, true}) {
+          // Whom the row stands behind lends to what comes after.
+          if (after ? number < k : number + k >= rows_) continue;
+          const auto other = after ? number - k : number + k;
+          const double own = own_score(word, other, length(facts(other)));
+          if (own <= 0) continue;
+          each_lent(
+              facts(other), after,
+              [&](std::size_t away) -> const TextIndex::Row* {
+                if (after ? other + away >= rows_ : other < away) return nullptr;
+                return &facts(after ? other + away : other - away);
+              },
+              [&](std::size_t away, double weight) {
+                if (away == k) s += powered(weight * own);
+              });
+        }
+      if (s > 0) explanation.terms.emplace_back(word.word->stem, word.word->weight * rooted(s));
+    }
+    each_factor(row, number, [&](const char* name, double factor) {
+      explanation.factors.emplace_back(name, factor);
+    });
+    if (options_.session_prior > 0)
+      explanation.factors.emplace_back("session_prior", prior(number));
+    return explanation;
   }
 
  private:
@@ -444,11 +474,17 @@ class Ranker {
     for (auto row = begin; row < end; ++row) {
       const double sum = sums_[row - low];
       const auto number = static_cast<std::uint32_t>(row);
+      while (next_also_ < request_.also.size() && request_.also[next_also_] < number)
+        also_.push_back({request_.also[next_also_++], 0});
+      const bool also = next_also_ < request_.also.size() && request_.also[next_also_] == number;
+      if (also) ++next_also_;
+      if (also && sum <= 0) also_.push_back({number, 0});
       if (sum <= 0 || !passes(*near_[row - low], number)) continue;
       ++total;
-      if (sum * highest < floor_) continue;
+      if (!also && sum * highest < floor_) continue;
       double score = sum;
       each_factor(*near_[row - low], number, [&](const char*, double factor) { score *= factor; });
+      if (also) also_.push_back({number, score});
       if (score >= floor_) candidates_.push_back({number, score});
     }
     if (candidates_.size() < std::max<std::size_t>(4 * request_.wanted, 1024)) return;
@@ -476,9 +512,11 @@ class Ranker {
         top = std::max(top, one.score);
       }
       top_ = top;
-      for (auto& one : candidates_) one.score *= prior(one.row);
+      for (auto* list : {&candidates_, &also_})
+        for (auto& one : *list) one.score *= prior(one.row);
     }
-    for (auto& one : candidates_) one.score = rounded(one.score);
+    for (auto* list : {&candidates_, &also_})
+      for (auto& one : *list) one.score = rounded(one.score);
   }
   [[nodiscard]] double prior(std::uint32_t row) const {
     const auto best = session_best_.find(facts(row).session);
@@ -499,37 +537,9 @@ class Ranker {
     return best;
   }
 
-  [[nodiscard]] RankedRow explained(const Candidate& candidate) const {
+  [[nodiscard]] RankedRow ranked(const Candidate& candidate) const {
     const auto [part, at] = place(candidate.row);
-    const auto& row = facts(candidate.row);
-    RankedRow ranked{part, at, candidate.score, {}, {}};
-    for (const auto& word : words_) {
-      double s = powered(own_score(word, candidate.row, length(row)));
-      for (std::size_t k = 1; word.spreads && k <= reach_; ++k)
-        for (const bool after : {false, true}) {
-          // Whom the row stands behind lends to what comes after.
-          if (after ? candidate.row < k : candidate.row + k >= rows_) continue;
-          const auto number = after ? candidate.row - k : candidate.row + k;
-          const double own = own_score(word, number, length(facts(number)));
-          if (own <= 0) continue;
-          each_lent(
-              facts(number), after,
-              [&](std::size_t away) -> const TextIndex::Row* {
-                if (after ? number + away >= rows_ : number < away) return nullptr;
-                return &facts(after ? number + away : number - away);
-              },
-              [&](std::size_t away, double weight) {
-                if (away == k) s += powered(weight * own);
-              });
-        }
-      if (s > 0) ranked.terms.emplace_back(word.word->stem, word.word->weight * rooted(s));
-    }
-    each_factor(row, candidate.row, [&](const char* name, double factor) {
-      ranked.factors.emplace_back(name, factor);
-    });
-    if (options_.session_prior > 0)
-      ranked.factors.emplace_back("session_prior", prior(candidate.row));
-    return ranked;
+    return {part, at, candidate.row, candidate.score};
   }
 
   const Vocabulary& vocabulary_;
@@ -548,6 +558,8 @@ class Ranker {
   std::vector<int> named_;             // by part; -1: none
   std::vector<std::uint32_t> quoted_;  // rows with a phrase of the query
   std::vector<Candidate> candidates_;
+  std::vector<Candidate> also_;
+  std::size_t next_also_ = 0;
   double floor_ = 0;  // what is below it is not among the best
   std::unordered_map<std::int64_t, double> session_best_;
   double top_ = 0;
@@ -562,7 +574,10 @@ class Ranker {
 
 Ranking rank(const Vocabulary& vocabulary, const RankRequest& request) {
   check_ranking(request.options);
-  return Ranker(vocabulary, request).run();
+  const auto ranker = std::make_shared<Ranker>(vocabulary, request);
+  auto ranking = ranker->run();
+  ranking.explain = [ranker](const RankedRow& row) { return ranker->explain(row); };
+  return ranking;
 }
 
 }  // namespace memgpt

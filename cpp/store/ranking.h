@@ -76,16 +76,23 @@ struct RankRequest {
 };
 
 struct RankedRow {
-  std::size_t part = 0;                                 // of the line
-  std::size_t row = 0;                                  // in its index
-  double score = 0;                                     // the sum of the terms, times the factors
+  std::size_t part = 0;      // of the line
+  std::size_t row = 0;       // in its index
+  std::uint32_t number = 0;  // counted through
+  double score = 0;          // the sum of the terms, times the factors
+};
+
+// Why a row has its score.
+struct Explanation {
   std::vector<std::pair<std::string, double>> terms;    // by stem
   std::vector<std::pair<std::string, double>> factors;  // those that are not 1
 };
 
 struct Ranking {
-  std::vector<RankedRow> best;  // ties: the newer row first
+  std::vector<RankedRow> best;  // ties: the newer row first; those of `also` stand behind
   std::int64_t total = 0;       // rows that have a score and pass the filters
+  // Call it while the request and the indexes are as they were.
+  std::function<Explanation(const RankedRow& row)> explain;
 };
 
 [[nodiscard]] Ranking rank(const Vocabulary& vocabulary, const RankRequest& request);

@@ -123,6 +123,8 @@ struct RecallIndexes::Found {
   std::int64_t branch = 0;
   std::int64_t position = 0;
   RankedRow ranked;
+  std::size_t lane = kSaid;
+  Explanation why;
   std::vector<Head> before;  // branches and positions
   std::vector<Head> after;
 };
@@ -185,10 +187,13 @@ std::optional<std::vector<RecallIndexes::Found>> RecallIndexes::find(const Linea
   }
   const auto wanted =
       static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(std::max(0, query.offset));
+  std::array<RankRequest, 2> requests;
+  std::array<Ranking, 2> rankings;
+  std::array<std::vector<std::int64_t>, 2> branch_ids;
   std::vector<Found> all;
   total = 0;
   for (const auto lane : {kSaid, kRest}) {
-    RankRequest request;
+    RankRequest& request = requests[lane];
     request.kinds = 0;
     request.assistant_kind = bit_of(Role::assistant);
     for (const auto role : query.roles) request.kinds |= bit_of(role);
@@ -202,7 +207,7 @@ std::optional<std::vector<RecallIndexes::Found>> RecallIndexes::find(const Linea
       request.options.window.clear();
       request.options.reply.reset();
     }
-    std::vector<std::int64_t> ids;  // of the branches
+    auto& ids = branch_ids[lane];
     for (std::size_t i = 0; i < branches.size(); ++i) {
       const auto& index = branches[i]->lanes[lane];
       auto rows = index.rows_up_to(line.segments()[i].last_seq);
@@ -215,40 +220,19 @@ std::optional<std::vector<RecallIndexes::Found>> RecallIndexes::find(const Linea
     request.wanted = wanted;
     request.start = query.start;
     request.end = query.end;
-    request.has_phrase = [&](const SeenRows& part, std::size_t row,
-                             const std::vector<std::string>& phrase) {
+    request.has_phrase = [&request, &journal, &ids](const SeenRows& part, std::size_t row,
+                                                    const std::vector<std::string>& phrase) {
       const auto at = static_cast<std::size_t>(&part - request.line.data());
       const auto reader = journal.reader();
       const auto message = message_at(reader.db, ids[at], part.index->row(row).key);
       return message && has_phrase(message->text, phrase);
     };
-    auto ranking = rank(vocabulary_, request);
+    Ranking& ranking = rankings[lane];
+    ranking = rank(vocabulary_, request);
     total += ranking.total;
-    for (auto& one : ranking.best) {
+    for (const auto& one : ranking.best) {
       Found found{
-          ids[one.part], request.line[one.part].index->row(one.row).key, std::move(one), {}, {}};
-      const auto session = request.line[found.ranked.part].index->row(found.ranked.row).session;
-      const auto neighbours = [&](bool after, std::vector<Head>& out) {
-        auto part = found.ranked.part;
-        auto row = static_cast<std::int64_t>(found.ranked.row);
-        while (static_cast<int>(out.size()) < std::min(query.neighbours, kMaxNeighbours)) {
-          row += after ? 1 : -1;
-          if (row < 0 && part > 0) {
-            --part;
-            row = static_cast<std::int64_t>(request.line[part].rows) - 1;
-          } else if (row >= static_cast<std::int64_t>(request.line[part].rows) &&
-                     part + 1 < request.line.size()) {
-            ++part;
-            row = 0;
-          }
-          if (row < 0 || row >= static_cast<std::int64_t>(request.line[part].rows)) return;
-          const auto& next = request.line[part].index->row(static_cast<std::size_t>(row));
-          if (next.session != session) return;
-          out.push_back({ids[part], next.key});
-        }
-      };
-      neighbours(false, found.before);
-      neighbours(true, found.after);
+          ids[one.part], request.line[one.part].index->row(one.row).key, one, lane, {}, {}, {}};
       all.push_back(std::move(found));
     }
   }
@@ -256,31 +240,59 @@ std::optional<std::vector<RecallIndexes::Found>> RecallIndexes::find(const Linea
     return a.ranked.score != b.ranked.score ? a.ranked.score > b.ranked.score
                                             : a.position > b.position;
   });
+  // Only what is on the page is looked at more closely.
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                           all.size(), static_cast<std::size_t>(query.offset))));
+  if (all.size() > static_cast<std::size_t>(query.limit))
+    all.resize(static_cast<std::size_t>(query.limit));
+  for (auto& found : all) {
+    const RankRequest& request = requests[found.lane];
+    found.why = rankings[found.lane].explain(found.ranked);
+    const auto session = request.line[found.ranked.part].index->row(found.ranked.row).session;
+    const auto neighbours = [&](bool after, std::vector<Head>& out) {
+      auto part = found.ranked.part;
+      auto row = static_cast<std::int64_t>(found.ranked.row);
+      while (static_cast<int>(out.size()) < std::min(query.neighbours, kMaxNeighbours)) {
+        row += after ? 1 : -1;
+        if (row < 0 && part > 0) {
+          --part;
+          row = static_cast<std::int64_t>(request.line[part].rows) - 1;
+        } else if (row >= static_cast<std::int64_t>(request.line[part].rows) &&
+                   part + 1 < request.line.size()) {
+          ++part;
+          row = 0;
+        }
+        if (row < 0 || row >= static_cast<std::int64_t>(request.line[part].rows)) return;
+        const auto& next = request.line[part].index->row(static_cast<std::size_t>(row));
+        if (next.session != session) return;
+        out.push_back({branch_ids[found.lane][part], next.key});
+      }
+    };
+    neighbours(false, found.before);
+    neighbours(true, found.after);
+  }
   return all;
 }
 
 RecallPage RecallIndexes::search(Journal& journal, Head head, const RecallQuery& query) {
   check_ranking(query.ranking);
   RecallPage page;
-  if (query.roles.empty() || query.limit <= 0) return page;
+  if (query.roles.empty() || query.limit <= 0 || query.offset < 0) return page;
   if (is_blank(query.text)) return newest(journal, head, query);
   std::optional<std::vector<Found>> found;
   while (!found) found = find(catch_up(journal, head), journal, query, page.total);
 
   const QueryTerms terms(query.text, query.ranking);
   const auto reader = journal.reader();
-  const auto first = std::min(static_cast<std::size_t>(std::max(0, query.offset)), found->size());
-  for (auto i = first;
-       i < found->size() && page.hits.size() < static_cast<std::size_t>(query.limit); ++i) {
-    auto& one = (*found)[i];
+  for (auto& one : *found) {
     auto message = message_at(reader.db, one.branch, one.position);
     if (!message) continue;
     RecallHit hit;
     hit.message = std::move(*message);
     hit.score = one.ranked.score;
     hit.snippet = make_snippet(hit.message.text, terms);
-    hit.terms = std::move(one.ranked.terms);
-    hit.factors = std::move(one.ranked.factors);
+    hit.terms = std::move(one.why.terms);
+    hit.factors = std::move(one.why.factors);
     for (const auto place : one.before)
       if (auto near = message_at(reader.db, place.branch, place.seq))
         hit.before.insert(hit.before.begin(), std::move(*near));

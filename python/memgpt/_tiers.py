@@ -29,6 +29,17 @@ def _json(metadata: Any) -> str:
     return checked_text(text, "the metadata")
 
 
+def _between(
+    core: _core.CoreAgent,
+    start: dt.datetime | dt.date | str | None,
+    end: dt.datetime | dt.date | str | None,
+) -> tuple[int | None, int | None]:
+    first, last = _bound(core, start, end=False), _bound(core, end, end=True)
+    if first is not None and last is not None and first > last:
+        raise InvalidInput(f"start lies after end: turn them round ({start} and {end})")
+    return first, last
+
+
 def _object(metadata: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(metadata, Mapping):
         raise InvalidInput(f"the metadata must be a dict, not {metadata!r}")
@@ -193,8 +204,7 @@ class Recall(CoreHandle):
         """
         found, total = self._core.search_recall(
             checked_text(query, "the query"),
-            _bound(self._core, start, end=False),
-            _bound(self._core, end, end=True),
+            *_between(self._core, start, end),
             [checked_text(role, "a role") for role in roles],
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
@@ -379,8 +389,7 @@ class Archival(CoreHandle):
             [checked_text(tag, "a tag") for tag in tags],
             match == "all",
             [(checked_text(key, "a key"), _json(value)) for key, value in wanted.items()],
-            _bound(self._core, start, end=False),
-            _bound(self._core, end, end=True),
+            *_between(self._core, start, end),
             to_core_ranking(ranking),
         )
         return Hits(found, query, "archival", total)
