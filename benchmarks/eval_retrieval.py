@@ -1,6 +1,7 @@
 """Which turns of recorded conversations a search finds for each question.
 
-    python benchmarks/eval_retrieval.py DATA [--conversations N] [--seed 0] [--factors] [--json FILE]
+    python benchmarks/eval_retrieval.py DATA [--conversations N] [--factors] [--seed 0]
+                                        [--json FILE]
 
 DATA is a JSON file in LoCoMo's layout; asked are its questions of categories 1 to 4 that have
 usable evidence, as they are. No model answers: what is measured is told in benchmarks/README.md.

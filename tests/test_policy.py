@@ -293,7 +293,7 @@ def test_what_a_pin_keeps_with_it_does_not_stop_the_agent(kit):
     agent = kit.home.create_agent("sam", model=llm, tools=[note], context_window=8192)
     agent.send("a note, please")
     agent.pin(agent.window[1])
-    agent.memory["human"].value = WORDS * 46
+    agent.memory["human"].value = WORDS * 44
     llm.script = lambda context: kit.say("so")
     for _ in range(3):
         assert agent.send("hi").text == "so"

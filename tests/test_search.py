@@ -1,4 +1,4 @@
-"""Search: the core's ranking beside its reference, filters, pages, explanations, and bad queries."""
+"""Search: the core's ranking beside its reference, pages, explanations, bad queries."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def recorded() -> Iterator[tuple[memgpt.Agent, list[dict], list[str]]]:
         ]  # fmt: skip
         asked = [question.text for question in conversation.questions[:12]]
         asked += [
-            f"When did {speakers[0]} go there?", "name of the city", "did you say so?", "the of and",
-            'what about "the house"?', "sugestion",
+            f"When did {speakers[0]} go there?", "name of the city", "did you say so?",
+            "the of and", 'what about "the house"?', "sugestion",
         ]  # fmt: skip
         yield agent, rows, asked
 
@@ -161,7 +161,11 @@ def test_forms_related_words_and_slips(home: memgpt.Home) -> None:
 def test_a_message_is_found_by_what_stands_around_it(home: memgpt.Home) -> None:
     agent = home.create_agent("sam")
     agent.recall.import_transcript(
-        [*talk("What did the vet say?", "Only a scratch.", "Good.", session="a"), {"text": "Green tea for me.", "time": NOON + dt.timedelta(days=1), "id": "x", "session": "b"}]
+        [
+            *talk("What did the vet say?", "Only a scratch.", "Good.", session="a"),
+            {"text": "Green tea for me.", "time": NOON + dt.timedelta(days=1), "id": "x",
+             "session": "b"},
+        ]
     )  # fmt: skip
     assert ids(agent.recall.search("vet")) == ["1", "0", "2"], "the reply before the question"
     assert ids(agent.recall.search("vet", ranking=Ranking.plain())) == ["0"]

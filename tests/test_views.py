@@ -18,6 +18,7 @@ from memgpt.testing import ScriptedLLM
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\u202e\x00\x1b[31m\r"
 ELEMENTS = {
+    "mark",
     "style",
     "div",
     "span",

@@ -1,8 +1,5 @@
 #include "store/archival.h"
 
-#include <faiss/IndexFlat.h>
-#include <faiss/impl/IDSelector.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -10,6 +7,7 @@
 #include "error.h"
 #include "memory/exact.h"
 #include "memory/json.h"
+#include "store/passage_vectors.h"
 #include "store/purge.h"
 #include "store/query_words.h"
 #include "store/rows.h"
@@ -98,70 +96,6 @@ struct ArchivalIndexes::Branch {
   }
 };
 
-// Positions in the Faiss index and the passages' row ids, in insertion order.
-struct ArchivalIndexes::Vectors {
-  std::unique_ptr<faiss::IndexFlatIP> faiss;
-  std::vector<std::int64_t> ids;
-
-  // Rows come in order of id, so what is new lies after the last one we have.
-  void catch_up(Database& db, const std::string& archive, const std::string& embedder,
-                std::int64_t dimension) {
-    auto& row = db.prepare(
-        "SELECT p.id, e.vector FROM passage p JOIN embedding e ON e.passage = p.id "
-        "AND e.embedder = ?2 AND e.dimension = ?4 WHERE p.archive = ?1 AND p.id > ?3 "
-        "ORDER BY p.id");
-    const Reset reset(row);
-    row.bind(archive, embedder, ids.empty() ? std::int64_t{0} : ids.back(), dimension);
-    while (row.step()) {
-      const auto bytes = row.view(1);
-      if (!faiss) faiss = std::make_unique<faiss::IndexFlatIP>(dimension);
-      // Faiss may abort on what it does not expect, so nothing wrong may reach it.
-      if (dimension <= 0 || dimension != faiss->d ||
-          bytes.size() != static_cast<std::size_t>(dimension) * sizeof(float))
-        throw StoreError("the embedding of a passage has the wrong size in this file");
-      std::vector<float> vector(static_cast<std::size_t>(dimension));
-      std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(vector.data()));
-      faiss->add(1, vector.data());
-      ids.push_back(row.integer(0));
-    }
-  }
-
-  // The nearest of some passages, given in order of id.
-  [[nodiscard]] std::vector<std::int64_t> nearest(const std::vector<std::int64_t>& among,
-                                                  const std::vector<float>& vector,
-                                                  std::size_t count) const {
-    std::vector<std::int64_t> found;
-    if (!faiss || faiss->ntotal == 0 || among.empty()) return found;
-    std::vector<std::uint8_t> bitmap((ids.size() + 7) / 8, 0);
-    std::size_t at = 0;
-    for (const auto id : among) {
-      at = static_cast<std::size_t>(
-          std::lower_bound(ids.begin() + static_cast<std::ptrdiff_t>(at), ids.end(), id) -
-          ids.begin());
-      if (at < ids.size() && ids[at] == id)
-        bitmap[at / 8] = static_cast<std::uint8_t>(bitmap[at / 8] | (1U << (at % 8)));
-    }
-    faiss::IDSelectorBitmap selector(ids.size(), bitmap.data());
-    faiss::SearchParameters parameters;
-    parameters.sel = &selector;
-    const auto wanted = std::min<std::int64_t>(static_cast<std::int64_t>(count), faiss->ntotal);
-    std::vector<float> scores(static_cast<std::size_t>(wanted));
-    std::vector<faiss::Index::idx_t> labels(static_cast<std::size_t>(wanted), -1);
-    faiss->search(1, vector.data(), wanted, scores.data(), labels.data(), &parameters);
-    for (const auto label : labels)
-      if (label >= 0) found.push_back(ids[static_cast<std::size_t>(label)]);
-    return found;
-  }
-
-  [[nodiscard]] std::optional<double> cosine(std::int64_t id,
-                                             const std::vector<float>& vector) const {
-    const auto at = std::lower_bound(ids.begin(), ids.end(), id);
-    if (!faiss || at == ids.end() || *at != id) return std::nullopt;
-    const float* own = faiss->get_xb() + (at - ids.begin()) * faiss->d;
-    return std::inner_product(vector.begin(), vector.end(), own, 0.0);
-  }
-};
-
 // One search: the rows that the head sees, filtered, ranked, and put together.
 struct ArchivalIndexes::Search {
   struct Scored {
@@ -175,7 +109,7 @@ struct ArchivalIndexes::Search {
   const ArchivalQuery& query;
   const PendingPassages& pending;
   const Vocabulary& vocabulary;
-  const Vectors* vectors = nullptr;
+  const PassageVectors* vectors = nullptr;
   std::vector<SeenRows> line;  // the last part: what is pending, if anything
   std::size_t committed = 0;   // rows
   std::vector<std::uint32_t> hidden;
@@ -407,7 +341,7 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
     if (!query.vector.empty()) {
       const auto dimension = static_cast<std::int64_t>(query.vector.size());
       auto& vectors = vectors_[archive + '\n' + embedder + '\n' + std::to_string(dimension)];
-      if (!vectors) vectors = std::make_unique<Vectors>();
+      if (!vectors) vectors = std::make_unique<PassageVectors>();
       vectors->catch_up(reader.db, archive, embedder, dimension);
       search.vectors = vectors.get();
     }
@@ -431,29 +365,6 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
     page.hits.push_back(std::move(hit));
   }
   return page;
-}
-
-void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,
-                    const std::string& embedder) {
-  const auto width = static_cast<std::size_t>(std::max(0, dimension));
-  if (width == 0 || rows.size() != width * count)
-    throw ConfigError("embedder \"" + embedder + "\" must return " + std::to_string(count) +
-                      " rows of " + std::to_string(dimension) + " floats; it returned " +
-                      std::to_string(rows.size()) + " floats");
-  for (std::size_t i = 0; i < count; ++i) {
-    double sum = 0;
-    for (std::size_t k = 0; k < width; ++k)
-      sum += static_cast<double>(rows[i * width + k]) * static_cast<double>(rows[i * width + k]);
-    if (!std::isfinite(sum) || sum <= 0)
-      throw ConfigError("embedder \"" + embedder + "\" returned " +
-                        (sum == 0 ? "only zeros" : "NaN or infinity") + " for text " +
-                        std::to_string(i + 1) + " of " + std::to_string(count) +
-                        "; return finite float32 numbers that are not all zero");
-    // In double: the inverse of a tiny row's length is more than a float holds.
-    const double scale = 1.0 / std::sqrt(sum);
-    for (std::size_t k = 0; k < width; ++k)
-      rows[i * width + k] = static_cast<float>(static_cast<double>(rows[i * width + k]) * scale);
-  }
 }
 
 }  // namespace memgpt

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/journal.h"
+#include "store/passage_vectors.h"
 #include "store/ranking.h"
 #include "store/snippet.h"
 
@@ -72,7 +73,6 @@ class ArchivalIndexes {
   void clear();
 
  private:
-  struct Vectors;
   struct Branch;
   struct Search;
   // The rows of each branch of a line, read as far as the journal goes. Hold the mutex.
@@ -85,13 +85,10 @@ class ArchivalIndexes {
 
   std::mutex mutex_;
   Vocabulary vocabulary_;
-  std::unordered_map<std::string, std::unique_ptr<Vectors>> vectors_;  // by archive and embedder
+  std::unordered_map<std::string, std::unique_ptr<PassageVectors>>
+      vectors_;                                                        // by archive and embedder
   std::unordered_map<std::string, std::unique_ptr<Branch>> branches_;  // by archive and branch
   std::int64_t purge_ = 0;  // the newest when they were made
 };
-
-// Scales each row to unit length. Throws ConfigError for NaN, infinity or a wrong size.
-void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,
-                    const std::string& embedder);
 
 }  // namespace memgpt

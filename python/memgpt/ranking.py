@@ -16,9 +16,10 @@ class Ranking:
     """The factors of search in recall and archival memory.
 
     A row's score is the sum over the words of the query of what each brings, times the factors that
-    hold; a hit says both (``hit.terms``, ``hit.factors``). Words are weighted by BM25 (Robertson and
-    Zaragoza, "The Probabilistic Relevance Framework", 2009) over the messages that the agent sees
-    from its head, others never count. What each brings is measured in ``benchmarks/README.md``.
+    hold; a hit says both (``hit.terms``, ``hit.factors``). Words are weighted by BM25 (Robertson
+    and Zaragoza, "The Probabilistic Relevance Framework", 2009) over the messages that the agent
+    sees from its head; others never count. What each factor brings is measured in
+    ``benchmarks/README.md``.
 
     ``Ranking.plain()`` is BM25 with stems and without stop words, and nothing else.
 
@@ -40,8 +41,8 @@ class Ranking:
         reply: weight that a question lends to the message after it, in place of ``window[0]``; None
             switches it off.
         session: the window ends where the session does.
-        own_side: neighbours are also counted among the messages of the same role, up to twice as far
-            away: who talks to an assistant says every other message.
+        own_side: neighbours are also counted among the messages of the same role, up to twice as
+            far away: who talks to an assistant says every other message.
         question: factor of messages that end in a question mark; 1 switches it off, as it does for
             all that follow but the last three.
         speaker: factor of messages of the one speaker whom the query names.
@@ -93,8 +94,8 @@ class Ranking:
         """BM25, stems, no stop words."""
         return cls(
             irregular=False, speaker_text=False, related=0, classes=False, frame=1, spelling=0,
-            window=(), reply=None, question=1, speaker=1, assistant=1, when=1, name_cue=1, date=1, phrase=1,
-            session_prior=0,
+            window=(), reply=None, question=1, speaker=1, assistant=1, when=1, name_cue=1, date=1,
+            phrase=1, session_prior=0,
         )  # fmt: skip
 
 
