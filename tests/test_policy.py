@@ -290,10 +290,10 @@ def test_what_a_pin_keeps_with_it_does_not_stop_the_agent(kit):
 
     llm = Reporting([kit.call("note", heartbeat=False)])
     note = memgpt.tool(name="note", effects="none")(lambda: WORDS * 120)
-    agent = kit.home.create_agent("sam", model=llm, tools=[note], context_window=8192)
+    agent = kit.home.create_agent("sam", model=llm, tools=[note], context_window=8320)
     agent.send("a note, please")
     agent.pin(agent.window[1])
-    agent.memory["human"].value = WORDS * 44
+    agent.memory["human"].value = WORDS * 48
     llm.script = lambda context: kit.say("so")
     for _ in range(3):
         assert agent.send("hi").text == "so"
