@@ -234,6 +234,7 @@ struct ArchivalIndexes::Search {
     if (vectors == nullptr) return found;
     std::sort(rows.begin(), rows.end());
     std::vector<std::int64_t> ids;
+    ids.reserve(rows.size());
     for (const auto& [id, row] : rows) ids.push_back(id);
     for (const auto id : vectors->nearest(ids, query.vector, wanted))
       found.push_back(std::lower_bound(rows.begin(), rows.end(), std::make_pair(id, 0U))->second);
@@ -250,7 +251,7 @@ struct ArchivalIndexes::Search {
       if (!query.vector.empty()) one.similarity = similarity(one.row);
       best_words = std::max(best_words, one.score);
       best_similarity = std::max(best_similarity, one.similarity);
-      scored.push_back(std::move(one));
+      scored.push_back(one);
     }
     if (dense && best_similarity > 0)
       for (auto& one : scored) {
