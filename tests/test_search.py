@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -396,3 +397,37 @@ def test_many_messages_that_are_the_same(home: memgpt.Home) -> None:
     hits = agent.recall.search("heron", limit=5)
     assert hits.total == 30_000 and len({hit.score for hit in hits}) == 1
     assert ids(hits) == [str(n) for n in range(29_999 - 3, 29_999 - 8, -1)] or ids(hits)[0] > "29"
+
+
+def test_searches_run_in_parallel_with_writers(home: memgpt.Home) -> None:
+    agents = [home.create_agent(f"agent {n}") for n in range(3)]
+    done = threading.Event()
+    wrong: list[str] = []
+
+    def search(agent: memgpt.Agent) -> None:
+        while not done.is_set():
+            for hit in agent.recall.search("heron", limit=5, neighbours=2):
+                if agent.name not in hit.message.text:
+                    wrong.append(hit.message.text)
+            agent.archival.search("heron", limit=5)
+
+    def write(agent: memgpt.Agent) -> None:
+        for n in range(40):
+            agent.recall.import_transcript(
+                [{"text": f"heron {n} of {agent.name}", "time": NOON + dt.timedelta(hours=n)}]
+            )
+            agent.archival.insert(f"heron {n}")
+
+    searching = [threading.Thread(target=search, args=(agent,)) for agent in agents * 2]
+    writing = [threading.Thread(target=write, args=(agent,)) for agent in agents]
+    for thread in searching + writing:
+        thread.start()
+    for thread in writing:
+        thread.join()
+    home.rebuild()
+    done.set()
+    for thread in searching:
+        thread.join()
+    assert not wrong
+    assert [agent.recall.search("heron").total for agent in agents] == [40] * 3
+    assert [agent.archival.search("heron").total for agent in agents] == [40] * 3
