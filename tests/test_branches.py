@@ -564,3 +564,16 @@ def test_places_of_other_agents_are_refused(kit):
                 use(theirs)
     assert kit.home.agents() == ["sam", "fork", "other"]
     kit.still_answers(fork, llm)
+
+
+def test_load_back_to_before_commits_that_were_left(kit):
+    """Replay took the commits that a newer line had left for ones that nobody knew of."""
+    agent = kit.agent(lambda context: kit.say("so"))
+    agent.send("one")
+    agent.save("t")
+    agent.send("two")
+    agent.undo(2)
+    agent.archival.insert("z")
+    agent.load("t")
+    agent.undo()
+    assert agent.replay().first_divergence is None and kit.home.check(replay=True) == []

@@ -431,3 +431,48 @@ def test_searches_run_in_parallel_with_writers(home: memgpt.Home) -> None:
     assert not wrong
     assert [agent.recall.search("heron").total for agent in agents] == [40] * 3
     assert [agent.archival.search("heron").total for agent in agents] == [40] * 3
+
+
+def test_common_words_count_in_long_histories_too(home: memgpt.Home) -> None:
+    agent = home.create_agent("sam")
+    items = [
+        {"text": "the guitar lesson" if n % 8 == 0 else "nothing much", "time": NOON}
+        for n in range(21_000)
+    ]
+    agent.recall.import_transcript([*items, {"text": "Turin", "time": "2024-01-01"}])
+    assert agent.recall.search("guitar", end="2023").total > 2600
+    assert agent.recall.search("guitar Turin", end="2023").total >= 2625
+    assert agent.recall.search("guitar Turin")[0].message.text == "Turin"
+    plain = agent.recall.search("guitar Turin", ranking=Ranking.plain())
+    assert plain.total == 2626
+
+
+def test_an_old_phrase_is_found_behind_many_that_are_like_it(home: memgpt.Home) -> None:
+    agent = home.create_agent("sam")
+    like = [{"text": "apple or red?", "time": NOON} for _ in range(3000)]
+    agent.recall.import_transcript([{"text": "The red apple seven.", "time": "2020-01-01"}, *like])
+    for query in ('"red apple"', "“red apple”"):
+        assert [h.message.text for h in agent.recall.search(query)] == ["The red apple seven."]
+
+
+def test_a_query_of_nothing_but_a_time(home: memgpt.Home) -> None:
+    agent = home.create_agent("sam")
+    agent.recall.import_transcript(
+        [{"text": f"event {n}", "time": NOON + dt.timedelta(days=20 * n)} for n in range(5)]
+    )
+    hits = agent.recall.search("What happened in May 2023?")
+    assert [h.message.text for h in hits] == ["event 1", "event 0"] and hits.total == 2
+    assert agent.recall.search("May 2023", end="2023-05-10").total == 1
+    assert agent.recall.search("What happened in May 2024?") == []
+
+
+def test_one_text_is_no_list_of_texts(home: memgpt.Home) -> None:
+    agent = home.create_agent("sam")
+    for call in (
+        lambda: agent.archival.insert("x", tags="food"),
+        lambda: agent.archival.search("x", tags="food"),
+        lambda: agent.recall.search("x", roles="user"),
+        lambda: agent.recall.search("x", roles=None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(memgpt.InvalidInput, match="give a list"):
+            call()

@@ -13,6 +13,9 @@ namespace memgpt {
 
 namespace {
 
+// Bytes of a query that an embedder is given: it sees no more of a text than its beginning.
+constexpr std::size_t kEmbeddedQuery = 4096;
+
 void check_passage_text(const std::string& text) {
   check_utf8(text, "the passage");
   if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
@@ -402,9 +405,10 @@ std::vector<float> Agent::embed_query(const AgentRow& row, const std::string& te
   check_bound_embedder();
   const auto embedder = parts()->embedder;
   if (!embedder) return {};
-  auto vector = embedder->embed_query(text, [&](std::string_view word) {
-    return home_->indexes().idf(*home_->journal(), row.archive, row.head, word);
-  });
+  auto vector = embedder->embed_query(
+      std::string(utf8_prefix(text, kEmbeddedQuery)), [&](std::string_view word) {
+        return home_->indexes().idf(*home_->journal(), row.archive, row.head, word);
+      });
   normalise_rows(vector, embedder->dimension(), 1, embedder->name());
   return vector;
 }
@@ -434,9 +438,9 @@ ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& t
                                        ArchivalQuery query, const PendingPassages& pending) {
   query.text = is_blank(text) ? "" : text;
   query.times = asked_times(query.text, now_us());
-  query.vector = embed_query(row, text);
   const auto embedder = parts()->embedder;
-  if (embedder) query.dense = query.ranking.dense.value_or(embedder->weight());
+  query.dense = query.ranking.dense.value_or(embedder ? embedder->weight() : 1);
+  if (query.dense > 0) query.vector = embed_query(row, text);
   return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",
                                  row.head, query, pending);
 }

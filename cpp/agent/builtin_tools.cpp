@@ -1,6 +1,7 @@
 #include "agent/builtin_tools.h"
 
 #include <functional>
+#include <unordered_set>
 
 #include "agent/agent.h"
 #include "error.h"
@@ -39,9 +40,17 @@ std::string header(std::size_t shown, std::int64_t total, const char* what, int 
          std::to_string(page) + "):";
 }
 
-// A long text would push the others out: its best piece will do.
+// A long text would push the others out: its best piece will do. Lines are indented, so that none
+// can pose as an entry of its own.
 std::string shown_text(const std::string& text, const QueryTerms& query) {
-  return text.size() <= kShownBytes ? text : make_snippet(text, query, kShownBytes).text;
+  const auto piece =
+      text.size() <= kShownBytes ? text : make_snippet(text, query, kShownBytes).text;
+  std::string out;
+  for (const char c : piece) {
+    out += c;
+    if (c == '\n') out += "    ";
+  }
+  return out;
 }
 
 std::string recall_text(const RecallPage& page, const RecallQuery& query, int number,
@@ -49,15 +58,19 @@ std::string recall_text(const RecallPage& page, const RecallQuery& query, int nu
   if (page.total == 0) return "No messages match.";
   std::string out = header(page.hits.size(), page.total, "matching messages", number);
   const QueryTerms terms(query.text, query.ranking);
+  std::unordered_set<std::int64_t> shown;  // a neighbour of several hits, or a hit itself: once
   const auto add = [&](const Message& message, const char* before) {
     out += before + ('[' + scope.shown_time(message.time_us)) + "] " +
            (message.name.empty() ? std::string(to_string(message.role)) : message.name) + ": " +
            shown_text(message.text, terms);
   };
+  const auto add_new = [&](const Message& message, const char* before) {
+    if (shown.insert(message.position).second) add(message, before);
+  };
   for (const auto& hit : page.hits) {
-    for (const auto& message : hit.before) add(message, "\n  ");
-    add(hit.message, "\n");
-    for (const auto& message : hit.after) add(message, "\n  ");
+    for (const auto& message : hit.before) add_new(message, "\n  ");
+    add_new(hit.message, "\n");
+    for (const auto& message : hit.after) add_new(message, "\n  ");
   }
   return out;
 }

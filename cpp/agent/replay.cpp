@@ -333,7 +333,12 @@ ReplayReport replay_once(Journal& journal, const std::string& agent_id, Head hea
   const auto agent = journal.agent_row(agent_id);
   const auto last = journal.last_seq(agent.line.branch);
   const auto now = journal.agent_row(agent_id);
-  if (!divergence && agent.head == head && now.line == agent.line && last > agent.line.seq)
+  // Commits that were left for a newer branch stay in the file: load() may go back to before them.
+  const auto branches = journal.branches(agent_id);
+  const bool left = std::any_of(branches.begin(), branches.end(), [&](const BranchRow& branch) {
+    return branch.agent_id == agent_id && branch.id > agent.line.branch;
+  });
+  if (!divergence && agent.head == head && now.line == agent.line && last > agent.line.seq && !left)
     divergence = Divergence{agent.line.seq + 1, "unknown", "step",
                             "the agent's line ends at commit " + std::to_string(agent.line.seq) +
                                 ", and the file has commits up to " + std::to_string(last)};

@@ -130,6 +130,8 @@ void bind_results(py::module_& module) {
                              [](const Passage& passage) {
                                return py::module_::import("json").attr("loads")(passage.metadata);
                              })
+      .def_property_readonly("time",
+                             [](const Passage& passage) { return to_datetime(passage.time_us); })
       .def_readonly("time_us", &Passage::time_us)
       .def_readonly("author", &Passage::author)
       .def("_repr_html_", [](const py::object& self) { return shown("passage_html", self); })

@@ -31,6 +31,8 @@ void bind_history(py::module_& module);
 [[nodiscard]] std::shared_ptr<py::object> hold(py::object object);
 
 [[nodiscard]] py::object to_python(const json::value& value);
+// A datetime in UTC.
+[[nodiscard]] py::object to_datetime(std::int64_t time_us);
 
 // Ends a send() from another thread, at its next poll.
 class Cancellation {

@@ -186,8 +186,7 @@ void bind_llm(py::module_& module) {
       .def(py::init<>());
   py::class_<PythonEmbedder, Embedder, std::shared_ptr<PythonEmbedder>>(module, "PythonEmbedder")
       .def(py::init<std::string, int, double, py::object>(), py::arg("name"), py::arg("dimension"),
-           py::arg("weight"),
-           py::arg("embed"));
+           py::arg("weight"), py::arg("embed"));
 }
 
 }  // namespace memgpt

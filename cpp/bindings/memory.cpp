@@ -33,17 +33,17 @@ struct pybind11::detail::handle_type_name<memgpt::ContextDiff> {
 
 namespace memgpt {
 
-namespace {
-
-py::object explained(const char* function) {
-  return py::module_::import("memgpt._explain").attr(function);
-}
-
 py::object to_datetime(TimeUs time_us) {
   const auto datetime = py::module_::import("datetime");
   const auto epoch = datetime.attr("datetime")(
       1970, 1, 1, py::arg("tzinfo") = datetime.attr("timezone").attr("utc"));
   return epoch + datetime.attr("timedelta")(py::arg("microseconds") = time_us);
+}
+
+namespace {
+
+py::object explained(const char* function) {
+  return py::module_::import("memgpt._explain").attr(function);
 }
 
 void bind_message(py::module_& module) {

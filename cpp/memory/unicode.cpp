@@ -125,6 +125,7 @@ char32_t lower(char32_t c) {
 
 char32_t without_accent(char32_t c) {
   if (c < 0xC0) return c;
+  if (within(c, 0xFF10, 0xFF5A)) return c - 0xFEE0;  // full width
   if (c < 0x250 || within(c, 0x1E00, 0x1EFF)) {
     const char base = c < 0x250 ? kLatin[c - 0xC0] : kMoreLatin[c - 0x1E00];
     return base == '.' ? c : static_cast<char32_t>(base);

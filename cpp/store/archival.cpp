@@ -24,6 +24,14 @@ std::string metadata_label(const std::string& key, const std::string& value) {
   return "metadata\n" + key + '\n' + value;
 }
 
+// Numbers that are equal are the same text: 2.0 is 2.
+std::string canonical(const json::value& value) {
+  if (value.is_double() && value.as_double() == std::floor(value.as_double()) &&
+      std::abs(value.as_double()) < 1e15)
+    return std::to_string(static_cast<std::int64_t>(value.as_double()));
+  return json::serialize(value);
+}
+
 struct Labels {
   std::vector<std::string> labels;
   std::string source;  // as JSON; empty = none
@@ -36,7 +44,7 @@ Labels labels_of(const std::vector<std::string>& tags, std::string_view metadata
   const auto value = json::parse(metadata, error);
   if (error || !value.is_object()) return made;
   for (const auto& [key, member] : value.as_object()) {
-    auto text = json::serialize(member);
+    auto text = canonical(member);
     if (key == "source") made.source = text;
     made.labels.push_back(metadata_label(std::string(key), text));
   }
@@ -175,7 +183,7 @@ struct ArchivalIndexes::Search {
     }
     for (const auto& [key, value] : query.metadata)
       keep(passing,
-           rows_with(vocabulary, line, metadata_label(key, json::serialize(json::parse(value)))));
+           rows_with(vocabulary, line, metadata_label(key, canonical(json::parse(value)))));
     return passing.size() == number;
   }
 

@@ -7,6 +7,7 @@
 
 #include "memory/english.h"
 #include "memory/terms.h"
+#include "memory/text.h"
 #include "memory/words.h"
 
 namespace memgpt {
@@ -15,8 +16,19 @@ namespace {
 
 // A query of 100 KB asks for its first words only.
 constexpr std::size_t kMaxTerms = 256;
+constexpr std::size_t kMaxBytes = 16'384;
 constexpr std::size_t kMaxConcepts = 64;
 constexpr std::size_t kMaxPhrases = 4;
+
+// With straight quotation marks in place of typographic ones.
+std::string straight_quotes(std::string_view query) {
+  std::string text(query);
+  for (const std::string_view mark :
+       {"\xE2\x80\x9C", "\xE2\x80\x9D", "\xE2\x80\x9E", "\xC2\xAB", "\xC2\xBB"})
+    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at))
+      text.replace(at, mark.size(), "\"");
+  return text;
+}
 
 std::vector<std::vector<std::string>> quoted_phrases(std::string_view text, bool& only) {
   std::vector<std::vector<std::string>> phrases;
@@ -83,7 +95,7 @@ std::string stem_of(std::string_view form, const RankingOptions& options) {
 
 QueryWords query_words(std::string_view query, const RankingOptions& wanted) {
   QueryWords made;
-  const auto terms = asked_terms(query, kMaxTerms);
+  const auto terms = asked_terms(utf8_prefix(query, kMaxBytes), kMaxTerms);
   RankingOptions options = wanted;
   const bool english_query = is_english(terms);
   if (!english_query) {
@@ -94,7 +106,7 @@ QueryWords query_words(std::string_view query, const RankingOptions& wanted) {
   made.stem = options.stem;
   made.irregular = options.irregular;
   for (const auto& term : terms) made.said.push_back(term.text);
-  made.phrases = quoted_phrases(query, made.only_phrases);
+  made.phrases = quoted_phrases(straight_quotes(utf8_prefix(query, kMaxBytes)), made.only_phrases);
   made.asks_when = std::find(made.said.begin(), made.said.end(), "when") != made.said.end();
   made.asks_name = asks_for_a_name(made.said);
 

@@ -18,7 +18,8 @@ namespace {
 constexpr std::size_t kLarge = 20'000;
 constexpr double kLargeSpread = 0.1;
 constexpr std::size_t kBlock = 4096;
-constexpr std::size_t kMaxPhraseRows = 2000;
+// Texts that are read for a phrase: those with all of its words, newest first.
+constexpr std::size_t kMaxPhraseRows = 50'000;
 constexpr std::size_t kMaxSlips = 32;
 
 // A row of the line, counted through, and how often a word is in it.
@@ -300,6 +301,7 @@ class Ranker {
         rows = std::move(with);
         first = false;
       }
+      std::erase_if(rows, [&](std::uint32_t row) { return !passes(facts(row), row); });
       if (rows.size() > kMaxPhraseRows)
         rows.erase(rows.begin(), rows.end() - static_cast<std::ptrdiff_t>(kMaxPhraseRows));
       for (const auto row : rows) {
@@ -371,13 +373,10 @@ class Ranker {
         near_.push_back(&seen.index->row(i));
     }
     sums_.assign(high - low, 0);
-    for (const bool spreading : {true, false}) {
-      std::size_t range = 0;
-      for (const auto& word : words_) {
-        const auto first = range;
-        range += word.variants.size();
-        if (word.spreads == spreading) score_word(word, first, low);
-      }
+    std::size_t range = 0;
+    for (const auto& word : words_) {
+      score_word(word, range, low);
+      range += word.variants.size();
     }
     gather(begin, end, low, total);
   }
@@ -400,15 +399,8 @@ class Ranker {
     }
     if (touched_.empty()) return;
     const double weight = word.word->weight;
-    if (!word.spreads) {
-      const bool any_other = std::any_of(words_.begin(), words_.end(),
-                                         [](const Word& other) { return other.spreads; });
-      for (const auto at : touched_)
-        if (!any_other || sums_[at] > 0) sums_[at] += weight * own_[at];
-      return;
-    }
     if (word.variants.size() > 1) std::sort(touched_.begin(), touched_.end());
-    if (reach_ == 0) {
+    if (reach_ == 0 || !word.spreads) {
       for (const auto at : touched_) sums_[at] += weight * own_[at];
       return;
     }

@@ -281,6 +281,19 @@ RecallPage RecallIndexes::search(Journal& journal, Head head, const RecallQuery&
   if (is_blank(query.text)) return newest(journal, head, query);
   std::optional<std::vector<Found>> found;
   while (!found) found = find(catch_up(journal, head), journal, query, page.total);
+  // "What happened last week?": there is nothing to look for but the time.
+  if (page.total == 0 && !query.times.spans.empty()) {
+    RecallQuery then = query;
+    then.start = std::numeric_limits<TimeUs>::max();
+    then.end = std::numeric_limits<TimeUs>::min();
+    for (const auto& [begin, end] : query.times.spans) {
+      then.start = std::min(*then.start, begin);
+      then.end = std::max(*then.end, end);
+    }
+    if (query.start) then.start = std::max(*then.start, *query.start);
+    if (query.end) then.end = std::min(*then.end, *query.end);
+    return newest(journal, head, then);
+  }
 
   const QueryTerms terms(query.text, query.ranking);
   const auto reader = journal.reader();

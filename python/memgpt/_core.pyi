@@ -1032,6 +1032,9 @@ class Passage:
     def text(self) -> str:
         ...
     @property
+    def time(self) -> typing.Any:
+        ...
+    @property
     def time_us(self) -> int:
         ...
 class RecallHit:

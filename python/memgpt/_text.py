@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from memgpt.errors import ConfigError, Error, InvalidInput
@@ -43,6 +44,17 @@ def checked_text(text: Any, what: str) -> str:
             'clean it with text.encode("utf-8", "replace").decode()'
         ) from error
     return text
+
+
+def checked_texts(texts: Any, what: str) -> list[str]:
+    """The texts as a list; ``what`` is one of them.
+
+    Raises:
+        InvalidInput: for a text by itself, or what is no collection of texts.
+    """
+    if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+        raise InvalidInput(f"give a list, with {what} for each of its items, not {texts!r}")
+    return [checked_text(text, what) for text in texts]
 
 
 def checked_number(

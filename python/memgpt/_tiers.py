@@ -11,7 +11,7 @@ from memgpt import _core
 from memgpt._calls import CoreHandle
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit
 from memgpt._hits import Hits
-from memgpt._text import checked_number, checked_text
+from memgpt._text import checked_number, checked_text, checked_texts
 from memgpt._zones import zone_named
 from memgpt.errors import ConfigError, Error, InvalidInput
 from memgpt.memory import MemoryModule, Sections, SharedBlock, make_block
@@ -205,7 +205,7 @@ class Recall(CoreHandle):
         found, total = self._core.search_recall(
             checked_text(query, "the query"),
             *_between(self._core, start, end),
-            [checked_text(role, "a role") for role in roles],
+            checked_texts(roles, "a role"),
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
             checked_number(neighbours, "neighbours", InvalidInput, high=20),
@@ -283,7 +283,7 @@ class Archival(CoreHandle):
         """
         return self._writer.insert_passage(
             checked_text(text, "the passage"),
-            [checked_text(tag, "a tag") for tag in tags],
+            checked_texts(tags, "a tag"),
             _json(_object(metadata or {}) | ({} if source is None else {"source": source})),
             _bound(self._core, time, end=False),
         )
@@ -325,7 +325,7 @@ class Archival(CoreHandle):
         return self._writer.update_passage(
             _id_of(passage),
             None if text is None else checked_text(text, "the passage"),
-            None if tags is None else [checked_text(tag, "a tag") for tag in tags],
+            None if tags is None else checked_texts(tags, "a tag"),
             None if metadata is None else _json(_object(metadata)),
         )
 
@@ -386,7 +386,7 @@ class Archival(CoreHandle):
             checked_text(query, "the query"),
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
-            [checked_text(tag, "a tag") for tag in tags],
+            checked_texts(tags, "a tag"),
             match == "all",
             [(checked_text(key, "a key"), _json(value)) for key, value in wanted.items()],
             *_between(self._core, start, end),

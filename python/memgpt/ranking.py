@@ -15,11 +15,11 @@ __all__ = ["Ranking"]
 class Ranking:
     """The factors of search in recall and archival memory.
 
-    A row's score is the sum over the words of the query of what each brings, times the factors that
-    hold; a hit says both (``hit.terms``, ``hit.factors``). Words are weighted by BM25 (Robertson
-    and Zaragoza, "The Probabilistic Relevance Framework", 2009) over the messages that the agent
-    sees from its head; others never count. What each factor brings is measured in
-    ``benchmarks/README.md``.
+    A row's score is the sum over the words of the query (the first 256) of what each brings, times
+    the factors that hold; a hit says both (``hit.terms``, by stem, and ``hit.factors``). Words are
+    weighted by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009) over
+    the messages that the agent sees from its head; others never count. What each factor brings is
+    measured in ``benchmarks/README.md``.
 
     ``Ranking.plain()`` is BM25 with stems and without stop words, and nothing else.
 
@@ -51,11 +51,11 @@ class Ranking:
         name_cue: factor of messages with a name, if the query asks who, where, which.
         date: factor of messages of a time that the query names ("in May 2023", "last week").
         phrase: factor of messages that have a phrase of two words or more that stands in quotation
-            marks in the query. A query that is nothing but such phrases finds only these, if there
-            are any.
+            marks in the query, of which the first four count. A query that is nothing but such
+            phrases finds only these, if there are any.
         session_prior: factor 1 + this x (the session's best / the best of all); 0 switches it off.
-        spread_max_df: words in more than this share of all messages lend nothing to neighbours; 1
-            switches it off. From 20,000 messages on it is 0.1 at most.
+        spread_max_df: words in more than this share of all messages count where they are and lend
+            nothing to neighbours; 1 switches it off. Above 20,000 messages it is 0.1 at most.
         dense: weight of embeddings beside words in archival memory; None leaves it to the embedder
             (``Embedder.weight``), 0 switches it off.
 
@@ -91,11 +91,11 @@ class Ranking:
 
     @classmethod
     def plain(cls) -> Ranking:
-        """BM25, stems, no stop words."""
+        """BM25, stems, no stop words; no vectors, and so no embedder."""
         return cls(
             irregular=False, speaker_text=False, related=0, classes=False, frame=1, spelling=0,
             window=(), reply=None, question=1, speaker=1, assistant=1, when=1, name_cue=1, date=1,
-            phrase=1, session_prior=0,
+            phrase=1, session_prior=0, dense=0,
         )  # fmt: skip
 
 

@@ -425,14 +425,11 @@ def rank(query, docs, options=None, limit=None):
         for i, s in spread(x, ix, o).items():
             score[i] += weight * s
             why[i][t] = weight * s
-    # words that are nearly everywhere: no spreading, and no new rows unless there are none
-    known = bool(score)
-    STATS["rows"] += len(score)
+    # words that are nearly everywhere count where they are, and lend nothing
     for t, weight, x in common:
         for i, s in x.items():
-            if not known or i in score:
-                score[i] += weight * s
-                why[i][t] = weight * s
+            score[i] += weight * s
+            why[i][t] = weight * s
     # 2. factors, on the rows that have a score
     said = set(words(query))
     named = [s for s, n in ix.names.items() if n & said]
