@@ -1,6 +1,7 @@
 #include "store/ranking.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t kLarge = 20'000;
 constexpr double kLargeSpread = 0.1;
 constexpr std::size_t kBlock = 4096;
+constexpr std::size_t kTabled = 256;
 // Texts that are read for a phrase: those with all of its words, newest first.
 constexpr std::size_t kMaxPhraseRows = 50'000;
 constexpr std::size_t kMaxSlips = 32;
@@ -81,9 +83,13 @@ class Ranker {
   [[nodiscard]] Ranking run() {
     Ranking ranking;
     if (seen_ == 0 || (query_.concepts.empty() && request_.also.empty())) return ranking;
+    make_table();
     find_words();
     find_speaker();
+    names_one_ = std::any_of(named_.begin(), named_.end(), [](int named) { return named >= 0; });
     find_phrases();
+    filters_ = request_.kinds != kAnyKind || request_.start || request_.end || request_.only ||
+               !request_.hidden.empty() || query_.only_phrases;
     for (std::size_t begin = 0; begin < rows_; begin += kBlock)
       score_block(begin, std::min(begin + kBlock, rows_), ranking.total);
     while (next_also_ < request_.also.size()) also_.push_back({request_.also[next_also_++], 0});
@@ -142,6 +148,7 @@ class Ranker {
     std::size_t row;
   };
   [[nodiscard]] Place place(std::size_t row) const {
+    if (offsets_.size() == 1) return {0, row};
     const auto after = std::upper_bound(offsets_.begin(), offsets_.end(), row);
     const auto part = static_cast<std::size_t>(after - offsets_.begin()) - 1;
     return {part, row - offsets_[part]};
@@ -227,6 +234,7 @@ class Ranker {
         found.variants.push_back(std::move(variant));
       }
       if (found.variants.empty()) add_slips(word, found);
+      variants_ += found.variants.size();
       if (!found.variants.empty()) words_.push_back(std::move(found));
     }
   }
@@ -332,9 +340,18 @@ class Ranker {
   }
 
   [[nodiscard]] double saturated(double weight, double count, double terms) const {
+    if (count == 1 && terms < kTabled) return weight * once_[static_cast<std::size_t>(terms)];
     const double k1 = options_.k1;
     return weight * count * (k1 + 1) /
            (count + k1 * (1 - options_.b + options_.b * terms / average_));
+  }
+  // Most words are in a row once.
+  void make_table() {
+    const double k1 = options_.k1;
+    for (std::size_t terms = 0; terms < kTabled; ++terms)
+      once_[terms] =
+          (k1 + 1) /
+          (1 + k1 * (1 - options_.b + options_.b * static_cast<double>(terms) / average_));
   }
 
   [[nodiscard]] double powered(double s) const {
@@ -349,28 +366,31 @@ class Ranker {
   void score_block(std::size_t begin, std::size_t end, std::int64_t& total) {
     const auto low = begin - std::min(begin, reach_);
     const auto high = std::min(rows_, end + reach_);
-    ranges_.clear();
+    // Blocks come in order: what is before this one was looked at.
     bool any = false;
+    std::size_t number = 0;
+    ranges_.resize(variants_, {0, 0});
     for (const auto& word : words_)
       for (const auto& variant : word.variants) {
-        const auto from = [&](std::size_t row) {
-          return std::lower_bound(
-              variant.hits.begin(), variant.hits.end(), row,
-              [](const Hit& hit, std::size_t wanted) { return hit.row < wanted; });
-        };
+        auto& [first, last] = ranges_[number++];
         const auto& hits = variant.hits;
-        const auto first = static_cast<std::size_t>(from(low) - hits.begin());
-        const auto last = static_cast<std::size_t>(from(high) - hits.begin());
-        ranges_.emplace_back(first, last);
+        while (first < hits.size() && hits[first].row < low) ++first;
+        last = std::max(first, last);
+        while (last < hits.size() && hits[last].row < high) ++last;
         any = any || last > first;
       }
     if (!any) return;
-    near_.clear();
-    for (auto row = low; row < high;) {
-      const auto [part, at] = place(row);
-      const auto& seen = request_.line[part];
-      for (auto i = at; i < seen.rows && row < high; ++i, ++row)
-        near_.push_back(&seen.index->row(i));
+    if (request_.line.size() == 1) {
+      rows_of_block_ = &request_.line.front().index->row(low);
+    } else {
+      near_.clear();
+      for (auto row = low; row < high;) {
+        const auto [part, at] = place(row);
+        const auto& seen = request_.line[part];
+        for (auto i = at; i < seen.rows && row < high; ++i, ++row)
+          near_.push_back(seen.index->row(i));
+      }
+      rows_of_block_ = near_.data();
     }
     sums_.assign(high - low, 0);
     std::size_t range = 0;
@@ -384,6 +404,15 @@ class Ranker {
   // x: the word's own scores in the rows of the block and around it.
   void score_word(const Word& word, std::size_t range, std::size_t low) {
     const auto size = sums_.size();
+    if (!word.spreads && word.variants.size() == 1) {
+      const auto& variant = word.variants.front();
+      for (auto i = ranges_[range].first; i < ranges_[range].second; ++i) {
+        const auto at = variant.hits[i].row - low;
+        sums_[at] += word.word->weight *
+                     saturated(variant.weight, variant.hits[i].count, length(rows_of_block_[at]));
+      }
+      return;
+    }
     own_.assign(size, 0);
     touched_.clear();
     for (std::size_t v = 0; v < word.variants.size(); ++v) {
@@ -392,7 +421,7 @@ class Ranker {
       for (auto i = first; i < last; ++i) {
         const auto& hit = variant.hits[i];
         const auto at = hit.row - low;
-        const double s = saturated(variant.weight, hit.count, length(*near_[at]));
+        const double s = saturated(variant.weight, hit.count, length(rows_of_block_[at]));
         if (own_[at] == 0) touched_.push_back(static_cast<std::uint32_t>(at));
         own_[at] = std::max(own_[at], s);
       }
@@ -408,12 +437,13 @@ class Ranker {
     for (const auto at : touched_) {
       const double s = own_[at];
       lent_[at] += powered(s);
-      const auto& row = *near_[at];
+      const auto& row = rows_of_block_[at];
       each_lent(
-          row, false, [&](std::size_t k) { return at >= k ? near_[at - k] : nullptr; },
+          row, false, [&](std::size_t k) { return at >= k ? rows_of_block_ + (at - k) : nullptr; },
           [&](std::size_t k, double weight) { lent_[at - k] += powered(weight * s); });
       each_lent(
-          row, true, [&](std::size_t k) { return at + k < size ? near_[at + k] : nullptr; },
+          row, true,
+          [&](std::size_t k) { return at + k < size ? rows_of_block_ + (at + k) : nullptr; },
           [&](std::size_t k, double weight) { lent_[at + k] += powered(weight * s); });
     }
     for (std::size_t i = 0; i < size; ++i)
@@ -435,34 +465,26 @@ class Ranker {
     return std::binary_search(quoted_.begin(), quoted_.end(), row);
   }
 
-  [[nodiscard]] bool is_asked_time(TimeUs time) const {
-    for (const auto& [from, to] : request_.times.spans)
-      if (time >= from && time < to) return true;
-    return request_.times.months != 0 &&
-           (request_.times.months >> month_of(time + request_.times.utc_offset_us) & 1U) != 0;
-  }
-
   // Calls take(name, factor) for each that holds, in their order.
   template <typename Take>
   void each_factor(const TextIndex::Row& row, std::uint32_t number, const Take& take) const {
     if (options_.question != 1 && (row.flags & TextIndex::kQuestion) != 0)
       take("question", options_.question);
-    if (const auto named = named_[place(number).part]; named >= 0 && row.speaker == named)
-      take("speaker", options_.speaker);
+    if (names_one_ && row.speaker == named_[place(number).part]) take("speaker", options_.speaker);
     if (options_.assistant != 1 && (row.kind & assistant_kind_) != 0)
       take("assistant", options_.assistant);
     if (query_.asks_when && options_.when != 1 && (row.flags & TextIndex::kTellsTime) != 0)
       take("when", options_.when);
     if (query_.asks_name && options_.name_cue != 1 && (row.flags & TextIndex::kHasName) != 0)
       take("name_cue", options_.name_cue);
-    if (options_.date != 1 && is_asked_time(row.time_us)) take("date", options_.date);
+    if (options_.date != 1 && request_.times.has(row.time_us)) take("date", options_.date);
     if (options_.phrase != 1 && !quoted_.empty() && is_quoted(number))
       take("phrase", options_.phrase);
   }
 
   // The rows of a block that may be among the best.
   void gather(std::size_t begin, std::size_t end, std::size_t low, std::int64_t& total) {
-    const double highest = highest_factor();
+    const double highest = highest_factor(options_);
     for (auto row = begin; row < end; ++row) {
       const double sum = sums_[row - low];
       const auto number = static_cast<std::uint32_t>(row);
@@ -471,11 +493,12 @@ class Ranker {
       const bool also = next_also_ < request_.also.size() && request_.also[next_also_] == number;
       if (also) ++next_also_;
       if (also && sum <= 0) also_.push_back({number, 0});
-      if (sum <= 0 || !passes(*near_[row - low], number)) continue;
+      if (sum <= 0 || (filters_ && !passes(rows_of_block_[row - low], number))) continue;
       ++total;
       if (!also && sum * highest < floor_) continue;
       double score = sum;
-      each_factor(*near_[row - low], number, [&](const char*, double factor) { score *= factor; });
+      each_factor(rows_of_block_[row - low], number,
+                  [&](const char*, double factor) { score *= factor; });
       if (also) also_.push_back({number, score});
       if (score >= floor_) candidates_.push_back({number, score});
     }
@@ -485,14 +508,6 @@ class Ranker {
     // The prior may lift a row by its factor, and none that is kept by less than one.
     floor_ = last->score / (1 + options_.session_prior);
     std::erase_if(candidates_, [&](const Candidate& one) { return one.score < floor_; });
-  }
-
-  [[nodiscard]] double highest_factor() const {
-    double highest = 1;
-    for (const double factor : {options_.question, options_.speaker, options_.assistant,
-                                options_.when, options_.name_cue, options_.date, options_.phrase})
-      highest *= std::max(1.0, factor);
-    return highest;
   }
 
   void add_session_prior() {
@@ -543,21 +558,26 @@ class Ranker {
   std::size_t seen_ = 0;  // without those that are hidden
   double terms_ = 0;
   double average_ = 1;
-  std::size_t window_ = 0;  // how far a row lends, at most, among those of its side
-  std::size_t reach_ = 0;   // ... and among all
+  std::array<double, kTabled> once_{};  // a word's score in a row of so many terms
+  std::size_t window_ = 0;              // how far a row lends, at most, among those of its side
+  std::size_t reach_ = 0;               // ... and among all
   unsigned assistant_kind_ = 0;
   std::vector<Word> words_;
+  std::size_t variants_ = 0;
+  bool names_one_ = false;
   std::vector<int> named_;             // by part; -1: none
   std::vector<std::uint32_t> quoted_;  // rows with a phrase of the query
   std::vector<Candidate> candidates_;
   std::vector<Candidate> also_;
   std::size_t next_also_ = 0;
+  bool filters_ = true;
   double floor_ = 0;  // what is below it is not among the best
   std::unordered_map<std::int64_t, double> session_best_;
   double top_ = 0;
   // Of one block.
   std::vector<std::pair<std::size_t, std::size_t>> ranges_;
-  std::vector<const TextIndex::Row*> near_;
+  std::vector<TextIndex::Row> near_;  // where they lie in several indexes
+  const TextIndex::Row* rows_of_block_ = nullptr;
   std::vector<double> sums_, own_, lent_;
   std::vector<std::uint32_t> touched_;
 };

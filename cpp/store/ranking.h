@@ -46,13 +46,18 @@ struct RankingOptions {
 
 // Throws ConfigError for a value that is not finite, negative, or out of its range.
 void check_ranking(const RankingOptions& options);
+// By which a row's score can be multiplied, at most, the session prior aside.
+[[nodiscard]] double highest_factor(const RankingOptions& options);
 
 // A time [begin, end), and months whichever the year: bit 0 is January.
 struct AskedTimes {
   std::vector<std::pair<TimeUs, TimeUs>> spans;
   unsigned months = 0;
   TimeUs utc_offset_us = 0;  // of the months
+  [[nodiscard]] bool has(TimeUs time) const;
 };
+
+inline constexpr unsigned kAnyKind = ~0U;
 
 struct RankRequest {
   std::string_view text;
@@ -62,7 +67,7 @@ struct RankRequest {
   std::size_t wanted = 10;      // best rows
   std::optional<TimeUs> start;  // inclusive
   std::optional<TimeUs> end;    // exclusive
-  unsigned kinds = ~0U;         // of rows, see TextRow
+  unsigned kinds = kAnyKind;    // of rows, see TextRow
   unsigned assistant_kind = 0;  // of the assistant's rows
   // Rows of the line, counted through, that are as if they were not there; in order.
   std::vector<std::uint32_t> hidden;

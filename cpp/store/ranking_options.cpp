@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cmath>
 
 #include "error.h"
+#include "memory/exact.h"
 #include "store/ranking.h"
 
 namespace memgpt {
@@ -39,6 +41,20 @@ void check_ranking(const RankingOptions& options) {
     throw ConfigError("ranking: window takes " + std::to_string(kMaxWindow) +
                       " weights at most, one a distance");
   for (const double weight : options.window) check("window", weight, 0, 1000);
+}
+
+bool AskedTimes::has(TimeUs time) const {
+  for (const auto& [from, to] : spans)
+    if (time >= from && time < to) return true;
+  return months != 0 && (months >> month_of(time + utc_offset_us) & 1U) != 0;
+}
+
+double highest_factor(const RankingOptions& options) {
+  double highest = 1;
+  for (const double factor : {options.question, options.speaker, options.assistant, options.when,
+                              options.name_cue, options.date, options.phrase})
+    highest *= std::max(1.0, factor);
+  return highest;
 }
 
 }  // namespace memgpt

@@ -197,6 +197,9 @@ std::optional<std::vector<RecallIndexes::Found>> RecallIndexes::find(const Linea
     request.kinds = 0;
     request.assistant_kind = bit_of(Role::assistant);
     for (const auto role : query.roles) request.kinds |= bit_of(role);
+    // All that was said.
+    if (lane == kSaid && has_role(query, Role::user) && has_role(query, Role::assistant))
+      request.kinds = kAnyKind;
     const bool asked = lane == kSaid
                            ? has_role(query, Role::user) || has_role(query, Role::assistant)
                            : has_role(query, Role::tool) || has_role(query, Role::system);
