@@ -40,15 +40,17 @@ std::string header(std::size_t shown, std::int64_t total, const char* what, int 
          std::to_string(page) + "):";
 }
 
-// A long text would push the others out: its best piece will do. Lines are indented, so that none
-// can pose as an entry of its own.
+// A long text would push the others out: its best piece will do. A line that could pose as an entry
+// of its own is indented.
 std::string shown_text(const std::string& text, const QueryTerms& query) {
   const auto piece =
       text.size() <= kShownBytes ? text : make_snippet(text, query, kShownBytes).text;
   std::string out;
-  for (const char c : piece) {
-    out += c;
-    if (c == '\n') out += "    ";
+  for (std::size_t i = 0; i < piece.size(); ++i) {
+    out += piece[i];
+    if (piece[i] != '\n') continue;
+    const auto next = piece.find_first_not_of(" \t\r", i + 1);
+    if (next != std::string::npos && piece[next] == '[') out += "    ";
   }
   return out;
 }
