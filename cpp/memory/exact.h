@@ -1,8 +1,6 @@
 // Arithmetic that gives the same bits on every machine.
 #pragma once
 
-#include "memory/message.h"
-
 namespace memgpt {
 
 // The natural logarithm of a positive number.
@@ -10,8 +8,5 @@ namespace memgpt {
 
 // A score to six places, so that the order of rows does not hang on its last bits.
 [[nodiscard]] double rounded(double score);
-
-// 0 = January.
-[[nodiscard]] int month_of(TimeUs local_us);
 
 }  // namespace memgpt

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "error.h"
-#include "memory/exact.h"
+#include "memory/calendar.h"
 #include "store/ranking.h"
 
 namespace memgpt {
@@ -46,7 +46,9 @@ void check_ranking(const RankingOptions& options) {
 bool AskedTimes::has(TimeUs time) const {
   for (const auto& [from, to] : spans)
     if (time >= from && time < to) return true;
-  return months != 0 && (months >> month_of(time + utc_offset_us) & 1U) != 0;
+  if (months == 0) return false;
+  const int month = calendar::month_of(calendar::day_of(time + utc_offset_us));
+  return (months >> (month - 1) & 1U) != 0;
 }
 
 double highest_factor(const RankingOptions& options) {
