@@ -298,9 +298,44 @@ CREATE INDEX passage_commit ON passage(branch, id);
 CREATE INDEX retirement_commit ON retirement(branch, seq);
 )sql";
 
-constexpr std::array kMigrations = {k001_initial,         k002_source_id, k003_replay,
-                                    k004_policy,          k005_branches,  k006_shared_and_purged,
-                                    k007_passage_versions};
+// Archives that agents share, sources of tools that came with an imported agent, vectors that wait
+// for their commit, and how far other stores of vectors have been told.
+constexpr const char* k008_archives = R"sql(
+-- 'archive': it holds passages for those that it is attached to, in a line of history of its own.
+ALTER TABLE agent ADD COLUMN kind TEXT NOT NULL DEFAULT 'agent';
+DROP INDEX agent_name;
+CREATE UNIQUE INDEX agent_name ON agent(kind, name) WHERE deleted_us IS NULL;
+
+-- Never executed, nor imported: to be read, and attached by hand.
+CREATE TABLE tool_source(
+  agent_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  source TEXT NOT NULL,
+  PRIMARY KEY(agent_id, name)
+) WITHOUT ROWID;
+
+-- Made for texts that are to be filed in one commit, so that what was broken off can go on.
+CREATE TABLE staged_vector(
+  embedder TEXT NOT NULL,
+  digest BLOB NOT NULL,          -- SHA-256 of the text
+  vector BLOB NOT NULL,          -- as in embedding
+  PRIMARY KEY(embedder, digest)
+) WITHOUT ROWID;
+
+-- The last rows that a program's own store of vectors has acknowledged.
+CREATE TABLE store_progress(
+  store TEXT NOT NULL,           -- its name
+  archive TEXT NOT NULL,
+  embedder TEXT NOT NULL,
+  passage INTEGER NOT NULL,      -- the last row id
+  purge INTEGER NOT NULL,        -- the newest that it has followed
+  PRIMARY KEY(store, archive, embedder)
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {k001_initial,          k002_source_id, k003_replay,
+                                    k004_policy,           k005_branches,  k006_shared_and_purged,
+                                    k007_passage_versions, k008_archives};
 constexpr std::int64_t kLastWithTextTables = 6;
 
 bool has_tables(Database& db) {
