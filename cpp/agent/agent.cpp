@@ -440,7 +440,14 @@ ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& t
   query.times = asked_times(query.text, now_us());
   const auto embedder = parts()->embedder;
   query.dense = query.ranking.dense.value_or(embedder ? embedder->weight() : 1);
-  if (query.dense > 0) query.vector = embed_query(row, text);
+  if (!query.vector.empty()) {
+    check_bound_embedder();
+    if (!embedder)
+      throw ConfigError("agent \"" + name_ + "\" has no embedder: its passages have no vectors");
+    normalise_rows(query.vector, embedder->dimension(), 1, embedder->name());
+  } else if (query.dense > 0) {
+    query.vector = embed_query(row, text);
+  }
   return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",
                                  row.head, query, pending);
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 
 #include "memory/text.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr char kMagic[8] = {'M', 'G', 'P', 'T', 'V', 'E', 'C', '1'};
 constexpr std::uint32_t kByteOrder = 0x01020304;
 constexpr std::size_t kAligned = 64;
+constexpr std::size_t kNameLength = 32;
 
 // As it lies in the file, on machines of one byte order.
 struct Header {
@@ -158,7 +160,7 @@ void sync_folder(const std::string& folder) {
 }  // namespace
 
 std::string VectorFiles::path(const VectorsKey& key) const {
-  return folder_ + '/' + to_hex(sha256(text_of(key))).substr(0, 32);
+  return folder_ + '/' + to_hex(sha256(text_of(key))).substr(0, kNameLength);
 }
 
 std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
@@ -168,6 +170,12 @@ std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
   Header header;
   std::memcpy(&header, file->bytes(), sizeof header);
   const auto wanted = sha256(text_of(key));
+  if (header.purge < key.purge) {
+    // It may hold what was destroyed.
+    std::error_code error;
+    std::filesystem::remove(path(key), error);
+    return std::nullopt;
+  }
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.byte_order != kByteOrder ||
       header.purge != key.purge || header.epoch != key.epoch ||
       std::memcmp(header.key, wanted.data(), wanted.size()) != 0 ||
@@ -189,7 +197,8 @@ std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
                       low.data() + row * key.dimension, file});
   snapshot.codes.replace(blocks);
   const auto graph_rows = section<std::uint32_t>(*file, layout.graph_rows);
-  if (!std::is_sorted(graph_rows.begin(), graph_rows.end(), std::less_equal<>()) ||
+  if (std::adjacent_find(graph_rows.begin(), graph_rows.end(), std::greater_equal<>()) !=
+          graph_rows.end() ||
       (!graph_rows.empty() && graph_rows.back() >= rows.size()))
     return std::nullopt;
   snapshot.graph = VectorGraph::read({graph_rows.begin(), graph_rows.end()},
@@ -281,7 +290,14 @@ std::shared_ptr<const void> VectorFiles::try_lock(const VectorsKey& key) const {
 void VectorFiles::remove() const {
   if (folder_.empty()) return;
   std::error_code error;
-  std::filesystem::remove_all(folder_, error);
+  // A folder of this name may have been somebody else's.
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
+    const auto name = entry.path().filename().string();
+    const auto stem = name.substr(0, name.find('.'));
+    if (stem.size() == kNameLength && stem.find_first_not_of("0123456789abcdef") == stem.npos)
+      std::filesystem::remove(entry.path(), error);
+  }
+  std::filesystem::remove(folder_, error);
 }
 
 }  // namespace memgpt

@@ -20,6 +20,7 @@ struct VectorsKey {
   std::size_t dimension = 0;
   std::int64_t purge = 0;
   std::int64_t epoch = 0;
+  friend bool operator==(const VectorsKey&, const VectorsKey&) = default;
 };
 
 struct VectorSnapshot {
