@@ -16,15 +16,6 @@ namespace {
 // Bytes of a query that an embedder is given: it sees no more of a text than its beginning.
 constexpr std::size_t kEmbeddedQuery = 4096;
 
-void check_passage_text(const std::string& text) {
-  check_utf8(text, "the passage");
-  if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
-}
-
-void check_tags(const std::vector<std::string>& tags) {
-  for (const auto& tag : tags) check_utf8(tag, "a tag");
-}
-
 }  // namespace
 
 Agent::Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts)
@@ -337,6 +328,12 @@ Passage Agent::insert_passage(const std::string& text, std::vector<std::string> 
   if (time_us) passage.time_us = *time_us;
   edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.file(passage); });
   return passage;
+}
+
+void Agent::file_passages(const std::vector<Passage>& passages) {
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
+    for (const auto& passage : passages) writes.file(passage);
+  });
 }
 
 // As the step sees it: what it has filed is in no row yet, and what it has retired still is.
