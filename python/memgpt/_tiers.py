@@ -429,7 +429,7 @@ class Archival(CoreHandle):
         Returns:
             The hits; ``.total`` is how many passages pass the filters. The nearest vectors are
             found for certain among up to ``exact_search`` passages (:func:`memgpt.open`); among
-            more a graph is searched, once it is made, and one in some twenty of them may be missed.
+            more one in some twenty of them may be missed, once inverted lists are made.
 
         Raises:
             InvalidInput: for a filter that cannot be read.
