@@ -6,9 +6,9 @@
 Every system runs in a process of its own, on one thread, for at most ``--minutes``; searches go
 round by round through all of them, each round with fresh queries. Vectors are made up: 384
 dimensions, the root of n centres in a space of 64, weights by Zipf's law (0.7), noise 0.7,
-projected at random, noise 0.15, normalised; queries are of the same kind. What has a knob between speed and
-recall is set to the fastest value with a recall@10 of at least .95 on 200 other queries; ours has
-its defaults. Times include each system's Python client, as its users see them.
+projected at random, noise 0.15, normalised; queries are of the same kind. What has a knob between
+speed and recall is set to the fastest value with a recall@10 of at least .95 on 200 other queries;
+ours has its defaults. Times include each system's Python client, as its users see them.
 
 ``single`` is one passage that survives a kill; the raw indexes (faiss, hnswlib) keep nothing.
 """
