@@ -129,8 +129,8 @@ std::shared_ptr<Home> Home::open(const std::string& path, const HomeOptions& opt
   if (!(options.turn_timeout_s > 0))
     throw ConfigError("turn_timeout_s must be a positive number of seconds");
   const bool temporary = path == ":memory:";
-  auto home = std::shared_ptr<Home>(new Home(temporary ? temporary_path() : path, temporary,
-                                             options, std::move(environment)));
+  auto home = std::shared_ptr<Home>(
+      new Home(temporary ? temporary_path() : path, temporary, options, std::move(environment)));
   home->journal_ = std::make_shared<Journal>(home->path_, options.durability);
   home->turns_ = std::make_shared<FileLock>(home->path_ + kTurnsSuffix);
   return home;

@@ -1,5 +1,5 @@
-// Many passages at once, and vectors by another embedder: work that takes long, and goes on where it
-// was broken off.
+// Many passages at once, and vectors by another embedder: work that takes long, and goes on where
+// it was broken off.
 #include <chrono>
 
 #include "agent/agent.h"
@@ -79,6 +79,7 @@ std::vector<Digest> Agent::embed_all(std::vector<Passage>& passages, const Progr
   for (std::size_t begin = 0; begin < passages.size(); begin += kBatch) {
     const auto end = std::min(begin + kBatch, passages.size());
     std::vector<Digest> digests;
+    digests.reserve(end - begin);
     for (auto i = begin; i < end; ++i) digests.push_back(sha256(passages[i].text));
     auto known = journal->staged_vectors(name, width, digests);
     std::vector<std::string> texts;
@@ -119,10 +120,10 @@ Reembedded Agent::reembed_some(Embedder& embedder) {
   const auto journal = home_->journal();
   journal->check_dimension(name, static_cast<std::size_t>(std::max(0, embedder.dimension())));
   const auto archive = state().agent.archive;
-  const auto rows =
-      journal->without_vector(archive, name, 0, static_cast<std::int64_t>(kBatch));
+  const auto rows = journal->without_vector(archive, name, 0, static_cast<std::int64_t>(kBatch));
   if (!rows.empty()) {
     std::vector<std::string> texts;
+    texts.reserve(rows.size());
     for (const auto& row : rows) texts.push_back(row.passage.text);
     journal->add_vectors(archive, name, rows, embed_rows(embedder, texts));
   }

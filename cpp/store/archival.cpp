@@ -74,8 +74,7 @@ std::optional<Passage> load_passage(Database& db, std::int64_t id) {
 }
 
 std::int64_t vector_epoch(Database& db, const std::string& archive, const std::string& embedder) {
-  auto& row =
-      db.prepare("SELECT epoch FROM vector_epoch WHERE archive = ?1 AND embedder = ?2");
+  auto& row = db.prepare("SELECT epoch FROM vector_epoch WHERE archive = ?1 AND embedder = ?2");
   const Reset reset(row);
   return row.bind(archive, embedder).step() ? row.integer(0) : 0;
 }
@@ -90,8 +89,8 @@ struct ArchivalIndexes::Branch {
   std::int64_t id;
   TextIndex index;
   std::int64_t last_id = 0;
-  std::int64_t last_retired = 0;                               // seq
-  std::vector<std::pair<std::int64_t, std::int64_t>> retired;  // seq, id
+  std::int64_t last_retired = 0;                                             // seq
+  std::vector<std::pair<std::int64_t, std::int64_t>> retired;                // seq, id
   std::unordered_map<std::string, std::unique_ptr<PassageVectors>> vectors;  // by embedder
   std::uint64_t used = 0;
 
@@ -344,7 +343,8 @@ ArchivalIndexes::ArchivalIndexes(ArchivalOptions options)
 
 ArchivalIndexes::~ArchivalIndexes() {
   // In a forked child its thread is not there, and what it waits with must not be touched.
-  if (builder_ && builder_->forked()) static_cast<void>(builder_.release());
+  if (builder_ && builder_->forked())
+    static_cast<void>(new std::unique_ptr<ListsBuilder>(std::move(builder_)));
 }
 
 void ArchivalIndexes::stop() {
@@ -453,14 +453,12 @@ void ArchivalIndexes::improve(Database& db, Branch& branch, PassageVectors& vect
     const auto least = std::max(options_.exact / 4, lists->rows().size() / kGrowthShare);
     if (!sparse && rows < vectors.listed_rows() + least + VectorCodes::kBlockRows) return;
   }
-  auto job = vectors.job(db, retired,
-                         [&](std::size_t row) { return branch.index.row(row).key; });
+  auto job = vectors.job(db, retired, [&](std::size_t row) { return branch.index.row(row).key; });
   if (!job) return;
   if (!builder_)
     builder_ = std::make_unique<ListsBuilder>(
-        files_, [this](const VectorsKey& key, VectorSnapshot made) {
-          put_to_use(key, std::move(made));
-        });
+        files_,
+        [this](const VectorsKey& key, VectorSnapshot made) { put_to_use(key, std::move(made)); });
   vectors.in_work = true;
   builder_->add(*std::move(job));
 }

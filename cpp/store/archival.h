@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "store/lists_builder.h"
 #include "store/journal.h"
+#include "store/lists_builder.h"
 #include "store/passage_vectors.h"
 #include "store/ranking.h"
 #include "store/snippet.h"
@@ -56,8 +56,8 @@ struct PendingPassages {
 };
 
 struct ArchivalOptions {
-  std::string folder;           // of the vectors' snapshots; empty: none are kept
-  std::size_t exact = 50'000;   // up to so many passages that are seen the nearest vectors are exact
+  std::string folder;          // of the vectors' snapshots; empty: none are kept
+  std::size_t exact = 50'000;  // up to so many passages that are seen the nearest vectors are exact
   std::size_t bytes = std::size_t{1} << 30;  // of memory, about, beside what a search uses
 };
 
