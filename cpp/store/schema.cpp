@@ -306,6 +306,15 @@ ALTER TABLE agent ADD COLUMN kind TEXT NOT NULL DEFAULT 'agent';
 DROP INDEX agent_name;
 CREATE UNIQUE INDEX agent_name ON agent(kind, name) WHERE deleted_us IS NULL;
 
+--- What a commit of an agent did to an archive is a commit of the archive's, in one transaction.
+CREATE TABLE archive_commit(
+  branch INTEGER NOT NULL,       -- the agent's
+  seq INTEGER NOT NULL,
+  archive_branch INTEGER NOT NULL,
+  archive_seq INTEGER NOT NULL,
+  PRIMARY KEY(branch, seq, archive_branch)
+) WITHOUT ROWID;
+
 -- Never executed, nor imported: to be read, and attached by hand.
 CREATE TABLE tool_source(
   agent_id TEXT NOT NULL,
