@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "agent/archives.h"
 #include "agent/prompts.h"
 #include "error.h"
 
@@ -265,16 +266,26 @@ void WriteSet::remove(PassageRow row, const std::string& author) {
   prefix_changed = prefix_changed || told;
 }
 
-// A passage that the step itself has filed is in no row yet.
 void WriteSet::retire(PassageRow row, const std::string& author) {
   --state.passages;
-  if (row.id == 0) {
-    std::erase_if(commit.passages,
-                  [&](const Passage& filed) { return filed.id == row.passage.id; });
-    return;
-  }
-  row.retired_by = author;
-  commit.retired.push_back(std::move(row));
+  memgpt::retire(commit, std::move(row), author);
+}
+
+const Commit* WriteSet::archive(const std::string& id) const {
+  for (const auto& other : commit.archives)
+    if (other.agent_id == id) return &other;
+  return nullptr;
+}
+
+Commit& WriteSet::edit_archive(const std::string& id, const std::string& agent) {
+  for (auto& other : commit.archives)
+    if (other.agent_id == id) return other;
+  Commit& made = commit.archives.emplace_back();
+  made.agent_id = id;
+  made.step.kind = "edit";
+  made.step.author = agent;
+  made.step.time_us = commit.step.time_us;
+  return made;
 }
 
 void WriteSet::append(WindowMessage message) {

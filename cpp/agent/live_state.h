@@ -90,6 +90,9 @@ struct WriteSet {
   // A passage that is there, by another version of it.
   void replace(PassageRow row, Passage passage);
   void remove(PassageRow row, const std::string& author);
+  // What the step does to an archive that agents share: it is no part of the agent's state.
+  [[nodiscard]] const Commit* archive(const std::string& id) const;
+  [[nodiscard]] Commit& edit_archive(const std::string& id, const std::string& agent);
   void append(WindowMessage message);
   void log(const Message& message);  // into the log, not into the window
 

@@ -117,10 +117,12 @@ struct ArchivalIndexes::Search {
   const ArchivalQuery& query;
   const PendingPassages& pending;
   const Vocabulary& vocabulary;
-  const PassageVectors* vectors = nullptr;
-  std::vector<SeenRows> line;  // the last part: what is pending, if anything
-  std::size_t committed = 0;   // rows
-  std::vector<std::uint32_t> hidden;
+  const std::string& embedder;                      // of the query's vector
+  std::vector<const PassageVectors*> vectors = {};  // of each archive
+  std::vector<SeenRows> line = {};                  // the last part: what is pending, if anything
+  std::vector<std::string> archives = {};           // of each part
+  std::size_t committed = 0;                        // rows
+  std::vector<std::uint32_t> hidden = {};
   std::vector<std::uint32_t> passing = {};  // that are seen and pass the filters
   RankRequest request = {};
   Ranking ranking = {};
@@ -132,6 +134,20 @@ struct ArchivalIndexes::Search {
       at -= part.rows;
     }
     return 0;
+  }
+
+  [[nodiscard]] std::string archive_of(std::uint32_t row) const {
+    if (row >= committed) return pending.archives.at(row - committed);
+    std::size_t at = row;
+    std::size_t part = 0;
+    while (at >= line[part].rows) at -= line[part++].rows;
+    return archives[part];
+  }
+
+  // Rows of one archive stand in the order in which they were filed; of several their ids tell.
+  [[nodiscard]] bool is_newer(std::uint32_t a, std::uint32_t b) const {
+    if (vectors.size() < 2 || a >= committed || b >= committed) return a > b;
+    return key(a) > key(b);
   }
 
   void hide(std::vector<std::int64_t> retired) {
@@ -191,6 +207,9 @@ struct ArchivalIndexes::Search {
     std::vector<Scored> scored;
     for (auto row = passing.rbegin(); row != passing.rend(); ++row)
       scored.push_back({*row, 0, 0, {}});
+    if (vectors.size() > 1)
+      std::sort(scored.begin(), scored.end(),
+                [this](const Scored& a, const Scored& b) { return is_newer(a.row, b.row); });
     return scored;
   }
 
@@ -198,10 +217,12 @@ struct ArchivalIndexes::Search {
     std::optional<double> cosine;
     if (row >= committed) {
       const auto& own = pending.inserted[row - committed].vector;
-      if (own.size() == query.vector.size())
+      if (own.size() == query.vector.size() &&
+          pending.inserted[row - committed].embedder == embedder)
         cosine = std::inner_product(query.vector.begin(), query.vector.end(), own.begin(), 0.0);
-    } else if (vectors != nullptr) {
-      cosine = vectors->cosine(key(row), query.vector);
+    } else {
+      for (std::size_t i = 0; i < vectors.size() && !cosine; ++i)
+        if (vectors[i] != nullptr) cosine = vectors[i]->cosine(key(row), query.vector);
     }
     return cosine ? rounded_cosine(*cosine) : 0;
   }
@@ -239,13 +260,15 @@ struct ArchivalIndexes::Search {
       else
         found.push_back(row);
     }
-    if (vectors == nullptr) return found;
     std::sort(rows.begin(), rows.end());
     std::vector<std::int64_t> ids;
     ids.reserve(rows.size());
     for (const auto& [id, row] : rows) ids.push_back(id);
-    for (const auto id : vectors->nearest(ids, query.vector, wanted))
-      found.push_back(std::lower_bound(rows.begin(), rows.end(), std::make_pair(id, 0U))->second);
+    for (const auto* of_archive : vectors) {
+      if (of_archive == nullptr) continue;
+      for (const auto id : of_archive->nearest(ids, query.vector, wanted))
+        found.push_back(std::lower_bound(rows.begin(), rows.end(), std::make_pair(id, 0U))->second);
+    }
     std::sort(found.begin(), found.end());
     return found;
   }
@@ -270,8 +293,8 @@ struct ArchivalIndexes::Search {
                               (1 + query.dense);
         one.score = rounded(one.score);
       }
-    std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) {
-      return a.score != b.score ? a.score > b.score : a.row > b.row;
+    std::sort(scored.begin(), scored.end(), [this](const Scored& a, const Scored& b) {
+      return a.score != b.score ? a.score > b.score : is_newer(a.row, b.row);
     });
     return scored;
   }
@@ -288,7 +311,7 @@ void ArchivalIndexes::clear() {
 }
 
 ArchivalIndexes::Line ArchivalIndexes::catch_up(Journal& journal, Database& db,
-                                                const std::string& archive, Head head) {
+                                                const std::vector<ArchiveView>& views) {
   if (const auto purge = newest_purge(db); purge != purge_) {
     vectors_.clear();
     branches_.clear();
@@ -296,37 +319,42 @@ ArchivalIndexes::Line ArchivalIndexes::catch_up(Journal& journal, Database& db,
     purge_ = purge;
   }
   Line line;
-  const auto lineage = journal.lineage(db, head);
-  for (const auto& segment : lineage.segments()) {
-    auto& branch = branches_[archive + '\n' + std::to_string(segment.branch)];
-    if (!branch) branch = std::make_unique<Branch>();
-    branch->read(db, vocabulary_, archive, segment.branch);
-    if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0)
-      line.parts.push_back({&branch->index, rows});
-    for (const auto& [seq, id] : branch->retired)
-      if (seq <= segment.last_seq) line.retired.push_back(id);
-  }
+  for (const auto& view : views)
+    for (const auto& segment : journal.lineage(db, view.head)) {
+      auto& branch = branches_[view.archive + '\n' + std::to_string(segment.branch)];
+      if (!branch) branch = std::make_unique<Branch>();
+      branch->read(db, vocabulary_, view.archive, segment.branch);
+      if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0) {
+        line.parts.push_back({&branch->index, rows});
+        line.archives.push_back(view.name);
+      }
+      for (const auto& [seq, id] : branch->retired)
+        if (seq <= segment.last_seq) line.retired.push_back(id);
+    }
   return line;
 }
 
-double ArchivalIndexes::idf(Journal& journal, const std::string& archive, Head head,
+double ArchivalIndexes::idf(Journal& journal, const std::vector<ArchiveView>& views,
                             std::string_view word) {
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
-  const auto line = catch_up(journal, reader.db, archive, head);
+  const auto line = catch_up(journal, reader.db, views);
   return memgpt::idf(vocabulary_, line.parts, word);
 }
 
-ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archive,
-                                     const std::string& embedder, Head head,
-                                     const ArchivalQuery& query, const PendingPassages& pending) {
+ArchivalPage ArchivalIndexes::search(Journal& journal, const std::vector<ArchiveView>& views,
+                                     const std::string& embedder, const ArchivalQuery& query,
+                                     const PendingPassages& pending) {
   check_ranking(query.ranking);
   ArchivalPage page;
   if (query.limit <= 0 || query.offset < 0) return page;
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
-  auto line = catch_up(journal, reader.db, archive, head);
-  Search search{reader.db, query, pending, vocabulary_, nullptr, std::move(line.parts), 0, {}};
+  auto line = catch_up(journal, reader.db, views);
+  Search search{reader.db, query, pending, vocabulary_, embedder};
+  search.line = std::move(line.parts);
+  search.archives = std::move(line.archives);
+  search.vectors.resize(views.size());
   for (const auto& part : search.line) search.committed += part.rows;
   line.retired.insert(line.retired.end(), pending.retired.begin(), pending.retired.end());
   TextIndex unwritten;
@@ -349,10 +377,13 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   } else {
     if (!query.vector.empty()) {
       const auto dimension = static_cast<std::int64_t>(query.vector.size());
-      auto& vectors = vectors_[archive + '\n' + embedder + '\n' + std::to_string(dimension)];
-      if (!vectors) vectors = std::make_unique<PassageVectors>();
-      vectors->catch_up(reader.db, archive, embedder, dimension);
-      search.vectors = vectors.get();
+      for (std::size_t i = 0; i < views.size(); ++i) {
+        const auto& archive = views[i].archive;
+        auto& vectors = vectors_[archive + '\n' + embedder + '\n' + std::to_string(dimension)];
+        if (!vectors) vectors = std::make_unique<PassageVectors>();
+        vectors->catch_up(reader.db, archive, embedder, dimension);
+        search.vectors[i] = vectors.get();
+      }
     }
     scored = search.best(unfiltered);
   }
@@ -364,7 +395,8 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
     auto passage = one.row < search.committed ? load_passage(reader.db, search.key(one.row))
                                               : pending.inserted[one.row - search.committed];
     if (!passage) throw StoreError("a passage is gone from the journal");
-    ArchivalHit hit{std::move(*passage), one.score, one.similarity, {}, {}, {}};
+    ArchivalHit hit{
+        std::move(*passage), search.archive_of(one.row), one.score, one.similarity, {}, {}, {}};
     hit.snippet = make_snippet(hit.passage.text, terms);
     if (search.ranking.explain) {
       auto why = search.ranking.explain(one.ranked);

@@ -16,6 +16,13 @@
 
 namespace memgpt {
 
+// One archive, as it is seen from a head.
+struct ArchiveView {
+  std::string archive;  // its id
+  Head head;
+  std::string name = "";  // of an archive that agents share; empty = the agent's own
+};
+
 struct ArchivalQuery {
   std::string text;               // empty = newest first
   std::vector<float> vector;      // of the text; empty = words alone
@@ -30,10 +37,13 @@ struct ArchivalQuery {
   int offset = 0;
   AskedTimes times;  // that the text names
   RankingOptions ranking;
+  // Which archive an agent looks into: the name of one, or "" for its own; none = all it has.
+  std::optional<std::string> archive = {};
 };
 
 struct ArchivalHit {
   Passage passage;
+  std::string archive;  // the name of the one that holds it; empty = the agent's own
   // Words and vectors, each as a share of the best hit's, in a weighted mean; without vectors the
   // words' own score, without a word in common the cosine.
   double score = 0;
@@ -51,6 +61,7 @@ struct ArchivalPage {
 // What a step that is not committed yet has done to the passages.
 struct PendingPassages {
   std::vector<Passage> inserted;
+  std::vector<std::string> archives;  // of each, as in ArchivalHit
   std::vector<std::int64_t> retired;  // rows
 };
 
@@ -60,14 +71,14 @@ class ArchivalIndexes {
   ArchivalIndexes();
   ~ArchivalIndexes();
 
-  // Throws StoreError where the query's dimension is not the passages'.
-  [[nodiscard]] ArchivalPage search(Journal& journal, const std::string& archive,
-                                    const std::string& embedder, Head head,
-                                    const ArchivalQuery& query,
+  // One ranking over all of the archives. Passages that have no vector by the embedder, of the
+  // query's dimension, are found by words.
+  [[nodiscard]] ArchivalPage search(Journal& journal, const std::vector<ArchiveView>& views,
+                                    const std::string& embedder, const ArchivalQuery& query,
                                     const PendingPassages& pending = {});
-  // How much a word says among the passages that a head sees: BM25's idf of its stem; 0 where no
+  // How much a word says among the passages that are seen: BM25's idf of its stem; 0 where no
   // passage has it.
-  [[nodiscard]] double idf(Journal& journal, const std::string& archive, Head head,
+  [[nodiscard]] double idf(Journal& journal, const std::vector<ArchiveView>& views,
                            std::string_view word);
   // Drops the indexes: the next searches make them anew.
   void clear();
@@ -78,10 +89,11 @@ class ArchivalIndexes {
   // The rows of each branch of a line, read as far as the journal goes. Hold the mutex.
   struct Line {
     std::vector<SeenRows> parts;
+    std::vector<std::string> archives;  // the name of each part's, as in ArchivalHit
     std::vector<std::int64_t> retired;
   };
-  [[nodiscard]] Line catch_up(Journal& journal, Database& db, const std::string& archive,
-                              Head head);
+  [[nodiscard]] Line catch_up(Journal& journal, Database& db,
+                              const std::vector<ArchiveView>& views);
 
   std::mutex mutex_;
   Vocabulary vocabulary_;

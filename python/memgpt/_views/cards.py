@@ -13,6 +13,7 @@ from memgpt._views.turns import last_messages, message_item
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from memgpt._archives import Archive
     from memgpt.agent import Agent
 
 _BLOCKS = 20
@@ -123,4 +124,25 @@ def agent_html(agent: Agent) -> str:
         _window(agent),
         _summary(agent),
         _last_messages(agent),
+    )
+
+
+def archive_html(archive: Archive) -> str:
+    """The card of an archive that agents share."""
+    name = archive.name
+    agents = [f"{one.agent} (reads only)" if one.read_only else one.agent for one in archive.agents]
+    left = len(agents) - _ENTRIES
+    more = f" and {left:,} more" if left > 0 else ""
+    facts = f"{counted(len(archive), 'passage')} · {counted(len(agents), 'agent')}"
+    return view(
+        f"archive {name}",
+        div(
+            "head",
+            span("title", element("bdi", cut(name, 80)), title=archive.id),
+            span("mute", facts),
+        ),
+        prose(archive.description, _SUMMARY_TEXT) if archive.description else "",
+        div("mute", cut(", ".join(agents[:_ENTRIES]), _SUMMARY_TEXT) + more, dir="auto")
+        if agents
+        else "",
     )

@@ -155,7 +155,8 @@ def hits_text(hits: Sequence[RecallHit | ArchivalHit], query: str = "") -> str:
         score = f"{hit.score:.3f}  " if query else ""
         if isinstance(hit, ArchivalHit):
             tags = "".join(f" #{tag}" for tag in hit.passage.tags)
-            lines.append(f"{score}{hit.passage.id}{tags}")
+            filed = f"  {hit.archive}, by {hit.passage.author}" if hit.archive else ""
+            lines.append(f"{score}{hit.passage.id}{tags}{filed}")
         else:
             message = hit.message
             who = f"{message.role} {message.name}" if message.name else message.role
