@@ -184,8 +184,10 @@ def test_the_tool_tells_whose_a_passage_is(kit, team):
     before = agent.config["tools"]
     script = iter([kit.call("archival_memory_search", query="key"), kit.say("There.")])
     kit.llm.script = lambda context: next(script)
-    agent.send("Where is the key?")
-    lines = kit.llm.returned().splitlines()
+    response = agent.send("Where is the key?")
+    lines = next(m for m in response.messages if m.role == "tool").text.splitlines()
+    outside = [s.text for s in kit.llm.last_context.spans if s.kind == "external_memory"]
+    assert "0 passages in archival memory, more in 1 shared archive." in outside[0]
     assert "2 of 2 passages" in lines[0]
     assert any(line.endswith(f", team, by user] {FERN}") for line in lines)
     assert any("] The key of the barn" in line and "team" not in line for line in lines)
@@ -243,7 +245,7 @@ def test_a_tool_reads_what_its_step_has_written(kit, team):
         mine.insert("My own.")
         mine.update(old, text="The oven is mended.")
         mine.delete(gone.id)
-        seen.append(sorted(found(mine.search(""))))
+        seen.append(found(mine.search("")))
         seen.append(found(mine.search("fern", archive="team"))[0])
         seen.append([mine.get(old.id).text, mine.get(new.id).text])
         seen.append(texts(mine, archive=""))
@@ -259,7 +261,7 @@ def test_a_tool_reads_what_its_step_has_written(kit, team):
     kit.llm.script = uses(kit, "work")
     agent.send("Work.")
     assert seen == [
-        [(FERN, "team", "sam"), ("My own.", None, "agent"), ("The oven is mended.", "team", "sam")],
+        [("The oven is mended.", "team", "sam"), (FERN, "team", "sam"), ("My own.", None, "agent")],
         (FERN, "team", "sam"),
         ["The oven is mended.", FERN],
         ["My own."],
@@ -309,7 +311,8 @@ def test_a_read_only_one_is_searched_and_not_written(kit, team):
     assert len(team) == 0
 
 
-def test_a_change_that_was_overtaken_is_refused_and_a_filing_never_is(kit, team):
+@pytest.mark.parametrize("effects", ["none", "outside"])
+def test_a_change_that_was_overtaken_is_refused_and_a_filing_never_is(kit, team, effects):
     """The step is written without what its tool wrote, and the model is told why."""
     oven = team.insert(OVEN)
 
@@ -318,7 +321,7 @@ def test_a_change_that_was_overtaken_is_refused_and_a_filing_never_is(kit, team)
         thread.start()
         thread.join()
 
-    @memgpt.tool(effects="none")
+    @memgpt.tool(effects=effects)
     def change(agent: memgpt.Agent) -> str:
         """Change."""
         agent.archival.update(oven, text="The oven is mended.")
@@ -326,7 +329,7 @@ def test_a_change_that_was_overtaken_is_refused_and_a_filing_never_is(kit, team)
         meanwhile(lambda: team.update(oven, text="The oven is sold."))
         return "changed"
 
-    @memgpt.tool(effects="none")
+    @memgpt.tool(effects=effects)
     def file(agent: memgpt.Agent) -> str:
         """File."""
         agent.archival.insert(FERN, archive="team")
@@ -339,6 +342,7 @@ def test_a_change_that_was_overtaken_is_refused_and_a_filing_never_is(kit, team)
     response = agent.send("Work.")
     first, second = [m for m in response.messages if m.role == "tool"][:2]
     assert first.failed and "changed or deleted by somebody else meanwhile" in first.text
+    assert ("changed\n" in first.text) == (effects == "outside"), "what it did outside is told"
     assert not second.failed and texts(team)[:2] == [FERN, GEESE]
     assert team.get(oven.id).text == "The oven is sold." and len(agent.archival) == 0
     assert response.steps == 3
@@ -555,9 +559,9 @@ def test_processes_that_are_killed_have_filed_all_of_a_step_or_nothing(kit, home
         time.sleep(0.01)
     for name, child in zip("abc", children, strict=True):
         child.send_signal(signal.SIGKILL)
-        out, _ = child.communicate(timeout=60)
-        assert child.returncode == -signal.SIGKILL
-        acknowledged[name] = 5 + sum(line.endswith("\n") for line in out.splitlines(True))
+        assert child.wait(timeout=60) == -signal.SIGKILL and child.stdout is not None
+        acknowledged[name] = 5 + sum(line.endswith("\n") for line in child.stdout)
+        child.communicate()
     for name, least in acknowledged.items():
         own = texts(home.agent(name).archival, archive="")
         shared = [text for text in texts(team) if text.startswith(name)]
@@ -606,15 +610,40 @@ def test_purging_a_text_and_what_was_deleted(kit, home, team):
     team.insert("After.")
     assert home.check(replay=True) == []
     gone = home.purge(deleted=True)
-    assert (gone.archives, gone.agents, gone.passages) == (1, 0, 1) and "1 archive" in str(
-        gone.what
-    )
+    assert (gone.archives, gone.agents, gone.passages) == (1, 0, 1)
+    assert "1 archive" in home.purges()[-1].what
     agent.undo()
     home.purge(undone=True)
     # It stays, though the agent's commit is gone.
     assert len(team) == 3 and home.check(replay=True) == []
     with contextlib.closing(sqlite3.connect(home.path)) as db:
         assert db.execute("SELECT count(*) FROM archive_commit").fetchone() == (1,)
+
+
+def test_a_change_under_way_does_not_bring_back_what_was_purged(home, team):
+    """It is made anew from what there is by then."""
+    stop, failed = threading.Event(), []
+    passage = team.insert("nothing")
+
+    def tag() -> None:
+        try:
+            while not stop.is_set():
+                team.update(passage, tags=[str(time.monotonic_ns())])
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=tag)
+    thread.start()
+    for i in range(10):
+        team.update(passage, text=f"The secret is s3cret{i}.")
+        home.purge(text=f"s3cret{i}")
+        assert f"s3cret{i}" not in team.get(passage.id).text
+    stop.set()
+    thread.join()
+    assert failed == [] and len(team) == 1
+    with contextlib.closing(sqlite3.connect(home.path)) as db:
+        held = db.execute("SELECT count(*) FROM passage WHERE text LIKE '%s3cret%'").fetchone()
+    assert held == (0,)
 
 
 def test_what_was_changed_by_hand_is_found(kit, home, team):

@@ -170,6 +170,7 @@ LiveState Agent::load_state(const Parts& parts) {
 LiveState Agent::state_of(AgentState loaded, const Parts& parts) {
   const auto last = loaded.last_call;
   LiveState state = live_state(std::move(loaded), *parts.counter);
+  state.archives = parts.config.archives.size();
   if (last && last->model == parts.config.model && last->tokenizer == parts.counter->name())
     state.correction = correction_after(*last);
   state.prefix = compile_state(state, parts);

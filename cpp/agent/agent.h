@@ -337,6 +337,7 @@ class Agent {
   void refresh_past();
 
   // attached.cpp
+  [[nodiscard]] std::vector<Attached> attached() const;
   [[nodiscard]] Attached find_attached(const std::string& name);
   [[nodiscard]] std::vector<ArchiveView> views_of(const AgentRow& row,
                                                   const std::optional<std::string>& only);

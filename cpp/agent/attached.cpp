@@ -33,11 +33,16 @@ void Agent::detach_archive(const std::string& archive_id) {
   adopt(std::move(parts));
 }
 
-// One that was deleted is as if it were not attached.
 std::vector<Agent::Attached> Agent::attached_archives() {
+  if (!turn_.held_by_this_thread()) refresh();
+  return attached();
+}
+
+// One that was deleted is as if it were not attached.
+std::vector<Agent::Attached> Agent::attached() const {
   std::vector<Attached> attached;
   const auto journal = home_->journal();
-  for (const auto& entry : config().archives)
+  for (const auto& entry : parts()->config.archives)
     if (auto row = journal->archive(entry.id)) {
       if (past_) row->head = journal->archive_at(row->head, *past_);
       attached.push_back({*std::move(row), entry.read_only});
@@ -64,7 +69,7 @@ std::vector<ArchiveView> Agent::views_of(const AgentRow& row,
   }
   std::vector<ArchiveView> views{{row.archive, row.head}};
   if (only) return views;
-  for (auto& attached : attached_archives())
+  for (auto& attached : attached())
     views.push_back({attached.archive.id, attached.archive.head, attached.archive.name});
   return views;
 }
@@ -95,12 +100,13 @@ std::optional<PassageRow> Agent::find_shared(const Attached& attached, const std
 
 // Of an archive that the agent has, where it is none of its own.
 std::optional<Agent::SharedPassage> Agent::shared_passage(const std::string& id) {
-  if (config().archives.empty()) return std::nullopt;
+  const auto row = state().agent;
+  if (parts()->config.archives.empty()) return std::nullopt;
   const bool inside = turn_.held_by_this_thread() && active_ != nullptr;
-  if (seen_passage(state().agent, inside ? active_->commit : Commit{}, id, "")) return std::nullopt;
-  for (auto& attached : attached_archives())
-    if (auto row = find_shared(attached, id))
-      return SharedPassage{std::move(attached), *std::move(row)};
+  if (seen_passage(row, inside ? active_->commit : Commit{}, id, "")) return std::nullopt;
+  for (auto& attached : attached())
+    if (auto found = find_shared(attached, id))
+      return SharedPassage{std::move(attached), *std::move(found)};
   return std::nullopt;
 }
 

@@ -97,7 +97,10 @@ std::shared_ptr<const Prefix> LiveState::compile_prefix(std::string_view system_
 
 std::string LiveState::outside_line() const {
   return std::to_string(next_position) + " messages are in recall memory, " +
-         std::to_string(passages) + " passages in archival memory.";
+         std::to_string(passages) + " passages in archival memory" +
+         (archives == 0   ? "."
+          : archives == 1 ? ", more in 1 shared archive."
+                          : ", more in " + std::to_string(archives) + " shared archives.");
 }
 
 int correction_after(const StepRow& call) {

@@ -40,6 +40,7 @@ struct LiveState {
   std::string outside;             // the line about what lies outside the context
   std::int64_t next_position = 0;
   std::int64_t passages = 0;
+  std::size_t archives = 0;  // shared ones that are attached
   std::int64_t session = 0;
   TimeUs last_time_us = 0;
   int correction = kNoCorrection;  // of our counts, by what the provider reported

@@ -529,8 +529,13 @@ void bind_agent(py::module_& module) {
       .def("agent_by_id", &Home::agent_by_id, py::arg("id"), Release())
       .def("agents", &Home::agents, Release())
       .def("delete_agent", &Home::delete_agent, py::arg("name"), Release())
-      .def("create_archive", &Home::create_archive, py::arg("name"), py::arg("description"),
-           py::arg("embedder").none(true), Release())
+      .def(
+          "create_archive",
+          [](Home& home, const std::string& name, const std::string& description,
+             std::optional<std::shared_ptr<Embedder>> embedder) {
+            return home.create_archive(name, description, std::move(embedder).value_or(nullptr));
+          },
+          py::arg("name"), py::arg("description"), py::arg("embedder"), Release())
       .def("archive", &Home::archive, py::arg("name"), Release())
       .def("archives", &Home::archives, Release())
       .def("delete_archive", &Home::delete_archive, py::arg("name"), Release())

@@ -214,7 +214,9 @@ class Archive(Passages):
     def _core(self) -> CoreArchive:
         return self._own
 
-    _writer = _core
+    @property
+    def _writer(self) -> CoreArchive:
+        return self._own
 
     @property
     def id(self) -> str:
