@@ -354,7 +354,7 @@ PassageRow Agent::find_passage(const AgentRow& agent, const Commit& step, const 
 
 Passage Agent::passage(const std::string& id) {
   check_utf8(id, "the passage's id");
-  if (auto shared = shared_passage(id)) return std::move(shared->row.passage);
+  if (auto shared = shared_passage(id)) return std::move(shared->second.passage);
   if (turn_.held_by_this_thread() && active_ != nullptr)
     return find_passage(active_->state.agent, active_->commit, id).passage;
   return find_passage(state().agent, {}, id).passage;
@@ -409,7 +409,10 @@ ArchivalPage Agent::search_archival_at(const std::vector<ArchiveView>& views,
                                        const PendingPassages& pending) {
   query.times = asked_times(text, now_us());
   const auto embedder = parts()->embedder;
-  if (!is_blank(text) && query.ranking.dense.value_or(1) > 0) check_bound_embedder();
+  if (!query.vector.empty() || (!is_blank(text) && query.ranking.dense.value_or(1) > 0))
+    check_bound_embedder();
+  if (!query.vector.empty() && !embedder)
+    throw ConfigError("agent \"" + name_ + "\" has no embedder: its passages have no vectors");
   return search_archives(*home_, views, embedder.get(), text, std::move(query), pending);
 }
 

@@ -192,10 +192,9 @@ class Agent {
   // Asks the policy to keep a message of the window, or no longer. Throws InvalidInput for one that
   // is not in it, WindowFull where the pinned messages would leave no room.
   void pin(std::int64_t position, bool pinned);
-  // `time_us`: when it was written; now, where it is not said. `archive`: the name of one that
-  // agents share; empty = the agent's own. What is done to such a one inside of a step is committed
-  // with it, by the agent's name; else it is the user's, and no step of the agent. Throws
-  // ArchiveNotFound, ReadOnlyArchive.
+  // `time_us`: when it was written; none = now. `archive`: the name of a shared one. What is done to
+  // such a one inside of a step is committed with it, by the agent's name; else it is the user's,
+  // and no step of the agent. Throws ArchiveNotFound, ReadOnlyArchive.
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
                                        const std::string& metadata_json,
                                        std::optional<TimeUs> time_us,
@@ -206,8 +205,7 @@ class Agent {
   // Not seen from here on; lines of history that have it keep it. Throws PassageNotFound.
   void delete_passage(const std::string& id);
 
-  // Archives that agents share, see attached.cpp. A step of the configuration, which undo() leaves.
-  // They throw ArchiveNotFound.
+  // Shared archives, see attached.cpp: a step of the configuration. They throw ArchiveNotFound.
   void attach_archive(const std::string& archive_id, bool read_only);
   void detach_archive(const std::string& archive_id);
   struct Attached {
@@ -341,12 +339,7 @@ class Agent {
   [[nodiscard]] Attached find_attached(const std::string& name);
   [[nodiscard]] std::vector<ArchiveView> views_of(const AgentRow& row,
                                                   const std::optional<std::string>& only);
-  [[nodiscard]] std::optional<PassageRow> find_shared(const Attached& attached,
-                                                      const std::string& id);
-  struct SharedPassage {
-    Attached attached;
-    PassageRow row;
-  };
+  using SharedPassage = std::pair<Attached, PassageRow>;
   [[nodiscard]] std::optional<SharedPassage> shared_passage(const std::string& id);
   [[nodiscard]] Passage file_shared(const Attached& attached, Passage passage);
   [[nodiscard]] Passage update_shared(const SharedPassage& shared, const PassageChange& change);

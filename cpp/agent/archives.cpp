@@ -108,7 +108,9 @@ ArchivalPage search_archives(Home& home, const std::vector<ArchiveView>& views, 
   const auto journal = home.journal();
   query.text = is_blank(text) ? "" : text;
   query.dense = query.ranking.dense.value_or(embedder != nullptr ? embedder->weight() : 1);
-  if (query.dense > 0 && embedder != nullptr && !query.text.empty()) {
+  if (!query.vector.empty() && embedder != nullptr)
+    normalise_rows(query.vector, embedder->dimension(), 1, embedder->name());
+  else if (query.dense > 0 && embedder != nullptr && !query.text.empty()) {
     query.vector = embedder->embed_query(
         std::string(utf8_prefix(text, kEmbeddedQuery)),
         [&](std::string_view word) { return home.indexes().idf(*journal, views, word); });

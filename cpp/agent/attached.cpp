@@ -91,22 +91,18 @@ PendingPassages Agent::pending_of(const Commit& step, const std::vector<ArchiveV
   return pending;
 }
 
-std::optional<PassageRow> Agent::find_shared(const Attached& attached, const std::string& id) {
-  const bool inside = turn_.held_by_this_thread() && active_ != nullptr;
-  const Commit* const step = inside ? active_->archive(attached.archive.id) : nullptr;
-  return seen_passage(attached.archive, step != nullptr ? *step : Commit{}, id,
-                      Archive(home_, attached.archive.id).embedding());
-}
-
 // Of an archive that the agent has, where it is none of its own.
 std::optional<Agent::SharedPassage> Agent::shared_passage(const std::string& id) {
   const auto row = state().agent;
   if (parts()->config.archives.empty()) return std::nullopt;
   const bool inside = turn_.held_by_this_thread() && active_ != nullptr;
   if (seen_passage(row, inside ? active_->commit : Commit{}, id, "")) return std::nullopt;
-  for (auto& attached : attached())
-    if (auto found = find_shared(attached, id))
+  for (auto& attached : attached()) {
+    const Commit* const step = inside ? active_->archive(attached.archive.id) : nullptr;
+    if (auto found = seen_passage(attached.archive, step != nullptr ? *step : Commit{}, id,
+                                  Archive(home_, attached.archive.id).embedding()))
       return SharedPassage{std::move(attached), *std::move(found)};
+  }
   return std::nullopt;
 }
 
@@ -130,28 +126,28 @@ Passage Agent::file_shared(const Attached& attached, Passage passage) {
 }
 
 Passage Agent::update_shared(const SharedPassage& shared, const PassageChange& change) {
-  auto archive = to_write(shared.attached);
+  auto archive = to_write(shared.first);
   const auto embedder = change.text ? archive.embedder(parts()->embedder) : nullptr;
   WriteSet* const step = running_step();
-  if (step == nullptr) return archive.update_passage(shared.row.passage.id, change);
+  if (step == nullptr) return archive.update_passage(shared.second.passage.id, change);
   Passage made;
   if (change.text) {
     made.text = *change.text;
     memgpt::embed(made, embedder.get());
   }
-  auto updated = changed(shared.row.passage, change, made, name_, Trust::model);
+  auto updated = changed(shared.second.passage, change, made, name_, Trust::model);
   Commit& commit = step->edit_archive(archive.id(), name_);
-  retire(commit, shared.row, name_);
+  retire(commit, shared.second, name_);
   commit.passages.push_back(updated);
   return updated;
 }
 
 void Agent::delete_shared(const SharedPassage& shared) {
-  auto archive = to_write(shared.attached);
+  auto archive = to_write(shared.first);
   if (WriteSet* const step = running_step())
-    retire(step->edit_archive(archive.id(), name_), shared.row, name_);
+    retire(step->edit_archive(archive.id(), name_), shared.second, name_);
   else
-    archive.delete_passage(shared.row.passage.id);
+    archive.delete_passage(shared.second.passage.id);
 }
 
 }  // namespace memgpt

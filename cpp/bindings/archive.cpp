@@ -15,7 +15,8 @@ void bind_archive(py::module_& module) {
       .def(py::init([](int limit, int offset, std::vector<std::string> tags, bool all_tags,
                        std::vector<std::pair<std::string, std::string>> metadata,
                        std::optional<TimeUs> start, std::optional<TimeUs> end,
-                       const RankingOptions& ranking, std::optional<std::string> archive) {
+                       const RankingOptions& ranking, std::vector<float> vector,
+                       std::optional<std::string> archive) {
              ArchivalQuery query;
              query.limit = limit;
              query.offset = offset;
@@ -25,12 +26,13 @@ void bind_archive(py::module_& module) {
              query.start = start;
              query.end = end;
              query.ranking = ranking;
+             query.vector = std::move(vector);
              query.archive = std::move(archive);
              return query;
            }),
            py::arg("limit"), py::arg("offset"), py::arg("tags"), py::arg("all_tags"),
            py::arg("metadata"), py::arg("start"), py::arg("end"), py::arg("ranking"),
-           py::arg("archive"));
+           py::arg("vector"), py::arg("archive"));
   py::class_<Archive, std::shared_ptr<Archive>>(module, "CoreArchive")
       .def_property_readonly("id", &Archive::id)
       .def_property_readonly("path", [](const Archive& archive) { return archive.home()->path(); })

@@ -2,7 +2,6 @@
 
 #include "error.h"
 #include "memory/json.h"
-#include "store/check.h"
 #include "store/purge.h"
 #include "store/schema.h"
 #include "store/shared_blocks.h"
@@ -370,34 +369,6 @@ void Journal::rename_archive(const std::string& archive_id, const std::string& n
         .bind(archive_id, name)
         .run();
   });
-}
-
-namespace {
-
-// Nothing where the file does not say.
-std::optional<std::int64_t> purge_known(Journal& journal) {
-  try {
-    return journal.newest_purge();
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-}  // namespace
-
-std::vector<std::string> Journal::check(const std::function<void()>& poll) {
-  {
-    // By its name: a file that was moved away would be made anew, and be found sound.
-    const std::scoped_lock lock(writer_mutex_);
-    writer_db_.check_in_place();
-  }
-  for (;;) {
-    const auto purge = purge_known(*this);
-    auto problems = check_file(path_, poll);
-    if (problems.empty()) problems = check_contents(*this, poll);
-    // What a purge destroys meanwhile is no damage.
-    if (problems.empty() || purge_known(*this) == purge) return problems;
-  }
 }
 
 }  // namespace memgpt

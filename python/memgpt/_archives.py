@@ -12,6 +12,7 @@ from memgpt import _core
 from memgpt._core import ArchivalHit, CoreAgent, CoreArchive, Passage
 from memgpt._hits import Hits
 from memgpt._text import checked_number, checked_text, checked_texts
+from memgpt._vectors import flat_row
 from memgpt._zones import zone_named
 from memgpt.errors import Error, InvalidInput
 from memgpt.ranking import Ranking, to_core_ranking
@@ -64,6 +65,17 @@ def _object(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _id_of(passage: Passage | str) -> str:
     return passage.id if isinstance(passage, Passage) else checked_text(passage, "the passage's id")
+
+
+def _numbers(vector: Any) -> Any:
+    if vector is None:
+        return []
+    try:
+        return flat_row(vector)
+    except Exception as error:
+        raise InvalidInput(
+            f"the vector must be one row of numbers, e.g. embedder.embed([text])[0]: {error}"
+        ) from error
 
 
 class Passages:
@@ -160,6 +172,7 @@ class Passages:
         end: Time,
         offset: int,
         ranking: Ranking | None,
+        vector: Any,
         archive: str | None,
     ) -> Hits[ArchivalHit]:
         if match not in ("any", "all"):
@@ -177,6 +190,7 @@ class Passages:
             start=first,
             end=last,
             ranking=to_core_ranking(ranking),
+            vector=_numbers(vector),
             archive=archive,
         )
         found, total = self._core.search_archival(checked_text(query, "the query"), asked)
@@ -297,12 +311,13 @@ class Archive(Passages):
         end: dt.datetime | dt.date | str | None = None,
         offset: int = 0,
         ranking: Ranking | None = None,
+        vector: Any = None,
     ) -> Hits[ArchivalHit]:
         """Its passages by words and, where it has an embedder, by meaning, best first; an empty
         query gives the newest.
 
         Args:
-            query, limit, tags, match, metadata, source, offset, ranking: as in
+            query, limit, tags, match, metadata, source, offset, ranking, vector: as in
                 ``agent.archival.search()``.
             start, end: likewise, in UTC where they name no zone.
 
@@ -311,7 +326,7 @@ class Archive(Passages):
             ConfigError: for a ranking with a value out of its range.
             Unbound: where its embedder is not bound.
         """
-        filters = (limit, tags, match, metadata, source, start, end, offset, ranking)
+        filters = (limit, tags, match, metadata, source, start, end, offset, ranking, vector)
         return self._found(query, *filters, None)
 
     def __len__(self) -> int:

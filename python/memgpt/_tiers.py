@@ -296,7 +296,7 @@ class Archival(CoreHandle, Passages):
 
     def search(
         self,
-        query: str,
+        query: str = "",
         *,
         limit: int = 10,
         tags: Sequence[str] = (),
@@ -307,6 +307,7 @@ class Archival(CoreHandle, Passages):
         end: dt.datetime | dt.date | str | None = None,
         offset: int = 0,
         ranking: Ranking | None = None,
+        vector: Any = None,
         archive: Archive | str | None = None,
     ) -> Hits[ArchivalHit]:
         """Passages by words and, where the agent has an embedder, by meaning, best first; an empty
@@ -323,20 +324,25 @@ class Archival(CoreHandle, Passages):
             start, end: as in :meth:`Recall.search`.
             offset: hits to skip.
             ranking: the factors; None for the defaults.
+            vector: what to search by in place of the query's own vector: numbers as the agent's
+                embedder returns them for one text, of any length but 0. With ``query=""`` by it
+                alone, and ``hit.score`` is the cosine.
             archive: a shared one that is attached, or its name, to search it alone; ``""`` for the
                 agent's own passages; None for all.
 
         Returns:
             The hits; ``.total`` is how many passages pass the filters. ``hit.archive`` is the name
             of the shared archive, None for the agent's own; ``hit.passage.author`` tells who filed
-            it.
+            it. The nearest vectors are found for certain among up to ``exact_search`` passages
+            (:func:`memgpt.open`); among more a graph is searched, once it is made, and one in some
+            twenty of them may be missed.
 
         Raises:
             InvalidInput: for a filter that cannot be read.
             ConfigError: for a ranking with a value out of its range.
             ArchiveNotFound: where no such archive is attached.
         """
-        filters = (limit, tags, match, metadata, source, start, end, offset, ranking)
+        filters = (limit, tags, match, metadata, source, start, end, offset, ranking, vector)
         return self._found(query, *filters, _name_of(archive))
 
     def __len__(self) -> int:
