@@ -19,6 +19,7 @@ from memgpt.errors import (
     InvalidInput,
     PassageNotFound,
     ReadOnlyArchive,
+    Reentrant,
     Unbound,
 )
 
@@ -254,6 +255,8 @@ def test_a_tool_reads_what_its_step_has_written(kit, team):
         mine.update(new.id, tags=["key"])
         mine.delete(mine.insert("Not for long.", archive=team))
         assert len(team) == 2, "not committed yet"
+        with pytest.raises(Reentrant):
+            mine.detach(team)
         return "ok"
 
     agent = kit.agent(tools=[work])
@@ -667,7 +670,9 @@ def test_they_are_shown_with_all_text_escaped(kit, home):
     agent.archival.attach(archive, read_only=True)
     archive.insert(FERN)
     hits = agent.archival.search("key")
-    for page in (archive._repr_html_(), hits._repr_html_(), hits[0]._repr_html_()):
+    pages = [shown._repr_html_() for shown in (archive, hits, hits[0], agent)]
+    for page in pages:
         assert "<script>" not in page and "&lt;script&gt;" in page
-    assert "reads only" in archive._repr_html_() and f"{name}, by user" in str(hits)
+    assert "reads only" in pages[0] and f"shared archives: {name} (read-only)" in str(agent)
+    assert f"{name}, by user" in str(hits)
     assert repr(archive) == f"<Archive {name!r}: 1 passage, 1 agent>"

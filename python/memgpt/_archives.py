@@ -211,6 +211,9 @@ class Attached:
     agent: str
     read_only: bool
 
+    def __str__(self) -> str:
+        return f"{self.archive.name}{' (read-only)' if self.read_only else ''}"
+
 
 class Archive(Passages):
     """Passages that several agents share: ``agent.archival.attach(archive)``.

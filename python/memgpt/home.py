@@ -402,11 +402,11 @@ class Home:
         What it cannot destroy: copies and backups of the file, and what file systems keep of it
         (snapshots, copy-on-write, worn blocks of a disk); what was sent to models' providers, and
         to tools; logs; what programs hold, such as a Response, or a system prompt and tools with
-        the text in them, which come back when they are bound again. Names of agents, tags, memory
-        blocks and tools stay: ``.names`` of the result counts those that have the text. Other
-        processes that have the file open notice at their next call. Vectors of changed passages
-        are made anew where their embedder is bound; the other passages are listed still, but no
-        search by a text finds them (``.vectors_lost``).
+        the text in them, which come back when they are bound again. Names of agents, archives,
+        tags, memory blocks and tools stay: ``.names`` of the result counts those that have the
+        text. Other processes that have the file open notice at their next call. Vectors of changed
+        passages are made anew where their embedder is bound; the other passages are listed still,
+        but no search by a text finds them (``.vectors_lost``).
 
         Raises:
             ConfigError: where nothing is asked for.

@@ -75,6 +75,14 @@ def _unbound(agent: Agent) -> Html:
     )
 
 
+def _archives(agent: Agent) -> Html:
+    attached = agent.archival.attached
+    if not attached:
+        return Html()
+    names = ", ".join(map(str, attached[:_ENTRIES]))
+    return div("mute", cut(f"Shared archives: {names}", _SUMMARY_TEXT), dir="auto")
+
+
 def _window(agent: Agent) -> Html:
     context = agent.context()
     return div(
@@ -120,6 +128,7 @@ def agent_html(agent: Agent) -> str:
             ),
         ),
         _unbound(agent),
+        _archives(agent),
         _blocks(agent._core.blocks()),
         _window(agent),
         _summary(agent),

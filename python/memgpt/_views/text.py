@@ -97,6 +97,8 @@ def agent_text(agent: Agent) -> str:
     if agent.unbound:
         lines.append(f"unbound: {', '.join(agent.unbound)}")
         lines.append(f"to bind them, type: {binding_line(agent.name, agent.unbound)}")
+    if attached := agent.archival.attached:
+        lines.append(f"shared archives: {', '.join(map(str, attached))}")
     lines += _block_lines(agent)
     lines += _window_lines(agent)
     if summary := agent.memory.summary:
