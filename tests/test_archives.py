@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import signal
 import sqlite3
 import textwrap
@@ -676,3 +677,61 @@ def test_they_are_shown_with_all_text_escaped(kit, home):
     assert "reads only" in pages[0] and f"shared archives: {name} (read-only)" in str(agent)
     assert f"{name}, by user" in str(hits)
     assert repr(archive) == f"<Archive {name!r}: 1 passage, 1 agent>"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_sees_what_a_plain_list_says(kit, home, seed):
+    """Filing, changing, deleting, attaching, undoing, forking, at random."""
+    rng = random.Random(seed)
+    archives = [home.create_archive(name) for name in "xy"]
+    shared: dict[str, dict[str, str]] = {"x": {}, "y": {}}
+    agents = [kit.agent(name="a0", tools=[])]
+    own: list[list[dict[str, str]]] = [[{}]]  # of each agent: what it saw after each of its edits
+    has: list[list[str]] = [[]]
+    for number in range(120):
+        who = rng.randrange(len(agents))
+        agent, archive = agents[who], rng.choice(archives)
+        known = shared[archive.name]
+        action = rng.choice(
+            ["file", "own", "change", "delete", "attach", "undo", "fork", "rebuild"]
+        )
+        text = f"passage {number}"
+        if action == "file":
+            known[archive.insert(text).id] = text
+        elif action == "own":
+            own[who].append({**own[who][-1], agent.archival.insert(text).id: text})
+        elif action in ("change", "delete") and known:
+            id = rng.choice(list(known))
+            holder = agent.archival if archive.name in has[who] and rng.random() < 0.5 else archive
+            if action == "change":
+                known[id] = holder.update(id, text=text).text
+            else:
+                holder.delete(id)
+                del known[id]
+        elif action == "attach":
+            if archive.name in has[who]:
+                agent.archival.detach(archive)
+                has[who].remove(archive.name)
+            else:
+                agent.archival.attach(archive)
+                has[who].append(archive.name)
+        elif action == "undo" and len(own[who]) > 1:
+            agent.undo()
+            own[who].pop()
+        elif action == "fork" and len(agents) < 4:
+            agents.append(agent.fork(f"a{len(agents)}"))
+            own.append([own[who][-1]])
+            has.append(list(has[who]))
+        elif action == "rebuild" and number % 4 == 0:
+            home.rebuild()
+        for i, other in enumerate(agents):
+            wanted = sorted(
+                [*own[i][-1].values(), *(t for n in has[i] for t in shared[n].values())]
+            )
+            assert sorted(texts(other.archival)) == wanted, (number, action)
+            assert other.archival.search("passage").total == len(wanted)
+            assert len(other.archival) == len(own[i][-1])
+            assert [one.archive.name for one in other.archival.attached] == has[i]
+        for one in archives:
+            assert len(one) == len(shared[one.name]) == one.search("passage").total
+            assert sorted(texts(one)) == sorted(shared[one.name].values())
