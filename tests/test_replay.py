@@ -30,6 +30,7 @@ UNCHECKED = {
     "archive_commit": "what was filed stands in the archive's commit; check() follows it",
     "tool_source": "to be read, and never run",
     "staged_vector": "made before the commit that is to have them",
+    "vector_epoch": "which of the vectors an index in memory has",
     "store_progress": "how far a program's own store has followed",
 }
 WORDS = "the river ran past the old mill and the miller counted seven white geese on its bank "

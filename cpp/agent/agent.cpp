@@ -332,6 +332,12 @@ Passage Agent::insert_passage(const std::string& text, std::vector<std::string> 
   return passage;
 }
 
+void Agent::file_passages(const std::vector<Passage>& passages) {
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
+    for (const auto& passage : passages) writes.file(passage);
+  });
+}
+
 // As the step sees it: what it has filed is in no row yet, and what it has retired still is.
 std::optional<PassageRow> Agent::seen_passage(const AgentRow& row, const Commit& step,
                                               const std::string& id, const std::string& embedder) {

@@ -12,6 +12,7 @@
 #include "agent/fit.h"
 #include "agent/home.h"
 #include "agent/live_state.h"
+#include "agent/moved.h"
 #include "agent/recompile.h"
 #include "agent/replay.h"
 #include "agent/turn.h"
@@ -37,20 +38,6 @@ struct Response {
   int evicted = 0;                     // messages that left the window
   // end_turn, max_steps, no_tool_call, invalid_tool_call
   std::string stop_reason = "end_turn";
-};
-
-// What is undone as a whole: an input with all its steps, or one step. What is written between two
-// turns (an edit of a block, an import) is a unit of its own.
-enum class Unit { turn, step };
-
-// A head that was moved along or between lines of history.
-struct Moved {
-  Head from;
-  Head to;
-  std::int64_t messages = 0;          // that are no longer seen; negative: that are seen again
-  std::vector<ToolRunRow> outside;    // calls that were undone, and whose effects outside were not
-  std::vector<std::string> shared;    // labels of shared blocks whose edits were not undone
-  std::vector<std::string> archives;  // names of shared archives that keep what was filed in them
 };
 
 // Times that a search query names, asked at `now_us`, on these clocks; on those of UTC where this
@@ -192,13 +179,24 @@ class Agent {
   // Asks the policy to keep a message of the window, or no longer. Throws InvalidInput for one that
   // is not in it, WindowFull where the pinned messages would leave no room.
   void pin(std::int64_t position, bool pinned);
-  // `time_us`: when it was written; none = now. `archive`: the name of a shared one. What is done to
-  // such a one inside of a step is committed with it, by the agent's name; else it is the user's,
-  // and no step of the agent. Throws ArchiveNotFound, ReadOnlyArchive.
+  // `time_us`: when it was written; none = now. `archive`: the name of a shared one. What is done
+  // to such a one inside of a step is committed with it, by the agent's name; else it is the
+  // user's, and no step of the agent. Throws ArchiveNotFound, ReadOnlyArchive.
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
                                        const std::string& metadata_json,
                                        std::optional<TimeUs> time_us,
                                        const std::string& archive = "");
+  // All in one commit, or none. Where that is broken off, vectors that took long to make are there
+  // when it is called again.
+  [[nodiscard]] std::vector<Passage> insert_passages(const std::vector<NewPassage>& items,
+                                                     const Progress& progress);
+  // Makes vectors by another embedder for some of the passages that have none by it, while the
+  // agent goes on with the one it has. Throws ConfigError where the file has vectors of another
+  // dimension by this name.
+  [[nodiscard]] Reembedded reembed_some(Embedder& embedder);
+  // Makes the last few and gives the agent the embedder, in its turn; false where more than a few
+  // are left.
+  [[nodiscard]] bool finish_reembedding(const std::shared_ptr<Embedder>& embedder);
   // Of this agent or of an archive that it has. A version in place of the one that is seen, with
   // its id and time. Throws PassageNotFound.
   [[nodiscard]] Passage update_passage(const std::string& id, const PassageChange& change);
@@ -372,6 +370,7 @@ class Agent {
   [[nodiscard]] std::optional<PassageRow> seen_passage(const AgentRow& row, const Commit& step,
                                                        const std::string& id,
                                                        const std::string& embedder);
+  void file_passages(const std::vector<Passage>& passages);
   [[nodiscard]] PassageRow find_passage(const AgentRow& agent, const Commit& step,
                                         const std::string& id);
   [[nodiscard]] LiveState load_state(const Parts& parts);

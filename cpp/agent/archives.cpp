@@ -47,59 +47,12 @@ std::string shown(const std::string& text) {
 
 }  // namespace
 
-void check_passage_text(const std::string& text) {
-  check_utf8(text, "the passage");
-  if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
-}
-
-void check_tags(const std::vector<std::string>& tags) {
-  for (const auto& tag : tags) check_utf8(tag, "a tag");
-}
-
-void check_change(const PassageChange& change) {
-  if (!change.text && !change.tags && !change.metadata)
-    throw InvalidInput("nothing is to be changed: give text, tags or metadata");
-  if (change.text) check_passage_text(*change.text);
-  if (change.tags) check_tags(*change.tags);
-}
-
 void check_archive_name(const std::string& name) {
   check_utf8(name, "the archive's name");
   const bool printable =
       std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
   if (is_blank(name) || !printable || count_characters(name) > 200)
     throw ConfigError("an archive's name is 1 to 200 characters of one line");
-}
-
-void embed(Passage& passage, Embedder* embedder) {
-  if (embedder == nullptr) return;
-  passage.embedder = embedder->name();
-  passage.vector = embedder->embed({passage.text});
-  normalise_rows(passage.vector, embedder->dimension(), 1, passage.embedder);
-}
-
-void retire(Commit& commit, PassageRow row, const std::string& author) {
-  if (row.id == 0) {
-    std::erase_if(commit.passages,
-                  [&](const Passage& filed) { return filed.id == row.passage.id; });
-    return;
-  }
-  row.retired_by = author;
-  commit.retired.push_back(std::move(row));
-}
-
-Passage changed(Passage passage, const PassageChange& change, const Passage& embedded,
-                const std::string& author, Trust trust) {
-  if (change.text) {
-    passage.text = embedded.text;
-    passage.embedder = embedded.embedder;
-    passage.vector = embedded.vector;
-  }
-  if (change.tags) passage.tags = *change.tags;
-  if (change.metadata) passage.metadata = *change.metadata;
-  passage.author = author;
-  passage.trust = trust;
-  return passage;
 }
 
 ArchivalPage search_archives(Home& home, const std::vector<ArchiveView>& views, Embedder* embedder,
@@ -215,12 +168,28 @@ Passage Archive::insert_passage(const std::string& text, std::vector<std::string
   passage.time_us = time_us.value_or(home_->environment().now_us());
   static_cast<void>(row());
   embed(passage, embedder(nullptr).get());
-  file(passage);
+  file({passage});
   return passage;
 }
 
-void Archive::file(const Passage& passage) {
-  edit([&](Commit& commit) { commit.passages.push_back(passage); });
+std::vector<Passage> Archive::insert_passages(const std::vector<NewPassage>& items,
+                                              const Progress& progress) {
+  const auto journal = home_->journal();
+  const auto& environment = home_->environment();
+  auto passages =
+      checked_passages(items, environment.new_uuid, environment.now_us(), "user", Trust::user);
+  static_cast<void>(row());
+  if (passages.empty()) return passages;
+  const auto staged = embed_all(*journal, embedder(nullptr).get(), passages, progress);
+  file(passages);
+  if (!staged.empty()) journal->drop_staged(passages.front().embedder, staged);
+  return passages;
+}
+
+void Archive::file(const std::vector<Passage>& passages) {
+  edit([&](Commit& commit) {
+    commit.passages.insert(commit.passages.end(), passages.begin(), passages.end());
+  });
 }
 
 std::optional<PassageRow> Archive::find(const std::string& id) const {

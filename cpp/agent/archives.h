@@ -8,32 +8,13 @@
 #include <vector>
 
 #include "agent/home.h"
+#include "agent/passages.h"
 #include "memory/dates.h"
 
 namespace memgpt {
 
-// What of a passage is to be another; none = stays as it is.
-struct PassageChange {
-  std::optional<std::string> text;
-  std::optional<std::vector<std::string>> tags;
-  std::optional<std::string> metadata;  // JSON object
-};
-
-// What is the same whoever files a passage. They throw InvalidInput.
-void check_passage_text(const std::string& text);
-void check_tags(const std::vector<std::string>& tags);
-void check_change(const PassageChange& change);
 // Throws ConfigError: 1 to 200 characters, none of them a control character.
 void check_archive_name(const std::string& name);
-
-// By the embedder, if there is one.
-void embed(Passage& passage, Embedder* embedder);
-// Takes a passage out of what the commit's line shows. One that the commit itself has filed is in
-// no row yet.
-void retire(Commit& commit, PassageRow row, const std::string& author);
-// A passage with what is to be another; its id and time stay.
-[[nodiscard]] Passage changed(Passage passage, const PassageChange& change, const Passage& embedded,
-                              const std::string& author, Trust trust);
 
 // One ranking over all that is seen of the archives; the query's vector is the embedder's, which
 // may be null: then by words alone.
@@ -67,7 +48,10 @@ class Archive {
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
                                        const std::string& metadata_json,
                                        std::optional<TimeUs> time_us);
-  void file(const Passage& passage);  // one that is made already
+  // All in one commit, or none, as of an agent.
+  [[nodiscard]] std::vector<Passage> insert_passages(const std::vector<NewPassage>& items,
+                                                     const Progress& progress);
+  void file(const std::vector<Passage>& passages);  // that are made already
   // They throw PassageNotFound.
   [[nodiscard]] Passage passage(const std::string& id) const;
   [[nodiscard]] Passage update_passage(const std::string& id, const PassageChange& change);

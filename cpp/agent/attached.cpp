@@ -121,7 +121,7 @@ Passage Agent::file_shared(const Attached& attached, Passage passage) {
   if (WriteSet* const step = running_step())
     step->edit_archive(archive.id(), name_).passages.push_back(passage);
   else
-    archive.file(passage);
+    archive.file({passage});
   return passage;
 }
 

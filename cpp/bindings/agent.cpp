@@ -3,6 +3,7 @@
 
 #include "agent/home.h"
 #include "bindings/bindings.h"
+#include "bindings/passages.h"
 #include "error.h"
 
 namespace memgpt {
@@ -421,6 +422,20 @@ void bind_agent_class(py::module_& module) {
             return archives;
           },
           Release(), "With each, whether it is to be read only.")
+      .def(
+          "insert_passages",
+          [](Agent& agent, std::vector<PassageParts> items, const Progress& progress) {
+            return agent.insert_passages(new_passages(std::move(items)), progress);
+          },
+          py::arg("items"), py::arg("progress"), Release())
+      .def(
+          "reembed_some",
+          [](Agent& agent, const std::shared_ptr<Embedder>& embedder) {
+            const auto done = agent.reembed_some(*embedder);
+            return std::make_pair(done.made, done.left);
+          },
+          py::arg("embedder"), Release())
+      .def("finish_reembedding", &Agent::finish_reembedding, py::arg("embedder"), Release())
       .def(
           "update_passage",
           [](Agent& agent, const std::string& id, std::optional<std::string> text,

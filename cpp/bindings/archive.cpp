@@ -1,6 +1,7 @@
 // Archives that agents share, and what archival memory is asked.
 #include "agent/archives.h"
 #include "bindings/bindings.h"
+#include "bindings/passages.h"
 
 namespace memgpt {
 
@@ -49,6 +50,12 @@ void bind_archive(py::module_& module) {
       .def("bind", &Archive::bind, py::arg("embedder"), Release())
       .def("insert_passage", &Archive::insert_passage, py::arg("text"), py::arg("tags"),
            py::arg("metadata"), py::arg("time_us"), Release())
+      .def(
+          "insert_passages",
+          [](Archive& archive, std::vector<PassageParts> items, const Progress& progress) {
+            return archive.insert_passages(new_passages(std::move(items)), progress);
+          },
+          py::arg("items"), py::arg("progress"), Release())
       .def("passage", &Archive::passage, py::arg("id"), Release())
       .def(
           "update_passage",

@@ -73,6 +73,13 @@ std::optional<Passage> load_passage(Database& db, std::int64_t id) {
   return read_passage(row);
 }
 
+std::int64_t vector_epoch(Database& db, const std::string& archive, const std::string& embedder) {
+  auto& row =
+      db.prepare("SELECT epoch FROM vector_epoch WHERE archive = ?1 AND embedder = ?2");
+  const Reset reset(row);
+  return row.bind(archive, embedder).step() ? row.integer(0) : 0;
+}
+
 }  // namespace
 
 // Passages of an archive that were written on one branch.
@@ -443,12 +450,16 @@ std::vector<SeenVectors> ArchivalIndexes::vectors_of(Database& db, const Line& l
                                                      const std::string& embedder,
                                                      std::size_t dimension) {
   std::vector<SeenVectors> seen;
+  std::unordered_map<std::string, std::int64_t> epochs;
   for (std::size_t i = 0; i < line.parts.size(); ++i) {
     auto& branch = *line.branches[i];
     auto& vectors = branch.vectors[embedder + '\n' + std::to_string(dimension)];
-    if (!vectors)
-      vectors = std::make_unique<PassageVectors>(
-          VectorsKey{branch.archive, branch.id, embedder, dimension, purge_, 0});
+    auto epoch = epochs.find(branch.archive);
+    if (epoch == epochs.end())
+      epoch = epochs.emplace(branch.archive, vector_epoch(db, branch.archive, embedder)).first;
+    VectorsKey key{branch.archive, branch.id, embedder, dimension, purge_, epoch->second};
+    if (!vectors || !(vectors->key() == key))
+      vectors = std::make_unique<PassageVectors>(std::move(key));
     vectors->catch_up(db, files_);
     improve(db, branch, *vectors);
     seen.push_back({vectors.get(), line.parts[i].rows});

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core
 from memgpt._core import ArchivalHit, CoreAgent, CoreArchive, Passage
+from memgpt._filing import new_passages, shown_progress
 from memgpt._hits import Hits
 from memgpt._text import checked_number, checked_text, checked_texts
 from memgpt._vectors import flat_row
@@ -92,17 +93,46 @@ class Passages:
     def _filed(
         self,
         text: str,
-        tags: Sequence[str],
-        metadata: Mapping[str, Any] | None,
-        source: str | None,
-        time: Time,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        source: str | None = None,
+        time: Time = None,
     ) -> tuple[str, list[str], str, int | None]:
+        named = {} if source is None else {"source": checked_text(source, "the source")}
         return (
             checked_text(text, "the passage"),
             checked_texts(tags, "a tag"),
-            _json(_object(metadata or {}) | ({} if source is None else {"source": source})),
+            _json(_object(metadata or {}) | named),
             bound(self._core, time, end=False),
         )
+
+    def insert_many(
+        self,
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        progress: bool | Callable[[int, int], Any] | None = None,
+    ) -> list[Passage]:
+        """File many texts in one commit: all of them are on disk when this returns, or none is
+        filed. Where it is broken off (Ctrl-C, a kill, an embedder that fails), call it again:
+        vectors that took long to make are not made again.
+
+        Args:
+            items: texts, or dicts with ``text`` and what :meth:`insert` takes besides: ``tags``,
+                ``metadata``, ``source``, ``time``.
+            progress: a function that is told (done, total) of the vectors, which are the long part;
+                True for a bar on stderr, False for none. By default a bar for a thousand or more,
+                on a terminal or in a notebook.
+
+        Returns:
+            The passages, one per item, in order.
+
+        Raises:
+            InvalidInput: for an item that cannot be read; says which.
+            Unbound: where the embedder is not bound.
+        """
+        read = new_passages(items, self._filed)
+        with shown_progress("vectors", len(read), progress) as report:
+            return self._writer.insert_passages(read, report)
 
     def get(self, id: str) -> Passage:
         """The passage of this id, as it is seen now.
