@@ -133,6 +133,19 @@ def test_the_user_files_in_one_as_in_an_agents_memory(home, team):
         team.update(fern)
 
 
+def test_many_are_filed_in_one_commit(home, team):
+    told: list[tuple[int, int]] = []
+    items = [FERN, {"text": OVEN, "tags": ["oven"], "time": "2023-05-08"}]
+    fern, oven = team.insert_many(items, progress=lambda done, of: told.append((done, of)))
+    assert (fern.author, oven.tags, oven.time.year, told) == ("user", ["oven"], 2023, [(2, 2)])
+    assert texts(team) == [OVEN, FERN] and team.search("fern")[0].similarity > 0
+    with contextlib.closing(sqlite3.connect(home.path)) as db:
+        assert db.execute("SELECT kind FROM step").fetchall() == [("create",), ("edit",)]
+    with pytest.raises(InvalidInput, match="item 2"):
+        team.insert_many([GEESE, " "])
+    assert team.insert_many([]) == [] and len(team) == 2
+
+
 def test_searches_go_over_the_agents_own_and_the_shared(kit, home, team):
     a, b = kit.agent(name="a"), kit.agent(name="b")
     for agent in (a, b):
