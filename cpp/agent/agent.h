@@ -182,6 +182,12 @@ class Agent {
   [[nodiscard]] std::shared_ptr<Agent> fork(const std::string& name, std::optional<Head> place,
                                             const std::vector<std::shared_ptr<Tool>>& tools);
 
+  // Everything that the agent is, in one file, see store/export.h; it need not wait for its turn.
+  // Throws InvalidInput for an agent as it was.
+  void export_to(const std::string& path, bool overwrite, std::optional<ToolSources> sources);
+  // Of tools, by name: texts that came with the agent when it was imported, and are not run.
+  [[nodiscard]] ToolSources tool_sources();
+
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
   // `expected`: what the block has to hold. Throws Conflict where it holds something else.
   void set_block(const std::string& label, const std::string& value, const std::string& author,

@@ -15,6 +15,7 @@
 #include "memory/message.h"
 #include "memory/policy.h"
 #include "store/commit_queue.h"
+#include "store/export.h"
 #include "store/lineage.h"
 #include "store/passage.h"
 #include "store/sqlite.h"
@@ -133,6 +134,8 @@ struct PassageRow {
   Passage passage;
   std::string retired_by;  // the author of the commit from which on it is not seen
 };
+
+struct ImportRequest;
 
 // See purge.h.
 struct NewVector;
@@ -292,6 +295,13 @@ class Journal {
 
   // What is wrong with the file, see check.h.
   [[nodiscard]] std::vector<std::string> check(const std::function<void()>& poll);
+
+  // Everything that an agent is, in one file, see export.h.
+  void export_agent(const ExportRequest& request);
+  // The other way, see import.h: all of it, or nothing. Gives the agent's id here.
+  [[nodiscard]] std::string import_agent(const ImportRequest& request);
+  // Texts that came with an agent, by the names of its tools.
+  [[nodiscard]] ToolSources tool_sources(const std::string& agent_id);
 
   // Destroys, see purge.h. Throws StoreError, and nothing was destroyed then.
   Purged purge(const PurgeRequest& request);

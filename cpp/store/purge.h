@@ -13,6 +13,9 @@
 
 namespace memgpt {
 
+// Behind what a purge did, until no page of the file holds it any more.
+inline constexpr const char* kNotCompacted = " (not compacted)";
+
 // What a purge leaves behind.
 struct PurgeRow {
   std::int64_t id = 0;
