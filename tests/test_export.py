@@ -82,9 +82,9 @@ def lived(kit: Any, name: str = "sam", **options: Any) -> memgpt.Agent:
     agent.send("Forget this one.")
     agent.undo()
     agent.send("Rather this one.")
+    agent.pin(agent.window[-1])
     agent.send("And this, which is undone.")
     agent.undo()
-    agent.pin(agent.window[-1])
     return agent
 
 
@@ -123,6 +123,15 @@ def answers(agent: memgpt.Agent) -> dict[str, Any]:
     }
 
 
+def taken_in(home: memgpt.Home, file: Path, name: str | None = None) -> memgpt.Agent:
+    """Imported, with its model and its tool bound as in :func:`lived`: no step is made for that."""
+    agent = home.import_agent(file, name)
+    steps = len(agent.steps())
+    agent = home.agent(agent.name, model=CheckedLLM([]), tools=[ship])
+    assert agent.unbound == [] and len(agent.steps()) == steps
+    return agent
+
+
 def walk(agent: memgpt.Agent) -> list[Any]:
     """Undo, redo, and a tag: where the agent stands after each, and what it has then."""
     seen = []
@@ -141,7 +150,7 @@ def test_it_is_the_same_agent_elsewhere(kit: Any, other: memgpt.Home, file: Path
     agent = lived(kit)
     before = answers(agent)
     agent.export(file)
-    there = other.import_agent(file)
+    there = taken_in(other, file)
     assert there.name == "sam" and there.id == agent.id
     assert answers(there) == before
     assert [m.id for m in there.recall.messages(0, 9999)] == [
@@ -152,13 +161,8 @@ def test_it_is_the_same_agent_elsewhere(kit: Any, other: memgpt.Home, file: Path
     assert walk(there) == walk(agent)
     assert other.check(replay=True) == []
     assert answers(agent) == answers(there)
-    # What is not bound is named, and can be bound.
-    assert there.unbound and "ship" in str(there.unbound)
-    with pytest.raises(Unbound):
-        there.send("Hello?")
     llm = CheckedLLM([kit.call("ship", where="Rome"), kit.say("Done.")])
-    there = other.agent("sam", model=llm, tools=[ship])
-    assert there.unbound == []
+    there = other.agent("sam", model=llm)
     assert there.send("Ship it to Rome.").text == "Done."
     kit.still_answers(there, llm)
 
@@ -171,9 +175,10 @@ def test_the_file_is_a_home_of_its_own(kit: Any, file: Path, other: memgpt.Home)
     with memgpt.open(file) as home:
         assert home.agents() == ["sam"]
         assert home.check(replay=True) == []
-        assert answers(home.agent("sam")) == answers(agent)
+        there = home.agent("sam", model=CheckedLLM([]), tools=[ship])
+        assert answers(there) == answers(agent)
     # It was looked at, and nothing was changed in it.
-    assert answers(other.import_agent(file)) == answers(agent)
+    assert answers(taken_in(other, file)) == answers(agent)
     with memgpt.open(file) as home:
         home.agent("sam").archival.insert("Written there.")
     with pytest.raises(StoreError, match="not as it was exported.*opened as a home"):
@@ -191,7 +196,7 @@ def test_back_into_the_home_that_it_came_from(kit: Any, file: Path) -> None:
     before = answers(agent)
     with pytest.raises(AlreadyExists, match="name="):
         kit.home.import_agent(file)
-    copy = kit.home.import_agent(file, name="sam II")
+    copy = taken_in(kit.home, file, "sam II")
     assert copy.name == "sam II" and copy.id != agent.id
     assert answers(copy) == before == answers(agent)
     assert walk(copy) == walk(agent)
@@ -205,7 +210,7 @@ def test_back_into_the_home_that_it_came_from(kit: Any, file: Path) -> None:
     check_replay(kit.home)
     # And once more, the copy of the copy.
     copy.export(file, overwrite=True)
-    third = kit.home.import_agent(file, name="third")
+    third = taken_in(kit.home, file, "third")
     assert answers(third) == answers(copy)
     kit.home.delete_agent("sam")
     kit.home.purge(deleted=True)
@@ -222,14 +227,14 @@ def test_a_fork_takes_what_was_before_it(kit: Any, other: memgpt.Home, file: Pat
     before = answers(fork)
     fork.export(file)
     assert b"first one hears" not in file.read_bytes()
-    there = other.import_agent(file)
+    there = taken_in(other, file)
     assert other.agents() == ["fork"]
     assert answers(there) == before
     assert there.undo().to_head.seq == fork.undo().to_head.seq
     assert there.redo().to_head.seq == fork.redo().to_head.seq
     # Its parent may come later, and is another agent then.
     agent.export(file, overwrite=True)
-    parent = other.import_agent(file)
+    parent = taken_in(other, file)
     assert answers(parent) == answers(agent)
     assert answers(there) == before
     check_replay(other)
@@ -237,7 +242,7 @@ def test_a_fork_takes_what_was_before_it(kit: Any, other: memgpt.Home, file: Pat
     kit.home.delete_agent("sam")
     kit.home.purge(deleted=True)
     fork.export(file, overwrite=True)
-    assert answers(other.import_agent(file, name="orphan")) == before
+    assert answers(taken_in(other, file, "orphan")) == before
     check_replay(other)
 
 
@@ -252,7 +257,7 @@ def test_many_homes_into_one(kit: Any, other: memgpt.Home, file: Path, tmp_path:
             agent = lived(kit)
             agent.export(file, overwrite=True)
             kept[f"sam{i}"] = answers(agent)
-        other.import_agent(file, name=f"sam{i}")
+        taken_in(other, file, f"sam{i}")
     for name, before in kept.items():
         assert answers(other.agent(name)) == before
     check_replay(other)
@@ -373,7 +378,9 @@ def test_parts_that_a_program_brought_are_unbound(
     log = answers(agent)["log"]
     agent.export(file)
     there = other.import_agent(file)
-    assert len(there.unbound) >= 3
+    assert len(there.unbound) >= 3 and "ship" in str(there.unbound)
+    with pytest.raises(Unbound):
+        there.send("Hello?")
     assert "Rain." in there.memory["diary"].value
     assert answers_without_vectors(there) == answers_without_vectors(agent)
     assert set(there.tool_sources) == {"ship", f"{__name__}.Diary"}
@@ -424,7 +431,7 @@ def test_no_key_is_in_the_file(
     home = kit.home
     home.create_agent("handle", model="openai/gpt-4.1")
     model = memgpt.OpenAICompatible(
-        "llama", base_url="http://user:sk-in-the-address@127.0.0.1:9/v1", api_key="sk-given"
+        "llama", base_url="http://127.0.0.1:9/v1", api_key="sk-given"
     )
     home.create_agent("object", model=model, summarizer=model)
     for name in ("handle", "object"):
@@ -739,7 +746,7 @@ def damage(kit: Any, other: memgpt.Home, file: Path, seeds: range) -> None:
     for seed in seeds:
         file.write_bytes(damaged(content, seed))
         try:
-            there = other.import_agent(file)
+            there = taken_in(other, file)
         except StoreError:
             refused += 1
             continue
@@ -748,7 +755,7 @@ def damage(kit: Any, other: memgpt.Home, file: Path, seeds: range) -> None:
         other.delete_agent("sam")
     assert refused > len(seeds) * 3 // 4
     file.write_bytes(content)
-    assert answers(other.import_agent(file)) == before
+    assert answers(taken_in(other, file)) == before
     check_replay(other)
 
 
