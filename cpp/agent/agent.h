@@ -97,6 +97,12 @@ struct TranscriptItem {
   std::string id;                      // the transcript's own
 };
 
+// A message of an agent's log that was kept elsewhere, in another form than ours.
+struct HistoryItem {
+  Message message;  // role, type, name, text, content, thinking, calls, source_id
+  std::optional<TimeUs> time_us;
+};
+
 class Agent {
  public:
   // Appends the input durably, then steps until no heartbeat is requested.
@@ -214,6 +220,15 @@ class Agent {
   // ones: of the first that has one; none has: now).
   [[nodiscard]] std::vector<std::shared_ptr<const Message>> import_transcript(
       const std::vector<TranscriptItem>& items);
+
+  // The same of a whole log, with calls and their returns. Of the items from `in_context` on as
+  // many of the newest go into the window as it takes before messages are evicted, from a message
+  // on that is no return; gives their number. Throws InvalidInput where a call has not its one
+  // return behind it.
+  [[nodiscard]] std::int64_t import_history(const std::vector<HistoryItem>& items,
+                                            std::int64_t in_context);
+  // Texts of tools that are not bound afterwards: they are there to be read.
+  void keep_sources(const ToolSources& sources);
 
   // Tools and bindings; a change of a schema is a journalled configuration step.
   void add_tool(const std::shared_ptr<Tool>& tool);

@@ -36,6 +36,7 @@ auto naming(const std::string& copy, const std::string& path, const Work& work) 
 
 Manifest checked_manifest(const std::string& copy, const std::function<void()>& poll) {
   Database db(copy);
+  db.map_file();
   const Polling polling(db, poll);
   try {
     return read_manifest(db);

@@ -135,7 +135,7 @@ std::shared_ptr<Home> Home::open(const std::string& path, const HomeOptions& opt
 }
 
 void Home::open_file(Durability durability) {
-  journal_ = std::make_shared<Journal>(path_, durability);
+  journal_ = std::make_shared<Journal>(path_, durability, temporary_);
   turns_ = std::make_shared<FileLock>(path_ + kTurnsSuffix);
 }
 

@@ -467,8 +467,10 @@ class Checker {
 
 std::string without_advice(const std::string& error) { return error.substr(0, error.find("; ")); }
 
-std::vector<std::string> check_file(const std::string& path, const std::function<void()>& poll) {
+std::vector<std::string> check_file(const std::string& path, const std::function<void()>& poll,
+                                    bool is_private) {
   Database db(path);
+  if (is_private) db.map_file();
   add_lineage_function(db);
   const Polling polling(db, poll);
   return Checker(db, polling).check();

@@ -354,9 +354,22 @@ std::string import_rows(Database& from, Database& home, const ImportRequest& req
 
 std::string Journal::import_agent(const ImportRequest& request) {
   Database from(request.path);
+  from.map_file();
   std::string id;
   queue_.write([&] { id = import_rows(from, writer_db_, request); }, CommitQueue::kLargestGroup);
   return id;
+}
+
+void Journal::keep_sources(const std::string& agent_id, const ToolSources& sources) {
+  queue_.write([&] {
+    for (const auto& [name, source] : sources) {
+      if (source.empty()) continue;
+      writer_db_
+          .prepare("INSERT OR REPLACE INTO tool_source(agent_id, name, source) VALUES(?1, ?2, ?3)")
+          .bind(agent_id, name, source)
+          .run();
+    }
+  });
 }
 
 ToolSources Journal::tool_sources(const std::string& agent_id) {

@@ -229,12 +229,14 @@ void insert_agent(Database& db, const AgentRow& agent) {
 }  // namespace
 
 // The reader is opened after the writer has migrated the file.
-Journal::Journal(const std::string& path, Durability durability)
+Journal::Journal(const std::string& path, Durability durability, bool is_private)
     : path_(path),
       durability_(durability),
+      is_private_(is_private),
       writer_db_(path),
       reader_db_(open_and_migrate(writer_db_, path, durability)) {
   add_lineage_function(reader_db_);
+  if (is_private) reader_db_.map_file();
 }
 
 AgentRow Journal::create_agent(const std::string& id, const std::string& name, Commit first) {
@@ -327,7 +329,7 @@ std::vector<std::string> Journal::check(const std::function<void()>& poll) {
   }
   for (;;) {
     const auto purge = purge_known(*this);
-    auto problems = check_file(path_, poll);
+    auto problems = check_file(path_, poll, is_private_);
     if (problems.empty()) problems = check_contents(*this, poll);
     // What a purge destroys meanwhile is no damage.
     if (problems.empty() || purge_known(*this) == purge) return problems;

@@ -207,7 +207,8 @@ struct CommitCursor {
 
 class Journal {
  public:
-  Journal(const std::string& path, Durability durability);
+  // `is_private`: nobody else knows the file.
+  Journal(const std::string& path, Durability durability, bool is_private = false);
 
   // Throws AlreadyExists where a living agent has the name.
   [[nodiscard]] AgentRow create_agent(const std::string& id, const std::string& name, Commit first);
@@ -302,6 +303,7 @@ class Journal {
   [[nodiscard]] std::string import_agent(const ImportRequest& request);
   // Texts that came with an agent, by the names of its tools.
   [[nodiscard]] ToolSources tool_sources(const std::string& agent_id);
+  void keep_sources(const std::string& agent_id, const ToolSources& sources);
 
   // Destroys, see purge.h. Throws StoreError, and nothing was destroyed then.
   Purged purge(const PurgeRequest& request);
@@ -326,6 +328,7 @@ class Journal {
  private:
   std::string path_;
   Durability durability_;
+  bool is_private_;
   Database writer_db_;
   Database reader_db_;
   std::mutex writer_mutex_;

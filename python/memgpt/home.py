@@ -264,7 +264,7 @@ class Home:
         source = file_path(path)
         given = "" if name is None else _name(name)
         if is_agent_file(source):
-            from memgpt._agent_file import import_agent_file
+            from memgpt._agent_file_read import import_agent_file
 
             return import_agent_file(self, source, given)
         return self.agent(self._core.import_agent(source, given).name)
