@@ -290,6 +290,16 @@ def test_what_a_purge_destroyed_is_not_in_the_file(
     check_replay(other)
 
 
+def test_a_purge_finds_what_came_along(kit: Any, other: memgpt.Home, file: Path) -> None:
+    lived(kit).export(file)
+    there = other.import_agent(file)
+    assert other.purge(text="shipped to").configurations == 1
+    assert "shipped to" not in there.tool_sources["ship"] and "def ship" in there.tool_sources["ship"]
+    other.delete_agent("sam")
+    other.purge(deleted=True)
+    assert b"def ship" not in Path(other.path).read_bytes()
+
+
 @pytest.mark.parametrize("seen_after", [False, True])
 def test_shared_blocks(kit: Any, other: memgpt.Home, file: Path, seen_after: bool) -> None:
     block = kit.home.create_block("plan", "Meet at noon.")

@@ -101,6 +101,7 @@ struct TranscriptItem {
 struct HistoryItem {
   Message message;  // role, type, name, text, content, thinking, calls, source_id
   std::optional<TimeUs> time_us;
+  bool shown = false;  // it stood in the context
 };
 
 class Agent {
@@ -221,12 +222,10 @@ class Agent {
   [[nodiscard]] std::vector<std::shared_ptr<const Message>> import_transcript(
       const std::vector<TranscriptItem>& items);
 
-  // The same of a whole log, with calls and their returns. Of the items from `in_context` on as
-  // many of the newest go into the window as it takes before messages are evicted, from a message
-  // on that is no return; gives their number. Throws InvalidInput where a call has not its one
-  // return behind it.
-  [[nodiscard]] std::int64_t import_history(const std::vector<HistoryItem>& items,
-                                            std::int64_t in_context);
+  // The same of a whole log, with calls and their returns. Of those that stood in the context as
+  // many of the newest go into the window as it takes before messages are evicted; gives their
+  // number. Throws InvalidInput where a call has not its one return behind it.
+  [[nodiscard]] std::int64_t import_history(const std::vector<HistoryItem>& items);
   // Texts of tools that are not bound afterwards: they are there to be read.
   void keep_sources(const ToolSources& sources);
 

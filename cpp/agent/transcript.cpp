@@ -1,5 +1,4 @@
 // Conversations that were recorded elsewhere: into recall memory, in one commit.
-#include <algorithm>
 #include <cstdlib>
 
 #include "agent/agent.h"
@@ -26,8 +25,7 @@ std::string message_type(Role role) {
 }
 
 // Times of items that have none, see import_transcript().
-template <typename Item>
-std::vector<TimeUs> fill_times(const std::vector<Item>& items, TimeUs now_us) {
+std::vector<TimeUs> fill_times(const std::vector<TranscriptItem>& items, TimeUs now_us) {
   TimeUs time_us = now_us;
   for (auto item = items.rbegin(); item != items.rend(); ++item)
     if (item->time_us) time_us = *item->time_us;
@@ -62,102 +60,7 @@ std::shared_ptr<const Message> stored_before(Journal& journal, Head head,
   return nullptr;
 }
 
-void check_history(const std::vector<HistoryItem>& items) {
-  std::vector<std::string> open;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const Message& message = items[i].message;
-    const std::string where = " of message " + std::to_string(i);
-    for (const auto* text : {&message.text, &message.content, &message.thinking, &message.name,
-                             &message.type, &message.source_id, &message.tool_call_id})
-      check_utf8(*text, "a text" + where);
-    if (message.role == Role::tool) {
-      const auto call = std::find(open.begin(), open.end(), message.tool_call_id);
-      if (call == open.end())
-        throw InvalidInput("the return" + where + " has no call before it; give the call first");
-      open.erase(call);
-      continue;
-    }
-    if (!open.empty()) break;
-    for (const auto& call : message.tool_calls) {
-      check_utf8(call.id, "the id of a call" + where);
-      check_utf8(call.name, "the name of a call" + where);
-      check_utf8(call.arguments, "the arguments of a call" + where);
-      open.push_back(call.id);
-    }
-  }
-  if (!open.empty())
-    throw InvalidInput("the call \"" + open.front() + "\" has no return behind it; give one");
-}
-
 }  // namespace
-
-std::int64_t Agent::import_history(const std::vector<HistoryItem>& items, std::int64_t in_context) {
-  check_history(items);
-  const auto hold = take_turn();
-  refresh();
-  recover_open_calls(nullptr);
-  const auto counter = parts()->counter;
-  const auto times = fill_times(items, home_->environment().now_us());
-  WriteSet writes = begin("import", "user");
-  std::vector<WindowMessage> measured;
-  measured.reserve(items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    auto message = items[i].message;
-    const auto numbered = new_message(writes.state, message.role, message.type, times[i]);
-    message.id = numbered.id;
-    message.position = numbered.position;
-    message.session = numbered.session;
-    message.time_us = times[i];
-    message.author = "import";
-    message.trust = Trust::outside;
-    measured.push_back(measure(std::move(message), *counter));
-    writes.log(*measured.back().message);
-  }
-  // What is shown again, from the newest back.
-  auto first = items.size();
-  int room = rules().eviction_line(budget(writes.state)) - writes.state.prefix->tokens() -
-             writes.state.window.tokens();
-  const auto oldest = static_cast<std::size_t>(std::max<std::int64_t>(0, in_context));
-  for (auto next = first; next > oldest; first = --next) {
-    room -= measured[next - 1].cost();
-    if (room < 0) break;
-  }
-  while (first < items.size() && items[first].message.role == Role::tool) ++first;
-
-  // Those that are not, in a commit of their own.
-  const auto begin_shown = writes.commit.messages.begin() + static_cast<std::ptrdiff_t>(first);
-  std::vector<Message> shown(begin_shown, writes.commit.messages.end());
-  writes.commit.messages.erase(begin_shown, writes.commit.messages.end());
-  if (!writes.commit.messages.empty()) {
-    writes.state.next_position = writes.commit.messages.back().position + 1;
-    writes.state.session = writes.commit.messages.back().session;
-    writes.state.last_time_us = writes.commit.messages.back().time_us;
-    writes.prefix_changed = true;
-    commit(writes);
-  }
-  if (shown.empty()) return 0;
-  WriteSet restored = begin("restore", "user");
-  for (auto& message : shown) {
-    message.author = "restore";
-    const int tokens = message.tokens;
-    restored.append(measure(std::move(message), *counter, tokens));
-  }
-  restored.prefix_changed = true;
-  commit(restored);
-  return std::ssize(items) - static_cast<std::int64_t>(first);
-}
-
-void Agent::keep_sources(const ToolSources& sources) {
-  const auto hold = take_turn();
-  refresh();
-  home_->journal()->keep_sources(id_, sources);
-  Parts parts = *this->parts();
-  for (const auto& [name, source] : sources)
-    if (const auto found = parts.tools.find(name);
-        found != parts.tools.end() && found->second->origin() == ToolOrigin::user)
-      parts.tools.erase(found);
-  adopt(std::move(parts));
-}
 
 std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
     const std::vector<TranscriptItem>& items) {

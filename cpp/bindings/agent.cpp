@@ -292,7 +292,7 @@ using Calls = std::vector<std::tuple<std::string, std::string, std::string>>;
 HistoryItem history_item(const std::string& role, std::string type, std::string name,
                          std::string text, std::string content, std::string thinking,
                          const Calls& calls, std::string tool_call_id, bool failed, std::string id,
-                         std::optional<TimeUs> time_us) {
+                         std::optional<TimeUs> time_us, bool shown) {
   HistoryItem item;
   Message& message = item.message;
   message.role = role_from_string(role);
@@ -307,6 +307,7 @@ HistoryItem history_item(const std::string& role, std::string type, std::string 
   message.failed = failed;
   message.source_id = std::move(id);
   item.time_us = time_us;
+  item.shown = shown;
   return item;
 }
 
@@ -315,7 +316,8 @@ void bind_transcript(py::module_& module) {
       .def(py::init(&history_item), py::kw_only(), py::arg("role"), py::arg("type"),
            py::arg("name") = "", py::arg("text") = "", py::arg("content") = "",
            py::arg("thinking") = "", py::arg("calls") = Calls{}, py::arg("tool_call_id") = "",
-           py::arg("failed") = false, py::arg("id") = "", py::arg("time_us") = py::none());
+           py::arg("failed") = false, py::arg("id") = "", py::arg("time_us") = py::none(),
+           py::arg("shown") = false);
   py::class_<TranscriptItem>(module, "TranscriptItem")
       .def(py::init([](std::string text, std::string speaker, const std::string& role,
                        std::optional<TimeUs> time_us, std::optional<std::string> session,
@@ -530,8 +532,7 @@ void bind_agent_class(py::module_& module) {
       .def("export_to", &Agent::export_to, py::arg("path"), py::arg("overwrite"),
            py::arg("sources"), Release())
       .def("tool_sources", &Agent::tool_sources, Release())
-      .def("import_history", &Agent::import_history, py::arg("items"), py::arg("in_context"),
-           Release())
+      .def("import_history", &Agent::import_history, py::arg("items"), Release())
       .def("keep_sources", &Agent::keep_sources, py::arg("sources"), Release())
       .def("add_tool", &Agent::add_tool, py::arg("tool"), Release())
       .def("remove_tool", &Agent::remove_tool, py::arg("name"), Release())

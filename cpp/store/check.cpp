@@ -147,7 +147,11 @@ class Checker {
   }
 
   void check_place(const BranchOf& branch) {
-    if (branch.parent == 0) return;
+    if (branch.parent == 0) {
+      if (branch.parent_seq != 0 || branch.first_position != 0)
+        add("positions", branch.name() + " begins with nothing before it, and not at 0");
+      return;
+    }
     if (branch.parent >= branch.id) {
       add("parents", branch.name() + " begins from branch " + number(branch.parent) +
                          ", which does not lie before it");

@@ -41,6 +41,7 @@ class TextPurger {
     gather_tool_runs();
     gather_steps();
     gather_configs();
+    gather_sources();
     purged_.commits = std::ssize(touched_);
     for (const Head place : places()) remember(place);
     for (const auto& write : writes_) write();
@@ -316,6 +317,22 @@ class TextPurger {
                    .bind(agent, version, config)
                    .run();
              });
+    }
+  }
+
+  // No commit wrote them.
+  void gather_sources() {
+    Statement row(db_.get(), "SELECT agent_id, name, source FROM tool_source");
+    while (row.step()) {
+      auto source = row.text(2);
+      if (!eraser_.erase(source)) continue;
+      ++purged_.configurations;
+      writes_.emplace_back(
+          [this, agent = row.text(0), name = row.text(1), source = std::move(source)] {
+            db_.prepare("UPDATE tool_source SET source = ?3 WHERE agent_id = ?1 AND name = ?2")
+                .bind(agent, name, source)
+                .run();
+          });
     }
   }
 

@@ -228,18 +228,17 @@ class _History:
     def __init__(self, file: _File) -> None:
         self.file = file
         self.items: list[_core.HistoryItem] = []
-        self.in_context = 0  # the first item that was in the context
         self._open: dict[str, str] = {}  # calls without a return yet, and their tools
+        self._shown = False  # the message stood in the context, and a return's call
+        self.shown = 0  # those that did
         ids = file.agent.get("in_context_message_ids")
-        shown = {str(i) for i in ids} if isinstance(ids, list) else set()
-        first: int | None = None
+        in_context = {str(i) for i in ids} if isinstance(ids, list) else set()
         for message in file.dicts(file.agent, "messages"):
-            if first is None and str(message.get("id")) in shown and message.get("role") != "system":
+            if message.get("role") != "tool":
                 self._close()
-                first = len(self.items)
+                self._shown = str(message.get("id")) in in_context
             self._add(message)
         self._close()
-        self.in_context = len(self.items) if first is None else first
 
     def _close(self) -> None:
         for call, tool in self._open.items():
@@ -251,7 +250,8 @@ class _History:
         self._open = {}
 
     def _put(self, **fields: Any) -> None:
-        self.items.append(_core.HistoryItem(**fields))
+        self.items.append(_core.HistoryItem(shown=self._shown, **fields))
+        self.shown += self._shown
 
     def _add(self, message: dict[str, Any]) -> None:
         file, role = self.file, message.get("role")
@@ -259,9 +259,7 @@ class _History:
         common = {"id": file.text(message, "id"), "time_us": _time_us(file, message)}
         if role == "tool":
             self._add_return(message, text, common)
-            return
-        self._close()
-        if role == "assistant":
+        elif role == "assistant":
             self._add_reply(message, text, common)
         elif role == "user":
             packed = _unpacked(text)
@@ -396,8 +394,7 @@ def _fill(agent: Agent, file: _File, history: _History) -> None:
         elif title not in known:
             file.left_out.append(f'the tool "{title}"')
     core.keep_sources(sources)
-    shown = core.import_history(history.items, history.in_context)
-    wanted = len(history.items) - history.in_context
+    shown, wanted = core.import_history(history.items), history.shown
     if shown < wanted:
         file.left_out.append(
             f"{wanted - shown} of {wanted} messages of the context, which are in recall memory"
