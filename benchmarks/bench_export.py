@@ -63,51 +63,50 @@ def plain_copy(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
 
 
+def run(options: argparse.Namespace, folder: Path) -> dict[str, list[tuple[float, float]]]:
+    """Wall and CPU ms of each round."""
+    figures: dict[str, list[tuple[float, float]]] = {"export": [], "import": [], "copy": []}
+    home = memgpt.open(folder / "here.db", durability="process")
+    agent = make_agent(home, options.messages, options.passages)
+    file, copied = folder / "sam.memgpt", folder / "copy"
+    for i in range(options.rounds):
+        file.unlink(missing_ok=True)
+        figures["export"].append(timed(lambda: agent.export(file)))
+        with memgpt.open(folder / f"there{i}.db") as there:
+            figures["import"].append(timed(lambda home=there: home.import_agent(file)))
+            assert len(there.agent("sam").recall) == len(agent.recall)
+        figures["copy"].append(timed(lambda: plain_copy(file, copied)))
+    steps = sum(bool(step.digest) for step in agent.steps())
+    print(
+        f"{len(agent.recall):,} messages of {steps:,} model calls and {len(agent.archival):,} "
+        f"passages, {file.stat().st_size / 1e6:.1f} MB; medians of {options.rounds} rounds"
+    )
+    home.close()
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--passages", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    figures: dict[str, list[tuple[float, float]]] = {"export": [], "import": [], "copy": []}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        home = memgpt.open(folder / "here.db", durability="process")
-        agent = make_agent(home, options.messages, options.passages)
-        for i in range(options.rounds):
-            file = folder / f"{i}.memgpt"
-            figures["export"].append(timed(lambda file=file: agent.export(file)))
-            with memgpt.open(folder / f"there{i}.db") as there:
-                work = lambda there=there, file=file: there.import_agent(file)  # noqa: E731
-                figures["import"].append(timed(work))
-                assert len(there.agent("sam").recall) == len(agent.recall)
-            copied = folder / "copy"
-            figures["copy"].append(timed(lambda file=file: plain_copy(file, copied)))
-        size = file.stat().st_size / 1e6
-        steps = sum(bool(step.digest) for step in agent.steps())
-        print(
-            f"{len(agent.recall):,} messages of {steps:,} model calls and {len(agent.archival):,} "
-            f"passages, {size:.1f} MB; medians of {options.rounds} rounds, ms"
-        )
-        home.close()
+        figures = run(options, Path(name))
+    recorded = {"export": RECORDED_EXPORT_MS, "import": RECORDED_IMPORT_MS}
+    print(f"{'ms':<10}{'wall':>8}{'CPU':>8}{'recorded CPU':>16}{'a message':>12}{'in all':>9}")
     for what, pairs in figures.items():
         wall, cpu = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
-        print(f"{what:<8}{wall:>8.0f} wall {cpu:>8.0f} CPU", end="")
-        recorded = {"export": RECORDED_EXPORT_MS, "import": RECORDED_IMPORT_MS}.get(what)
-        if recorded is None:
-            print("   (copied by the operating system, and synced)")
+        print(f"{what:<10}{wall:>8.0f}{cpu:>8.0f}", end="")
+        if what not in recorded:
+            print("   by the operating system, and synced")
             continue
-        ratio = (recorded / RECORDED_MESSAGES) / (cpu / len(agent_rows(options)))
-        print(
-            f"   {ratio:.0f} times less CPU a message than recorded of Letta server 0.16.8 "
-            f"(archived): {recorded:,.0f} for {RECORDED_MESSAGES:,} messages and no passages; "
-            f"all of it in {recorded / cpu:.1f} times less"
-        )
-
-
-def agent_rows(options: argparse.Namespace) -> range:
-    """The messages that were carried; passages come on top, and are not counted in our favour."""
-    return range(options.messages)
+        each = (recorded[what] / RECORDED_MESSAGES) / (cpu / options.messages)
+        print(f"{recorded[what]:>16,.0f}{each:>11.1f}x{recorded[what] / cpu:>8.1f}x")
+    print(
+        f"recorded: Letta server 0.16.8 (archived), {RECORDED_MESSAGES:,} messages, no passages; "
+        "times less CPU of ours, a message (passages come on top) and in all"
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -96,9 +96,7 @@ def answers(agent: memgpt.Agent) -> dict[str, Any]:
     return {
         "context": agent.context().to_request(),
         "spans": [(span.kind, span.text, span.tokens) for span in agent.context().spans],
-        "past": [
-            agent.context(step.seq).to_request() for step in agent.steps() if step.digest
-        ],
+        "past": [agent.context(step.seq).to_request() for step in agent.steps() if step.digest],
         "recall": [
             [(h.message.text, h.score, h.snippet) for h in agent.recall.search(q)] for q in QUERIES
         ],
@@ -181,7 +179,7 @@ def test_the_file_is_a_home_of_its_own(kit: Any, file: Path, other: memgpt.Home)
     assert answers(taken_in(other, file)) == answers(agent)
     with memgpt.open(file) as home:
         home.agent("sam").archival.insert("Written there.")
-    with pytest.raises(StoreError, match="not as it was exported.*opened as a home"):
+    with pytest.raises(StoreError, match=r"not as it was exported.*opened as a home"):
         other.import_agent(file, name="again")
     with memgpt.open(file) as home:
         home.agent("sam").export(file.with_name("again.memgpt"))
@@ -282,9 +280,7 @@ def test_what_a_purge_destroyed_is_not_in_the_file(
     assert len(purges) == 2 and "16 characters" in purges[1]
     assert all(purge.compacted for purge in other.purges())
     assert there.replay().first_divergence is None
-    assert [s.purged for s in there.steps() if s.purged] == [
-        2 for s in agent.steps() if s.purged
-    ]
+    assert [s.purged for s in there.steps() if s.purged] == [2 for s in agent.steps() if s.purged]
     assert kit.home.import_agent(file, name="again").replay().first_divergence is None
     assert len(kit.home.purges()) == 2
     check_replay(other)
@@ -294,7 +290,9 @@ def test_a_purge_finds_what_came_along(kit: Any, other: memgpt.Home, file: Path)
     lived(kit).export(file)
     there = other.import_agent(file)
     assert other.purge(text="shipped to").configurations == 1
-    assert "shipped to" not in there.tool_sources["ship"] and "def ship" in there.tool_sources["ship"]
+    assert (
+        "shipped to" not in there.tool_sources["ship"] and "def ship" in there.tool_sources["ship"]
+    )
     other.delete_agent("sam")
     other.purge(deleted=True)
     assert b"def ship" not in Path(other.path).read_bytes()
@@ -378,9 +376,7 @@ class Calm(memgpt.MemoryPolicy):
         return memgpt.Decision(keep=[(len(window.tokens) // 2, len(window.tokens))])
 
 
-def test_parts_that_a_program_brought_are_unbound(
-    kit: Any, other: memgpt.Home, file: Path
-) -> None:
+def test_parts_that_a_program_brought_are_unbound(kit: Any, other: memgpt.Home, file: Path) -> None:
     agent = lived(kit, memory=Diary(), embedding=Letters(), tools=[ship])
     script = iter([kit.call("write_diary", line="Rain."), kit.say("Written.")])
     kit.llm.script = lambda context: next(script)
@@ -440,9 +436,7 @@ def test_no_key_is_in_the_file(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
     home = kit.home
     home.create_agent("handle", model="openai/gpt-4.1")
-    model = memgpt.OpenAICompatible(
-        "llama", base_url="http://127.0.0.1:9/v1", api_key="sk-given"
-    )
+    model = memgpt.OpenAICompatible("llama", base_url="http://127.0.0.1:9/v1", api_key="sk-given")
     home.create_agent("object", model=model, summarizer=model)
     for name in ("handle", "object"):
         home.agent(name).export(file, overwrite=True)
@@ -451,7 +445,12 @@ def test_no_key_is_in_the_file(
         assert other.import_agent(file).config["model"] == home.agent(name).config["model"]
 
 
-HOSTILE = ["<script>alert(1)</script>", "../../../etc/passwd", "a\x01b\u202e", "a'; DROP TABLE x;--"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "../../../etc/passwd",
+    "a\x01b\u202e",
+    "a'; DROP TABLE x;--",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -545,7 +544,9 @@ def test_every_table_goes_along_or_stays_for_a_reason(kit: Any, file: Path) -> N
     """A table that is added has to be thought of."""
     lived(kit).export(file)
     with closing(sqlite3.connect(file)) as db:
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type='table'")]
+        tables = [
+            name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type='table'")
+        ]
         filled = {t for t in tables if db.execute(f"SELECT count(*) FROM {t}").fetchone()[0]}
     assert {t for t in tables if not t.startswith("sqlite_")} - filled == {
         "purge", "shared_block",  # tested by themselves
@@ -600,7 +601,7 @@ def test_the_digest_is_the_one_that_is_described(kit: Any, file: Path) -> None:
 
 EDITS = [
     "UPDATE message SET text = text || '!' WHERE position = 3",
-    "UPDATE embedding SET vector = zeroblob(length(vector)) WHERE passage = (SELECT max(passage) FROM embedding)",
+    "UPDATE embedding SET vector = zeroblob(length(vector))",
     "UPDATE agent SET head_seq = head_seq - 1",
     "UPDATE agent SET archive = 'agent-nobody'",
     "UPDATE config SET json = replace(json, 'max_steps', 'min_steps')",
@@ -788,5 +789,3 @@ def test_stock_parts_bind_themselves(kit: Any, other: memgpt.Home, file: Path) -
     assert there.unbound == [] and there.tool_sources == {}
     assert "Turin" in there.send("Where do I live?").text
     assert json.dumps(there.config) == json.dumps(agent.config)
-
-

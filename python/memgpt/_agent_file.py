@@ -65,9 +65,7 @@ def _packed(message: Message) -> str:
     if message.type == "user_message":
         return message.text
     key = "reason" if message.type == "heartbeat" else "message"
-    return json.dumps(
-        {"type": message.type, key: message.text, "time": time}, ensure_ascii=False
-    )
+    return json.dumps({"type": message.type, key: message.text, "time": time}, ensure_ascii=False)
 
 
 def _message(message: Message, index: int, model: str) -> dict[str, Any]:

@@ -452,6 +452,9 @@ class OfflineEmbedder(CoreEmbedder):
 class PythonEmbedder(CoreEmbedder):
     def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, weight: typing.SupportsFloat | typing.SupportsIndex, embed: typing.Any) -> None:
         ...
+class HistoryItem:
+    def __init__(self, *, role: str, type: str, name: str = '', text: str = '', content: str = '', thinking: str = '', calls: collections.abc.Sequence[tuple[str, str, str]] = [], tool_call_id: str = '', failed: bool = False, id: str = '', time_us: typing.SupportsInt | typing.SupportsIndex | None = None, shown: bool = False) -> None:
+        ...
 class CorePurge:
     @property
     def compacted(self) -> bool:
@@ -1243,9 +1246,6 @@ class Binding:
         ...
     @tools.setter
     def tools(self, arg0: collections.abc.Sequence[CoreTool]) -> None:
-        ...
-class HistoryItem:
-    def __init__(self, *, role: str, type: str, name: str = '', text: str = '', content: str = '', thinking: str = '', calls: collections.abc.Sequence[tuple[str, str, str]] = [], tool_call_id: str = '', failed: bool = False, id: str = '', time_us: typing.SupportsInt | typing.SupportsIndex | None = None, shown: bool = False) -> None:
         ...
 class TranscriptItem:
     def __init__(self, text: str, speaker: str, role: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, session: str | None, id: str) -> None:
