@@ -16,15 +16,6 @@ namespace {
 // Bytes of a query that an embedder is given: it sees no more of a text than its beginning.
 constexpr std::size_t kEmbeddedQuery = 4096;
 
-void check_passage_text(const std::string& text) {
-  check_utf8(text, "the passage");
-  if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
-}
-
-void check_tags(const std::vector<std::string>& tags) {
-  for (const auto& tag : tags) check_utf8(tag, "a tag");
-}
-
 }  // namespace
 
 Agent::Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts)
@@ -339,6 +330,12 @@ Passage Agent::insert_passage(const std::string& text, std::vector<std::string> 
   return passage;
 }
 
+void Agent::file_passages(const std::vector<Passage>& passages) {
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
+    for (const auto& passage : passages) writes.file(passage);
+  });
+}
+
 // As the step sees it: what it has filed is in no row yet, and what it has retired still is.
 PassageRow Agent::find_passage(const AgentRow& agent, const Commit& step, const std::string& id) {
   for (const auto& passage : step.passages)
@@ -440,7 +437,14 @@ ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& t
   query.times = asked_times(query.text, now_us());
   const auto embedder = parts()->embedder;
   query.dense = query.ranking.dense.value_or(embedder ? embedder->weight() : 1);
-  if (query.dense > 0) query.vector = embed_query(row, text);
+  if (!query.vector.empty()) {
+    check_bound_embedder();
+    if (!embedder)
+      throw ConfigError("agent \"" + name_ + "\" has no embedder: its passages have no vectors");
+    normalise_rows(query.vector, embedder->dimension(), 1, embedder->name());
+  } else if (query.dense > 0) {
+    query.vector = embed_query(row, text);
+  }
   return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",
                                  row.head, query, pending);
 }

@@ -83,7 +83,9 @@ std::shared_ptr<Agent> Home::import_agent(const std::string& path, const std::st
   ImportRequest request{copy, "", name, environment_.new_uuid};
   request.agent_id = naming(copy, path, [&] { return checked_manifest(copy, poll).agent_id; });
   // A home of its own, so that it is checked like any other; one of an older schema is migrated.
-  auto file = std::shared_ptr<Home>(new Home(copy, true, turn_timeout_s_, environment_));
+  HomeOptions options;
+  options.turn_timeout_s = turn_timeout_s_;
+  auto file = std::shared_ptr<Home>(new Home(copy, true, options, environment_));
   naming(copy, path, [&] {
     file->open_file(Durability::process);
     const auto rows = file->agents();

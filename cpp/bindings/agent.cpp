@@ -55,13 +55,15 @@ class PythonTool final : public Tool {
 };
 
 std::shared_ptr<Home> open_home(const std::string& path, const std::string& durability,
-                                double turn_timeout_s) {
+                                double turn_timeout_s, std::size_t exact_search,
+                                std::size_t index_memory) {
   if (durability != "full" && durability != "process")
     throw ConfigError("durability must be \"full\" or \"process\", not \"" + durability + "\"");
   auto environment = system_environment();
   environment.outside = process_outside();
   return Home::open(path,
-                    {durability == "full" ? Durability::full : Durability::process, turn_timeout_s},
+                    {durability == "full" ? Durability::full : Durability::process, turn_timeout_s,
+                     exact_search, index_memory},
                     std::move(environment));
 }
 
@@ -400,6 +402,28 @@ void bind_agent_class(py::module_& module) {
       .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
            py::arg("metadata"), py::arg("time_us"), Release())
       .def(
+          "insert_passages",
+          [](Agent& agent,
+             std::vector<std::tuple<std::string, std::vector<std::string>, std::string,
+                                    std::optional<TimeUs>>>
+                 items,
+             const Progress& progress) {
+            std::vector<NewPassage> passages;
+            passages.reserve(items.size());
+            for (auto& [text, tags, metadata, time_us] : items)
+              passages.push_back({std::move(text), std::move(tags), std::move(metadata), time_us});
+            return agent.insert_passages(passages, progress);
+          },
+          py::arg("items"), py::arg("progress"), Release())
+      .def(
+          "reembed_some",
+          [](Agent& agent, const std::shared_ptr<Embedder>& embedder) {
+            const auto done = agent.reembed_some(*embedder);
+            return std::make_pair(done.made, done.left);
+          },
+          py::arg("embedder"), Release())
+      .def("finish_reembedding", &Agent::finish_reembedding, py::arg("embedder"), Release())
+      .def(
           "update_passage",
           [](Agent& agent, const std::string& id, std::optional<std::string> text,
              std::optional<std::vector<std::string>> tags, std::optional<std::string> metadata) {
@@ -414,8 +438,9 @@ void bind_agent_class(py::module_& module) {
           [](Agent& agent, const std::string& text, int limit, int offset,
              std::vector<std::string> tags, bool all_tags,
              std::vector<std::pair<std::string, std::string>> metadata, std::optional<TimeUs> start,
-             std::optional<TimeUs> end, const RankingOptions& ranking) {
+             std::optional<TimeUs> end, const RankingOptions& ranking, std::vector<float> vector) {
             ArchivalQuery query;
+            query.vector = std::move(vector);
             query.all_tags = all_tags;
             query.metadata = std::move(metadata);
             query.ranking = ranking;
@@ -429,7 +454,7 @@ void bind_agent_class(py::module_& module) {
           },
           py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"),
           py::arg("all_tags"), py::arg("metadata"), py::arg("start"), py::arg("end"),
-          py::arg("ranking"), Release())
+          py::arg("ranking"), py::arg("vector"), Release())
       .def(
           "policy",
           [](Agent& agent) { return std::const_pointer_cast<MemoryPolicy>(agent.policy()); },
@@ -520,7 +545,10 @@ void bind_agent(py::module_& module) {
       .def_readonly("name", &AgentRow::name)
       .def_readonly("created_us", &AgentRow::created_us);
   py::class_<Home, std::shared_ptr<Home>>(module, "CoreHome")
-      .def(py::init(&open_home), py::arg("path"), py::arg("durability"), py::arg("turn_timeout_s"))
+      .def(py::init(&open_home), py::arg("path"), py::arg("durability"), py::arg("turn_timeout_s"),
+           py::arg("exact_search"), py::arg("index_memory"))
+      .def("stop_background", &Home::stop_background, Release())
+      .def("wait_for_background", &Home::wait_for_background, Release())
       .def_property_readonly("path", &Home::path)
       .def("create_agent", &Home::create_agent, py::arg("name"), py::arg("options"), Release())
       .def("agent", &Home::agent, py::arg("name"), Release())
