@@ -202,8 +202,9 @@ def test_filters_deletions_branches_and_the_past(path: Path) -> None:
     generator = random.Random(3)
     with opened(path) as home:
         agent = sam(home)
-        agent.archival.insert_many([{"text": t, "tags": [f"t{i % 50}"]} for i, t in
-                                    enumerate(texts(4096))])
+        agent.archival.insert_many(
+            [{"text": t, "tags": [f"t{i % 50}"]} for i, t in enumerate(texts(4096))]
+        )
         nearest(agent, questions(1)[0])
         home._core.wait_for_background()
         shown = dict.fromkeys(texts(4096))
@@ -397,8 +398,9 @@ agent = home.create_agent("sam", embedding={embedder}(), exist_ok=True)
 
 
 def start(path: Path, work: str, embedder: str = "Topics") -> subprocess.Popen[str]:
-    code = LIFE.format(tests=str(Path(__file__).parent), path=str(path), work=work,
-                       embedder=embedder)
+    code = LIFE.format(
+        tests=str(Path(__file__).parent), path=str(path), work=work, embedder=embedder
+    )
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
@@ -406,8 +408,11 @@ def start(path: Path, work: str, embedder: str = "Topics") -> subprocess.Popen[s
 def test_killed_while_the_graph_is_made(path: Path, delay: float) -> None:
     with opened(path) as home:
         filled(home, 6000)
-    child = start(path, "nearest(agent, questions(1)[0]); print('on', flush=True); "
-                        "home._core.wait_for_background()")
+    child = start(
+        path,
+        "nearest(agent, questions(1)[0]); print('on', flush=True); "
+        "home._core.wait_for_background()",
+    )
     assert child.stdout is not None
     child.stdout.readline()
     child.stdout.read(0)
@@ -427,8 +432,10 @@ def test_killed_while_the_graph_is_made(path: Path, delay: float) -> None:
 def test_two_processes_make_one_graph(path: Path) -> None:
     with opened(path) as home:
         filled(home, 3000)
-    work = ("nearest(agent, questions(1)[0]); home._core.wait_for_background(); "
-            "print(sum(len(nearest(agent, q)) for q in questions(20)))")
+    work = (
+        "nearest(agent, questions(1)[0]); home._core.wait_for_background(); "
+        "print(sum(len(nearest(agent, q)) for q in questions(20)))"
+    )
     children = [start(path, work) for _ in range(2)]
     answers = [child.communicate(timeout=120)[0].strip() for child in children]
     assert answers == ["200", "200"]
@@ -446,9 +453,12 @@ def test_the_process_ends_while_a_graph_is_made(path: Path) -> None:
 def test_a_forked_child_ends_while_its_parent_makes_a_graph(path: Path) -> None:
     with opened(path) as home:
         filled(home, 6000)
-    child = start(path, "import os, warnings\nwarnings.simplefilter('ignore')\n"
-                        "nearest(agent, questions(1)[0])\nchild = os.fork()\n"
-                        "if child: print(os.waitpid(child, 0)[1])")
+    child = start(
+        path,
+        "import os, warnings\nwarnings.simplefilter('ignore')\n"
+        "nearest(agent, questions(1)[0])\nchild = os.fork()\n"
+        "if child: print(os.waitpid(child, 0)[1])",
+    )
     assert child.communicate(timeout=60)[0].strip() == "0"
     assert child.returncode == 0
 
@@ -461,8 +471,16 @@ def test_many_are_filed_in_one_step(path: Path) -> None:
     with memgpt.open(path) as home:
         agent = sam(home)
         steps = len(agent.steps())
-        items: list[Any] = [*texts(700), {"text": "dated", "tags": ["a"], "time": "2023-05-08",
-                                          "source": "book", "metadata": {"page": 2}}]
+        items: list[Any] = [
+            *texts(700),
+            {
+                "text": "dated",
+                "tags": ["a"],
+                "time": "2023-05-08",
+                "source": "book",
+                "metadata": {"page": 2},
+            },
+        ]
         made = agent.archival.insert_many(items, progress=lambda d, t: told.append((d, t)))
         assert [p.text for p in made] == [*texts(700), "dated"]
         assert len(agent.steps()) == steps + 1 and len(agent.archival) == 701
@@ -475,9 +493,20 @@ def test_many_are_filed_in_one_step(path: Path) -> None:
         assert len(agent.archival) == 0
 
 
-@pytest.mark.parametrize("items", ["text", [""], ["a", 3], ["a", {"txt": "b"}], [{"tags": ["x"]}],
-                                   ["a", {"text": "b", "tags": "x"}], [{"text": "a", "time": "x"}],
-                                   ["a", "\ud800"], {"text": "a"}])
+@pytest.mark.parametrize(
+    "items",
+    [
+        "text",
+        [""],
+        ["a", 3],
+        ["a", {"txt": "b"}],
+        [{"tags": ["x"]}],
+        ["a", {"text": "b", "tags": "x"}],
+        [{"text": "a", "time": "x"}],
+        ["a", "\ud800"],
+        {"text": "a"},
+    ],
+)
 def test_a_bad_item_is_named_and_nothing_is_stored(path: Path, items: Any) -> None:
     with memgpt.open(path) as home:
         agent = sam(home)
@@ -577,7 +606,9 @@ def test_the_old_embedder_serves_meanwhile(path: Path) -> None:
 def test_reembedding_goes_on_after_a_kill(path: Path) -> None:
     with memgpt.open(path, durability="process") as home:
         filled(home, 1500)
-    child = start(path, """
+    child = start(
+        path,
+        """
 import time
 class Slow(Wide):
     def embed(self, texts):
@@ -585,7 +616,8 @@ class Slow(Wide):
         time.sleep(0.1)
         return super().embed(texts)
 agent.reembed(Slow()).wait()
-""")
+""",
+    )
     assert child.stdout is not None
     for _ in range(3):
         child.stdout.readline()

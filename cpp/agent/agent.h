@@ -10,6 +10,7 @@
 
 #include "agent/fit.h"
 #include "agent/home.h"
+#include "agent/items.h"
 #include "agent/live_state.h"
 #include "agent/recompile.h"
 #include "agent/replay.h"
@@ -78,47 +79,6 @@ class ToolScope {
   std::int64_t turn_begin_;
   std::vector<std::string>& found_;
   std::string idempotency_key_;
-};
-
-// What of a passage is to be another; none = stays as it is.
-struct PassageChange {
-  std::optional<std::string> text;
-  std::optional<std::vector<std::string>> tags;
-  std::optional<std::string> metadata;  // JSON object
-};
-
-// One of many that are filed at once.
-struct NewPassage {
-  std::string text;
-  std::vector<std::string> tags;
-  std::string metadata = "{}";    // JSON object
-  std::optional<TimeUs> time_us;  // when it was written; now, where it is not said
-};
-
-// Told how much is done, of how much; what it throws ends the work.
-using Progress = std::function<void(std::size_t done, std::size_t of)>;
-
-// Passages that were given a vector, and those that still have none.
-struct Reembedded {
-  std::int64_t made = 0;
-  std::int64_t left = 0;
-};
-
-// A message of a conversation that was recorded elsewhere.
-struct TranscriptItem {
-  std::string text;
-  std::string speaker;
-  Role role = Role::user;  // user, assistant or system
-  std::optional<TimeUs> time_us;
-  std::optional<std::string> session;  // the transcript's own name for it
-  std::string id;                      // the transcript's own
-};
-
-// A message of an agent's log that was kept elsewhere, in another form than ours.
-struct HistoryItem {
-  Message message;  // role, type, name, text, content, thinking, calls, source_id
-  std::optional<TimeUs> time_us;
-  bool shown = false;  // it stood in the context
 };
 
 class Agent {
