@@ -123,7 +123,7 @@ class Home : public std::enable_shared_from_this<Home> {
   // made up for.
   [[nodiscard]] Purged purge(const std::optional<std::string>& text, bool deleted, bool undone);
   [[nodiscard]] std::vector<PurgeRow> purges();  // oldest first
-  // Indexes that are made in the background, see store/graph_builder.h.
+  // Indexes that are made in the background, see store/lists_builder.h.
   void stop_background() { indexes_.stop(); }
   void wait_for_background() { indexes_.wait(); }
   // Later calls on this home and its agents throw StoreError.

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kFused = 1000;
 // Where there are more passages than are searched exactly, these many by vectors.
 constexpr std::size_t kFusedNear = 200;
-// A graph is made anew where a quarter of its rows were deleted, and grows by a tenth of them.
+// Lists are made anew where a quarter of their rows were deleted, or a tenth came since.
 constexpr std::size_t kDeletedShare = 4;
 constexpr std::size_t kGrowthShare = 10;
 
@@ -348,7 +348,7 @@ ArchivalIndexes::~ArchivalIndexes() {
 }
 
 void ArchivalIndexes::stop() {
-  std::unique_ptr<GraphBuilder> stopped;
+  std::unique_ptr<ListsBuilder> stopped;
   {
     const std::scoped_lock lock(mutex_);
     stopped = std::move(builder_);
@@ -360,7 +360,7 @@ void ArchivalIndexes::stop() {
 }
 
 void ArchivalIndexes::wait() {
-  GraphBuilder* builder = nullptr;
+  ListsBuilder* builder = nullptr;
   {
     const std::scoped_lock lock(mutex_);
     builder = builder_.get();
@@ -441,29 +441,23 @@ std::vector<SeenVectors> ArchivalIndexes::vectors_of(Database& db, const Line& l
   return seen;
 }
 
-// Has a graph made in the background where there is none, or much has changed since.
+// Has lists made in the background where there are none, or much has changed since.
 void ArchivalIndexes::improve(Database& db, Branch& branch, PassageVectors& vectors) {
   const auto rows = vectors.codes().size();
   if (vectors.in_work || rows <= options_.exact) return;
-  auto retired = branch.retired_rows();
-  const auto* graph = vectors.graph();
-  if (graph != nullptr) {
+  const auto retired = branch.retired_rows();
+  const auto* lists = vectors.lists();
+  if (lists != nullptr) {
     const bool sparse =
-        retired.size() > vectors.left_out().size() + graph->rows().size() / kDeletedShare;
-    const auto least = std::max(options_.exact / 4, graph->rows().size() / kGrowthShare);
-    if (!sparse && rows < vectors.graph_rows() + least + VectorCodes::kBlockRows) return;
-    if (!sparse) {
-      // It goes on from the rows that it has, deleted or not.
-      retired.erase(retired.begin(),
-                    std::lower_bound(retired.begin(), retired.end(), vectors.graph_rows()));
-      retired.insert(retired.begin(), vectors.left_out().begin(), vectors.left_out().end());
-    }
+        retired.size() > vectors.left_out().size() + lists->rows().size() / kDeletedShare;
+    const auto least = std::max(options_.exact / 4, lists->rows().size() / kGrowthShare);
+    if (!sparse && rows < vectors.listed_rows() + least + VectorCodes::kBlockRows) return;
   }
   auto job = vectors.job(db, retired,
                          [&](std::size_t row) { return branch.index.row(row).key; });
   if (!job) return;
   if (!builder_)
-    builder_ = std::make_unique<GraphBuilder>(
+    builder_ = std::make_unique<ListsBuilder>(
         files_, [this](const VectorsKey& key, VectorSnapshot made) {
           put_to_use(key, std::move(made));
         });
@@ -478,7 +472,7 @@ void ArchivalIndexes::put_to_use(const VectorsKey& key, VectorSnapshot made) {
   for (auto& [embedder, vectors] : branch->second->vectors)
     if (vectors->key() == key && vectors->codes().size() >= made.codes.size()) {
       vectors->in_work = false;
-      if (made.graph) vectors->use(std::move(made));
+      if (made.lists) vectors->use(std::move(made));
       return;
     }
 }
