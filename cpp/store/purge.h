@@ -77,5 +77,8 @@ struct PurgedRows {
 [[nodiscard]] Purged purge_text(Database& db, const PurgeRequest& request, std::int64_t id);
 // Passages that purge_text() would change, with the names of their vectors' embedders.
 [[nodiscard]] std::vector<NewVector> changed_passages(Database& db, const std::string& text);
+// Whose vectors the file has.
+[[nodiscard]] std::vector<std::string> embedders_of(Database& db);
+[[nodiscard]] bool has_vector(Database& db, const std::string& embedder, std::int64_t passage);
 
 }  // namespace memgpt

@@ -299,7 +299,8 @@ CREATE INDEX retirement_commit ON retirement(branch, seq);
 )sql";
 
 // Archives that agents share, sources of tools that came with an imported agent, what an exported
-// agent's file says of itself, vectors that wait for their commit, and how far other stores of vectors have been told.
+// agent's file says of itself, vectors that wait for their commit, and how far other stores of
+// vectors have been told.
 constexpr const char* k008_archives = R"sql(
 -- 'archive': it holds passages for those that it is attached to, in a line of history of its own.
 ALTER TABLE agent ADD COLUMN kind TEXT NOT NULL DEFAULT 'agent';
