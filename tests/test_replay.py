@@ -27,11 +27,12 @@ UNCHECKED = {
     "embedding": "what a search found by them stands in the log; they can be made again",
     "purge": "what was destroyed, in words",
     "shared_block": "an agent's rows repeat the versions that it saw; check() compares them",
-    "tool_source": "texts that came with an agent; no commit wrote them",
+    "archive_commit": "what was filed stands in the archive's commit; check() follows it",
+    "tool_source": "to be read, and never run",
+    "staged_vector": "made before the commit that is to have them",
+    "vector_epoch": "which of the vectors an index in memory has",
+    "store_progress": "how far a program's own store has followed",
     "manifest": "of a file that an agent was exported to; import_agent() compares it",
-    "staged_vector": "made for texts that are not filed yet",
-    "vector_epoch": "of indexes, which are derived",
-    "store_progress": "how far other stores have been told",
 }
 WORDS = "the river ran past the old mill and the miller counted seven white geese on its bank "
 

@@ -66,6 +66,10 @@ void Agent::export_to(const std::string& path, bool overwrite, std::optional<Too
   if (past_)
     throw InvalidInput("this is the agent as it was at commit " + std::to_string(past_->seq) +
                        ": export the agent itself, whose history has it, or fork it here");
+  if (const auto count = config().archives.size(); count > 0)
+    throw InvalidInput("agent \"" + name_ + "\" shares " + std::to_string(count) +
+                       " archives with others, which an export does not hold: detach them first, "
+                       "or export a fork without them");
   const auto& environment = home_->environment();
   home_->journal()->export_agent(
       {id_, path, overwrite, std::move(sources), environment.now_us(), environment.outside.poll});

@@ -234,7 +234,8 @@ class Importer {
 
   std::string own_name(const std::string& there) {
     const auto& name = request_.name.empty() ? there : request_.name;
-    if (is_here("SELECT 1 FROM agent WHERE name = ?1 AND deleted_us IS NULL", name))
+    if (is_here("SELECT 1 FROM agent WHERE kind = 'agent' AND name = ?1 AND deleted_us IS NULL",
+                name))
       throw AlreadyExists("an agent named \"" + name +
                           "\" exists; give the imported one another name with name=...");
     return name;

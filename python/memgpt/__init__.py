@@ -7,6 +7,7 @@
 """
 
 from memgpt import errors
+from memgpt._archives import Archive, Attached
 from memgpt._branches import BlockVersion, Branch
 from memgpt._core import (
     ArchivalHit,
@@ -51,6 +52,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Agent",
     "ArchivalHit",
+    "Archive",
+    "Attached",
     "BaseMemory",
     "BlockVersion",
     "Branch",
