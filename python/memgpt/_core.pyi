@@ -5,8 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -1515,8 +1514,9 @@ class CoreHome:
         ...
     def delete_agent(self, name: str) -> None:
         ...
-    def import_agent(self, path: str, name: str) -> CoreAgent:
     def delete_archive(self, name: str) -> None:
+        ...
+    def import_agent(self, path: str, name: str) -> CoreAgent:
         ...
     def purge(self, text: str | None, deleted: bool, undone: bool) -> Purged:
         ...
