@@ -26,6 +26,7 @@ test-all: build $(VENV)/.test
 bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_step.py
 	$(BIN)/python benchmarks/bench_import.py
+	$(BIN)/python benchmarks/bench_export.py
 	$(BIN)/python benchmarks/bench_recall.py
 	$(BIN)/python benchmarks/bench_tokens.py
 	$(BIN)/python benchmarks/bench_compile.py

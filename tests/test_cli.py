@@ -492,3 +492,39 @@ def test_failed_calls_and_markup_are_shown_as_they_are(tmp_path: Path) -> None:
     assert "⚡🔴 core_memory_replace(" in shown and "⚡🔴 no_such_tool([red]b[/red])" in shown
     assert "(outside of a call) only words" in shown and "(ended by no_tool_call" in shown
     assert "🤖 [bold]as it is[/bold] :smile:" in shown
+
+
+# --- agents in files ---
+
+
+def test_an_agent_goes_from_one_database_to_another(folder: Path, tmp_path: Path) -> None:
+    run(folder, "run", "--agent", "mara", stdin="My name is Mara.\n")
+    file, other = tmp_path / "mara.memgpt", tmp_path / "other.db"
+    done = run(folder, "export", "mara", str(file))
+    assert done.returncode == 0 and "5 messages and 0 passages are in" in done.stdout
+    again = run(folder, "export", "mara", str(file))
+    assert again.returncode == 2 and "overwrite" in again.stderr and not again.stdout
+    assert run(folder, "export", "mara", str(file), "--overwrite").returncode == 0
+    done = run(folder, "import", str(file), "--db", str(other), "--name", "copy")
+    assert done.returncode == 0 and '"copy"' in done.stdout
+    answer = run(folder, "run", "--agent", "copy", "--db", str(other), stdin="What is my name?")
+    assert "Mara" in answer.stdout
+    file.write_bytes(file.read_bytes()[:9000])
+    for arguments in (
+        ["import", str(file)],
+        ["import", str(tmp_path / "none")],
+        ["export", "nobody", str(tmp_path / "x")],
+        ["export", "mara", str(tmp_path / "x"), "--db", str(tmp_path / "none.db")],
+    ):
+        failed = run(folder, *arguments)
+        assert failed.returncode == 2 and failed.stderr.startswith("memgpt: ")
+    assert not (tmp_path / "x").exists() and not (tmp_path / "none.db").exists()
+
+
+def test_an_agent_file_of_letta(folder: Path, tmp_path: Path) -> None:
+    run(folder, "run", "--agent", "mara", stdin="My name is Mara.\n")
+    file = tmp_path / "mara.af"
+    done = run(folder, "export", "mara", str(file))
+    assert done.returncode == 0 and "does not hold" in done.stderr
+    done = run(folder, "import", str(file), "--name", "copy")
+    assert done.returncode == 0 and "5 messages" in done.stdout

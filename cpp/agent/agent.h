@@ -11,6 +11,7 @@
 #include "agent/archives.h"
 #include "agent/fit.h"
 #include "agent/home.h"
+#include "agent/items.h"
 #include "agent/live_state.h"
 #include "agent/moved.h"
 #include "agent/recompile.h"
@@ -71,16 +72,6 @@ class ToolScope {
   std::int64_t turn_begin_;
   std::vector<std::string>& found_;
   std::string idempotency_key_;
-};
-
-// A message of a conversation that was recorded elsewhere.
-struct TranscriptItem {
-  std::string text;
-  std::string speaker;
-  Role role = Role::user;  // user, assistant or system
-  std::optional<TimeUs> time_us;
-  std::optional<std::string> session;  // the transcript's own name for it
-  std::string id;                      // the transcript's own
 };
 
 class Agent {
@@ -168,6 +159,12 @@ class Agent {
   [[nodiscard]] std::shared_ptr<Agent> fork(const std::string& name, std::optional<Head> place,
                                             const std::vector<std::shared_ptr<Tool>>& tools);
 
+  // Everything that the agent is, in one file, see store/export.h; it need not wait for its turn.
+  // Throws InvalidInput for an agent as it was.
+  void export_to(const std::string& path, bool overwrite, std::optional<ToolSources> sources);
+  // Of tools, by name: texts that came with the agent when it was imported, and are not run.
+  [[nodiscard]] ToolSources tool_sources();
+
   // Writing: a step of its own by `author`, or part of the step whose tool is running.
   // `expected`: what the block has to hold. Throws Conflict where it holds something else.
   void set_block(const std::string& label, const std::string& value, const std::string& author,
@@ -218,6 +215,13 @@ class Agent {
   // ones: of the first that has one; none has: now).
   [[nodiscard]] std::vector<std::shared_ptr<const Message>> import_transcript(
       const std::vector<TranscriptItem>& items);
+
+  // The same of a whole log, with calls and their returns. Of those that stood in the context as
+  // many of the newest go into the window as it takes before messages are evicted; gives their
+  // number. Throws InvalidInput where a call has not its one return behind it.
+  [[nodiscard]] std::int64_t import_history(const std::vector<HistoryItem>& items);
+  // Texts of tools that are not bound afterwards: they are there to be read.
+  void keep_sources(const ToolSources& sources);
 
   // Tools and bindings; a change of a schema is a journalled configuration step.
   void add_tool(const std::shared_ptr<Tool>& tool);

@@ -70,6 +70,8 @@ std::string uuid7() {
   return out;
 }
 
+}  // namespace
+
 std::string temporary_path() {
   std::error_code error;
   const auto folder = std::filesystem::temp_directory_path(error);
@@ -80,8 +82,6 @@ std::string temporary_path() {
   ::close(file);
   return pattern;
 }
-
-}  // namespace
 
 void check_agent_name(const std::string& name) {
   check_utf8(name, "the agent's name");
@@ -131,9 +131,13 @@ std::shared_ptr<Home> Home::open(const std::string& path, const HomeOptions& opt
   const bool temporary = path == ":memory:";
   auto home = std::shared_ptr<Home>(
       new Home(temporary ? temporary_path() : path, temporary, options, std::move(environment)));
-  home->journal_ = std::make_shared<Journal>(home->path_, options.durability);
-  home->turns_ = std::make_shared<FileLock>(home->path_ + kTurnsSuffix);
+  home->open_file(options.durability);
   return home;
+}
+
+void Home::open_file(Durability durability) {
+  journal_ = std::make_shared<Journal>(path_, durability, temporary_);
+  turns_ = std::make_shared<FileLock>(path_ + kTurnsSuffix);
 }
 
 Home::Home(std::string path, bool temporary, const HomeOptions& options, Environment environment)

@@ -100,6 +100,11 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] std::shared_ptr<Agent> agent_by_id(const std::string& id);
   [[nodiscard]] std::vector<AgentRow> agents();
   void delete_agent(const std::string& name);
+  // An agent that Agent::export_to() wrote to a file, with all its history; `name`: what it is
+  // called here, as there where it is empty. The file is checked and replayed before, on a copy,
+  // and nothing in it is executed. Throws NotADatabase, NewerVersion, StoreError, AlreadyExists.
+  [[nodiscard]] std::shared_ptr<Agent> import_agent(const std::string& path,
+                                                    const std::string& name);
   // Archives that agents share, see archives.h. `embedder` makes the vectors of its passages; null:
   // without vectors. Throws AlreadyExists.
   [[nodiscard]] std::shared_ptr<Archive> create_archive(const std::string& name,
@@ -151,6 +156,7 @@ class Home : public std::enable_shared_from_this<Home> {
 
  private:
   Home(std::string path, bool temporary, const HomeOptions& options, Environment environment);
+  void open_file(Durability durability);
   std::shared_ptr<Agent> load_agent(const std::string& id);
   [[nodiscard]] std::vector<NewVector> new_vectors(
       const std::string& text, const std::vector<std::shared_ptr<Agent>>& agents);
@@ -169,6 +175,9 @@ class Home : public std::enable_shared_from_this<Home> {
   std::unordered_map<std::string, std::weak_ptr<Agent>> live_;                    // by id
   std::unordered_map<std::string, std::shared_ptr<Embedder>> archive_embedders_;  // by id
 };
+
+// A new file, empty and private, in the system's folder for such.
+[[nodiscard]] std::string temporary_path();
 
 // Throws ConfigError.
 void check_agent_name(const std::string& name);

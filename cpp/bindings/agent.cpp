@@ -521,6 +521,11 @@ void bind_agent_class(py::module_& module) {
           },
           py::arg("policy"), py::arg("context_window"), py::arg("seq"), Release())
       .def("messages", &Agent::messages, py::arg("from_position"), py::arg("limit"), Release())
+      .def("export_to", &Agent::export_to, py::arg("path"), py::arg("overwrite"),
+           py::arg("sources"), Release())
+      .def("tool_sources", &Agent::tool_sources, Release())
+      .def("import_history", &Agent::import_history, py::arg("items"), Release())
+      .def("keep_sources", &Agent::keep_sources, py::arg("sources"), Release())
       .def("add_tool", &Agent::add_tool, py::arg("tool"), Release())
       .def("remove_tool", &Agent::remove_tool, py::arg("name"), Release())
       .def("bind", &Agent::bind, py::arg("binding"), Release());
@@ -549,6 +554,7 @@ void bind_agent(py::module_& module) {
       .def("agent_by_id", &Home::agent_by_id, py::arg("id"), Release())
       .def("agents", &Home::agents, Release())
       .def("delete_agent", &Home::delete_agent, py::arg("name"), Release())
+      .def("import_agent", &Home::import_agent, py::arg("path"), py::arg("name"), Release())
       .def(
           "create_archive",
           [](Home& home, const std::string& name, const std::string& description,

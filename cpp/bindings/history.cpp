@@ -237,9 +237,44 @@ void bind_purges(py::module_& module) {
       });
 }
 
+using Calls = std::vector<std::tuple<std::string, std::string, std::string>>;
+
+// calls: id, name, arguments as JSON text.
+HistoryItem history_item(const std::string& role, std::string type, std::string name,
+                         std::string text, std::string content, std::string thinking,
+                         const Calls& calls, std::string tool_call_id, bool failed, std::string id,
+                         std::optional<TimeUs> time_us, bool shown) {
+  HistoryItem item;
+  Message& message = item.message;
+  message.role = role_from_string(role);
+  message.type = std::move(type);
+  message.name = std::move(name);
+  message.text = std::move(text);
+  message.content = std::move(content);
+  message.thinking = std::move(thinking);
+  for (const auto& [call_id, call_name, arguments] : calls)
+    message.tool_calls.push_back({call_id, call_name, arguments});
+  message.tool_call_id = std::move(tool_call_id);
+  message.failed = failed;
+  message.source_id = std::move(id);
+  item.time_us = time_us;
+  item.shown = shown;
+  return item;
+}
+
+void bind_items(py::module_& module) {
+  py::class_<HistoryItem>(module, "HistoryItem")
+      .def(py::init(&history_item), py::kw_only(), py::arg("role"), py::arg("type"),
+           py::arg("name") = "", py::arg("text") = "", py::arg("content") = "",
+           py::arg("thinking") = "", py::arg("calls") = Calls{}, py::arg("tool_call_id") = "",
+           py::arg("failed") = false, py::arg("id") = "", py::arg("time_us") = py::none(),
+           py::arg("shown") = false);
+}
+
 }  // namespace
 
 void bind_history(py::module_& module) {
+  bind_items(module);
   bind_purges(module);
   bind_steps(module);
   bind_replay(module);

@@ -116,6 +116,30 @@ Digest sha256(std::string_view bytes) {
   return digest;
 }
 
+namespace {
+
+void check_sha256(bool done) {
+  if (!done) throw Error("OpenSSL cannot compute SHA-256");
+}
+
+}  // namespace
+
+void Sha256::Free::operator()(evp_md_ctx_st* state) const { EVP_MD_CTX_free(state); }
+
+Sha256::Sha256() : state_(EVP_MD_CTX_new()) {
+  check_sha256(state_ && EVP_DigestInit_ex2(state_.get(), EVP_sha256(), nullptr) == 1);
+}
+
+void Sha256::add(std::string_view bytes) {
+  check_sha256(EVP_DigestUpdate(state_.get(), bytes.data(), bytes.size()) == 1);
+}
+
+Digest Sha256::digest() {
+  Digest digest{};
+  check_sha256(EVP_DigestFinal_ex(state_.get(), digest.data(), nullptr) == 1);
+  return digest;
+}
+
 std::string to_hex(const Digest& digest) {
   static constexpr char hex[] = "0123456789abcdef";
   std::string out;

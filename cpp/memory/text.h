@@ -3,8 +3,11 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+
+struct evp_md_ctx_st;  // of OpenSSL
 
 namespace memgpt {
 
@@ -32,6 +35,22 @@ void append_json_string(std::string& out, std::string_view text);
 
 using Digest = std::array<unsigned char, 32>;
 [[nodiscard]] Digest sha256(std::string_view bytes);
+
+// The same of what comes in pieces.
+class Sha256 {
+ public:
+  Sha256();
+  void add(std::string_view bytes);
+  // Nothing is added afterwards.
+  [[nodiscard]] Digest digest();
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st* state) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, Free> state_;
+};
+
 [[nodiscard]] std::string to_hex(const Digest& digest);
 
 }  // namespace memgpt

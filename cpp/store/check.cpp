@@ -145,7 +145,11 @@ class Checker {
   }
 
   void check_place(const BranchOf& branch) {
-    if (branch.parent == 0) return;
+    if (branch.parent == 0) {
+      if (branch.parent_seq != 0 || branch.first_position != 0)
+        add("positions", branch.name() + " begins with nothing before it, and not at 0");
+      return;
+    }
     if (branch.parent >= branch.id) {
       add("parents", branch.name() + " begins from branch " + number(branch.parent) +
                          ", which does not lie before it");
@@ -471,8 +475,10 @@ class Checker {
 
 std::string without_advice(const std::string& error) { return error.substr(0, error.find("; ")); }
 
-std::vector<std::string> check_file(const std::string& path, const std::function<void()>& poll) {
+std::vector<std::string> check_file(const std::string& path, const std::function<void()>& poll,
+                                    bool is_private) {
   Database db(path);
+  if (is_private) db.map_file();
   add_lineage_function(db);
   const Polling polling(db, poll);
   return Checker(db, polling).check();

@@ -10,9 +10,11 @@
 namespace memgpt {
 
 // What is wrong with the file, one line a problem; empty where it is sound. Reads only, on a
-// connection of its own, in short transactions. `poll` may throw, which ends it.
+// connection of its own, in short transactions. `poll` may throw, which ends it. `is_private`: see
+// Journal.
 [[nodiscard]] std::vector<std::string> check_file(const std::string& path,
-                                                  const std::function<void()>& poll);
+                                                  const std::function<void()>& poll,
+                                                  bool is_private = false);
 
 class Journal;
 // Whether what each commit wrote is as it was written, on every line: also those that were undone.

@@ -95,7 +95,7 @@ std::vector<std::string> Journal::check(const std::function<void()>& poll) {
   }
   for (;;) {
     const auto purge = purge_known(*this);
-    auto problems = check_file(path_, poll);
+    auto problems = check_file(path_, poll, is_private_);
     if (problems.empty()) problems = check_contents(*this, poll);
     // What a purge destroys meanwhile is no damage.
     if (problems.empty() || purge_known(*this) == purge) return problems;

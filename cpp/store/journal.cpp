@@ -275,12 +275,14 @@ void insert_agent(Database& db, const AgentRow& agent, AgentKind kind) {
 }  // namespace
 
 // The reader is opened after the writer has migrated the file.
-Journal::Journal(const std::string& path, Durability durability)
+Journal::Journal(const std::string& path, Durability durability, bool is_private)
     : path_(path),
       durability_(durability),
+      is_private_(is_private),
       writer_db_(path),
       reader_db_(open_and_migrate(writer_db_, path, durability)) {
   add_lineage_function(reader_db_);
+  if (is_private) reader_db_.map_file();
 }
 
 AgentRow Journal::create_agent(const std::string& id, const std::string& name, Commit first,

@@ -17,6 +17,7 @@
 #include "memory/policy.h"
 #include "memory/text.h"
 #include "store/commit_queue.h"
+#include "store/export.h"
 #include "store/lineage.h"
 #include "store/passage.h"
 #include "store/sqlite.h"
@@ -142,6 +143,8 @@ struct PassageRow {
   std::string retired_by;  // the author of the commit from which on it is not seen
 };
 
+struct ImportRequest;
+
 // See purge.h.
 struct NewVector;
 struct Purged;
@@ -215,7 +218,8 @@ struct CommitCursor {
 
 class Journal {
  public:
-  Journal(const std::string& path, Durability durability);
+  // `is_private`: nobody else knows the file.
+  Journal(const std::string& path, Durability durability, bool is_private = false);
 
   // Throws AlreadyExists where a living one of the kind has the name.
   [[nodiscard]] AgentRow create_agent(const std::string& id, const std::string& name, Commit first,
@@ -348,6 +352,14 @@ class Journal {
   // What is wrong with the file, see check.h.
   [[nodiscard]] std::vector<std::string> check(const std::function<void()>& poll);
 
+  // Everything that an agent is, in one file, see export.h.
+  void export_agent(const ExportRequest& request);
+  // The other way, see import.h: all of it, or nothing. Gives the agent's id here.
+  [[nodiscard]] std::string import_agent(const ImportRequest& request);
+  // Texts that came with an agent, by the names of its tools.
+  [[nodiscard]] ToolSources tool_sources(const std::string& agent_id);
+  void keep_sources(const std::string& agent_id, const ToolSources& sources);
+
   // Destroys, see purge.h. Throws StoreError, and nothing was destroyed then.
   Purged purge(const PurgeRequest& request);
   // Makes the file anew where a purge has left pages that may still hold what it destroyed. Throws
@@ -371,6 +383,7 @@ class Journal {
  private:
   std::string path_;
   Durability durability_;
+  bool is_private_;
   Database writer_db_;
   Database reader_db_;
   std::mutex writer_mutex_;

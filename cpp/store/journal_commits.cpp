@@ -353,15 +353,19 @@ std::vector<Commit> Journal::commits(const std::string& agent_id, Head head, Com
                                      std::int64_t limit) {
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
+  return read_commits(reader.db, agent_id, lineage(reader.db, head), cursor, limit);
+}
+
+std::vector<Commit> read_commits(Database& db, const std::string& agent_id, const Lineage& line,
+                                 CommitCursor& cursor, std::int64_t limit) {
   std::vector<Commit> commits;
   // Those of one branch at a time.
-  const auto line = lineage(reader.db, head);
   const auto branch = line.branch_of(cursor.seq + 1);
   {
     static const std::string sql =
         std::string("SELECT ") + kStepColumns +
         " FROM step WHERE branch = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
-    auto& row = reader.db.prepare(sql);
+    auto& row = db.prepare(sql);
     const Reset reset(row);
     std::int64_t last = 0;
     for (const auto& segment : line.segments())
@@ -376,7 +380,7 @@ std::vector<Commit> Journal::commits(const std::string& agent_id, Head head, Com
   }
   if (commits.empty()) return commits;
   CommitCursor next = cursor;
-  CommitReader rows(reader.db, agent_id, branch, commits);
+  CommitReader rows(db, agent_id, branch, commits);
   rows.read_configs();
   rows.read_messages(next.position);
   rows.read_passages(next.passage);

@@ -12,9 +12,6 @@ namespace memgpt {
 
 namespace {
 
-// Behind what a purge did, until no page of the file holds it any more.
-constexpr std::string_view kPending = " (not compacted)";
-
 void append_count(std::string& words, std::int64_t count, const char* one, const char* more) {
   if (count == 0) return;
   if (!words.empty()) words += ", ";
@@ -63,8 +60,8 @@ std::string lines_in_words(const PurgeRequest& request, const Purged& gone) {
 
 PurgeRow read_purge(const Statement& row) {
   PurgeRow purge{row.integer(0), row.integer(1), row.text(2)};
-  if (purge.what.ends_with(kPending)) {
-    purge.what.resize(purge.what.size() - kPending.size());
+  if (purge.what.ends_with(kNotCompacted)) {
+    purge.what.resize(purge.what.size() - std::string_view(kNotCompacted).size());
     purge.compacted = false;
   }
   return purge;
@@ -102,7 +99,7 @@ Purged destroy(Database& db, const PurgeRequest& request) {
   if (purged.what.empty()) return purged;
   purged.id = id;
   db.prepare("INSERT INTO purge(id, time_us, what) VALUES(?1, ?2, ?3)")
-      .bind(id, request.now_us, purged.what + std::string(kPending))
+      .bind(id, request.now_us, purged.what + kNotCompacted)
       .run();
   transaction.commit();
   return purged;

@@ -13,6 +13,9 @@
 
 namespace memgpt {
 
+// Behind what a purge did, until no page of the file holds it any more.
+inline constexpr const char* kNotCompacted = " (not compacted)";
+
 // What a purge leaves behind.
 struct PurgeRow {
   std::int64_t id = 0;
@@ -75,5 +78,8 @@ struct PurgedRows {
 [[nodiscard]] Purged purge_text(Database& db, const PurgeRequest& request, std::int64_t id);
 // Passages that purge_text() would change, with the names of their vectors' embedders.
 [[nodiscard]] std::vector<NewVector> changed_passages(Database& db, const std::string& text);
+// Whose vectors the file has.
+[[nodiscard]] std::vector<std::string> embedders_of(Database& db);
+[[nodiscard]] bool has_vector(Database& db, const std::string& embedder, std::int64_t passage);
 
 }  // namespace memgpt

@@ -112,6 +112,7 @@ Purged purge_lines(Database& db, bool deleted, bool undone) {
   gone.archives = run(db, "DELETE FROM agent WHERE deleted_us IS NOT NULL AND kind = 'archive'");
   gone.agents = run(db, "DELETE FROM agent WHERE deleted_us IS NOT NULL");
   run(db, "DELETE FROM tag WHERE agent_id NOT IN (SELECT id FROM agent)");
+  run(db, "DELETE FROM tool_source WHERE agent_id NOT IN (SELECT id FROM agent)");
   run(db,
       "UPDATE shared_block SET agent_id = '' WHERE agent_id <> '' AND agent_id NOT IN "
       "(SELECT id FROM agent)");

@@ -13,19 +13,6 @@ namespace memgpt {
 
 namespace {
 
-std::vector<std::string> embedders_of(Database& db) {
-  std::vector<std::string> names;
-  Statement row(db.get(), "SELECT DISTINCT embedder FROM embedding");
-  while (row.step()) names.push_back(row.text(0));
-  return names;
-}
-
-bool has_vector(Database& db, const std::string& embedder, std::int64_t passage) {
-  auto& row = db.prepare("SELECT 1 FROM embedding WHERE embedder = ?1 AND passage = ?2");
-  const Reset reset(row);
-  return row.bind(embedder, passage).step();
-}
-
 // Gathers the changes first: what the commits held is compared with what they recorded before
 // anything is written.
 class TextPurger {
@@ -41,6 +28,7 @@ class TextPurger {
     gather_tool_runs();
     gather_steps();
     gather_configs();
+    gather_sources();
     purged_.commits = std::ssize(touched_);
     for (const Head place : places()) remember(place);
     for (const auto& write : writes_) write();
@@ -319,6 +307,21 @@ class TextPurger {
     }
   }
 
+  // No commit wrote them.
+  void gather_sources() {
+    Statement row(db_.get(), "SELECT agent_id, name, source FROM tool_source");
+    while (row.step()) {
+      auto source = row.text(2);
+      if (!eraser_.erase(source)) continue;
+      ++purged_.configurations;
+      writes_.emplace_back([this, id = row.text(0), name = row.text(1), source] {
+        db_.prepare("UPDATE tool_source SET source = ?3 WHERE agent_id = ?1 AND name = ?2")
+            .bind(id, name, source)
+            .run();
+      });
+    }
+  }
+
   // What the commit records of its rows fits them: else it shall not fit them afterwards.
   void remember(Head place) {
     bool sound = false;
@@ -392,22 +395,6 @@ class TextPurger {
 
 Purged purge_text(Database& db, const PurgeRequest& request, std::int64_t id) {
   return TextPurger(db, request).run(id);
-}
-
-std::vector<NewVector> changed_passages(Database& db, const std::string& text) {
-  const Eraser eraser(text);
-  const auto embedders = embedders_of(db);
-  std::vector<NewVector> changed;
-  Statement row(db.get(), "SELECT id, text FROM passage");
-  while (row.step()) {
-    if (!eraser.may_be_in(row.view(1))) continue;
-    auto after = row.text(1);
-    if (!eraser.erase(after)) continue;
-    for (const auto& embedder : embedders)
-      if (has_vector(db, embedder, row.integer(0)))
-        changed.push_back({row.integer(0), embedder, after, {}});
-  }
-  return changed;
 }
 
 }  // namespace memgpt

@@ -51,6 +51,10 @@ inline constexpr const char* kToolRunColumns =
 inline constexpr const char* kWindowColumns = "w.ranges, w.summary, w.warned, w.outside";
 [[nodiscard]] WindowRow read_window(const Statement& row, int first_column = 0);
 
+// What Journal::commits() gives, of a line of history.
+[[nodiscard]] std::vector<Commit> read_commits(Database& db, const std::string& agent_id,
+                                               const Lineage& line, CommitCursor& cursor,
+                                               std::int64_t limit);
 // One commit with all that it wrote, as Journal::commits() reads it. Throws StoreError where it is
 // not there.
 [[nodiscard]] Commit read_commit(Database& db, Head place);

@@ -298,8 +298,9 @@ CREATE INDEX passage_commit ON passage(branch, id);
 CREATE INDEX retirement_commit ON retirement(branch, seq);
 )sql";
 
-// Archives that agents share, sources of tools that came with an imported agent, vectors that wait
-// for their commit, and how far other stores of vectors have been told.
+// Archives that agents share, sources of tools that came with an imported agent, what an exported
+// agent's file says of itself, vectors that wait for their commit, and how far other stores of
+// vectors have been told.
 constexpr const char* k008_archives = R"sql(
 -- 'archive': it holds passages for those that it is attached to, in a line of history of its own.
 ALTER TABLE agent ADD COLUMN kind TEXT NOT NULL DEFAULT 'agent';
@@ -334,6 +335,13 @@ CREATE TABLE tool_source(
   name TEXT NOT NULL,
   source TEXT NOT NULL,
   PRIMARY KEY(agent_id, name)
+) WITHOUT ROWID;
+
+-- In a file that one agent was exported to, see export_file.h; empty in all others.
+CREATE TABLE manifest(
+  agent_id TEXT PRIMARY KEY,
+  time_us INTEGER NOT NULL,
+  digest TEXT NOT NULL           -- SHA-256 of all rows of the other tables
 ) WITHOUT ROWID;
 
 -- Made for texts that are to be filed in one commit, so that what was broken off can go on.
@@ -434,6 +442,11 @@ void unlink_damaged_text_tables(Database& db, const std::string& path) {
 }
 
 }  // namespace
+
+void create_schema(Database& db, std::int64_t version) {
+  for (std::int64_t next = 0; next < version; ++next)
+    db.execute(kMigrations.at(static_cast<std::size_t>(next)));
+}
 
 int newest_schema() { return static_cast<int>(kMigrations.size()); }
 

@@ -14,4 +14,7 @@ void migrate(Database& db, const std::string& path);
 
 [[nodiscard]] int newest_schema();
 
+// The tables of a schema up to the newest, in a database that is empty.
+void create_schema(Database& db, std::int64_t version);
+
 }  // namespace memgpt

@@ -150,6 +150,16 @@ bool Statement::is_null(int column) const {
   return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 
+int Statement::type(int column) const { return sqlite3_column_type(statement_.get(), column); }
+
+int Statement::columns() const { return sqlite3_column_count(statement_.get()); }
+
+void Statement::bind_column(int index, const Statement& row, int column) {
+  const int code = sqlite3_bind_value(statement_.get(), index,
+                                      sqlite3_column_value(row.statement_.get(), column));
+  check(sqlite3_db_handle(statement_.get()), code, "cannot bind a value");
+}
+
 void Statement::bind_one(int index, std::int64_t value) {
   sqlite3_bind_int64(statement_.get(), index, value);
 }

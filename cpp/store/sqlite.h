@@ -40,6 +40,9 @@ class Statement {
   [[nodiscard]] std::string_view view(int column) const;  // valid until the next step
   [[nodiscard]] double real(int column) const;
   [[nodiscard]] bool is_null(int column) const;
+  // SQLITE_INTEGER, SQLITE_TEXT, ...: a column may hold what it was not declared for.
+  [[nodiscard]] int type(int column) const;
+  [[nodiscard]] int columns() const;
 
   void bind_one(int index, std::int64_t value);
   void bind_one(int index, int value) { bind_one(index, static_cast<std::int64_t>(value)); }
@@ -49,6 +52,8 @@ class Statement {
   void bind_one(int index, const char* value) { bind_one(index, std::string_view(value)); }
   void bind_one(int index, std::span<const float> value);  // blob
   void bind_one(int index, std::nullptr_t);
+  // What a column of another statement holds, as it is.
+  void bind_column(int index, const Statement& row, int column);
   void bind_one(int index, const Lineage* value);  // see lineage.h; it must outlive the reading
   template <typename T>
   void bind_one(int index, const std::optional<T>& value) {
@@ -71,6 +76,8 @@ class Database {
   // Throws NotADatabase, ReadOnlyStore, DiskFull or StoreError with the path and what to do.
   explicit Database(const std::string& path);
 
+  // Reads through the system's memory: for a file that nobody else can cut off meanwhile.
+  void map_file() { execute("PRAGMA mmap_size = 1099511627776"); }
   // Throws StoreError where the file system cannot do it.
   void use_wal();
   // Throws StoreError where the file or its WAL is not the one that use_wal() found. A transaction

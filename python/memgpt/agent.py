@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from memgpt._branches import Branch, branches_of, tools_for_fork
 from memgpt._budget import BudgetReport
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
 from memgpt._core import Context, Head, Message, Moved, Replay, Step, Summary, Tag
+from memgpt._export import file_path, is_agent_file, sources_of
 from memgpt._filing import Reembedding
 from memgpt._recompile import Recompilation
 from memgpt._response import Response, Usage
@@ -341,6 +343,44 @@ class Agent(CoreHandle):
         if isinstance(step, str):
             return self._core.find_tag(step).head
         return step if isinstance(step, Head) else self._core.place(checked_step(step))
+
+    def export(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, sources: bool = True
+    ) -> None:
+        """Write everything that the agent is into one file: blocks, the whole history with its
+        branches and tags, passages with their vectors, tools' schemas and sources, configuration.
+        Never keys: none are kept. ``home.import_agent(path)`` brings it back, in any home.
+
+        The file is a database like a home's, with this agent alone in it; ``memgpt.open`` opens
+        it, too. It is written beside ``path`` first: an export that is broken off leaves what was
+        there. The agent need not wait: what it has committed when the export begins is written.
+
+        Args:
+            path: a file; one that ends in ``.af`` is written in the format of Letta's agent files,
+                which holds less: a warning names what it cannot.
+            overwrite: take the place of an export that is there.
+            sources: write the source text of the tools, and of a memory class of your own, where
+                Python knows it. It is written as it stands: with a key in it, if you put one there.
+
+        Raises:
+            AlreadyExists: where there is such a file; with ``overwrite`` where it is a home.
+            InvalidInput: for an agent as it was, see :meth:`at`.
+            DiskFull, ReadOnlyStore, StoreError: where it cannot be written.
+        """
+        target = file_path(path)
+        if is_agent_file(target):
+            from memgpt._agent_file import export_agent_file
+
+            export_agent_file(self, target, overwrite=overwrite, sources=sources)
+            return
+        self._own.export_to(target, overwrite, sources_of(self._own) if sources else None)
+
+    @property
+    def tool_sources(self) -> dict[str, str]:
+        """Source texts of tools that came with the agent when it was imported, by name, and of a
+        memory class under its full name. To be read: nothing runs them. ``add_tool`` binds a tool.
+        """
+        return dict(self._core.tool_sources())
 
     def reembed(self, embedding: str | Embedder | type[Embedder]) -> Reembedding:
         """Give the agent another embedder. The vectors of all its passages, and of its forks', are

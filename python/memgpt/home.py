@@ -16,6 +16,7 @@ from memgpt import _core, _memory_tools
 from memgpt._archives import Archive
 from memgpt._calls import call_chain, check_loop_is_free
 from memgpt._core import Purged
+from memgpt._export import file_path, is_agent_file
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError, Reentrant
@@ -243,6 +244,37 @@ class Home:
             core.bind(binding)
         return agent
 
+    def import_agent(self, path: str | os.PathLike[str], name: str | None = None) -> Agent:
+        """Take in an agent that ``agent.export(path)`` wrote, with all that it is: the same
+        answers, the same contexts, undo, tags and branches, and a replay without divergence.
+
+        The file is checked and replayed before, on a copy; nothing in it is executed, and no key
+        comes with it. Tools of Python, and models, embedders and policies that a program gave, are
+        unbound as after ``home.agent(name)``, which binds them; ``agent.tool_sources`` has the
+        text of the tools. An id that is taken in this home becomes another one, as do those of
+        messages that are here already. A shared block that this home has, with the same versions,
+        is attached; any other one comes along, and is shared with nobody yet.
+
+        Args:
+            path: the file; one that ends in ``.af`` is read as a Letta agent file, as far as that
+                goes: a warning names what is left out.
+            name: what the agent is called here; as in the file by default.
+
+        Raises:
+            AlreadyExists: where the name is taken: give another ``name``.
+            NotADatabase: where the file is no exported agent.
+            NewerVersion: where a newer memgpt wrote it.
+            StoreError: where it cannot be read, or is not as it was written; nothing was imported.
+            InvalidInput: for an ``.af`` file that is none.
+        """
+        source = file_path(path)
+        given = "" if name is None else _name(name)
+        if is_agent_file(source):
+            from memgpt._agent_file_read import import_agent_file
+
+            return import_agent_file(self, source, given)
+        return self.agent(self._core.import_agent(source, given).name)
+
     def agents(self) -> list[str]:
         """Names of the agents, oldest first."""
         return [row.name for row in self._core.agents()]
@@ -469,6 +501,13 @@ def _warn_of_missing_key(provider: _core.Provider) -> None:
             UserWarning,
             stacklevel=3,
         )
+
+
+def _name(name: str) -> str:
+    """A name that is given: an empty one is refused."""
+    if not name:
+        raise ConfigError("an agent's name is 1 to 200 characters")
+    return checked_text(name, "the agent's name")
 
 
 def _window(context_window: int | None) -> int:

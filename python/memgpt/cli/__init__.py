@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["RunOptions", "main", "quietly", "speak_utf8"]
 
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--db", metavar="PATH", help="the database (MEMGPT_HOME/agents.db)")
     run.add_argument("--first", action="store_true", help="you speak first, not the agent")
+    _add_carry(commands)
     doctor = commands.add_parser(
         "doctor",
         help="see whether a database is sound",
@@ -74,6 +76,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--replay", action="store_true", help="replay every agent, too")
     return parser
+
+
+def _add_carry(commands: Any) -> None:
+    """The commands ``export`` and ``import``."""
+    export = commands.add_parser(
+        "export",
+        help="write an agent to a file",
+        description="Write everything that an agent is to one file: memory, history, tools, "
+        "configuration, never keys. A file that ends in .af is one for Letta.",
+    )
+    export.add_argument("name", metavar="NAME", help="which agent")
+    export.add_argument("file", metavar="FILE", help="where to")
+    export.add_argument(
+        "--overwrite", action="store_true", help="take the place of an export that is there"
+    )
+    bring = commands.add_parser(
+        "import",
+        help="take in an agent from a file",
+        description="Take in an agent that `memgpt export` wrote, or Letta (FILE.af). The file is "
+        "checked first, and nothing in it is executed.",
+    )
+    bring.add_argument("file", metavar="FILE", help="which file")
+    bring.add_argument("--name", metavar="NAME", help="what the agent is called here")
+    for command in (export, bring):
+        command.add_argument("--db", metavar="PATH", help="the database (MEMGPT_HOME/agents.db)")
+        command.epilog = "Exit codes: 0 it is done, 2 it is not, and nothing was changed."
 
 
 def speak_utf8() -> None:
@@ -125,6 +153,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from memgpt.cli.doctor import DoctorOptions, doctor
 
         return quietly(lambda: doctor(DoctorOptions(**arguments)))
+    if command in ("export", "import"):
+        from memgpt.cli.carry import CarryOptions, carry
+
+        return quietly(lambda: carry(CarryOptions(command=command, **arguments)))
     from memgpt.cli.run import run
 
     return quietly(lambda: run(RunOptions(**arguments)))

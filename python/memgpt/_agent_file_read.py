@@ -1,0 +1,173 @@
+"""Making an agent out of a Letta agent file. Nothing in it is executed."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from memgpt import _core
+from memgpt._agent_file import HIDDEN, told
+from memgpt._agent_file_fields import AgentFile, History
+from memgpt._zones import utc_offset_s
+from memgpt.errors import (
+    AlreadyExists,
+    ConfigError,
+    ModelNotFound,
+    ToolError,
+)
+from memgpt.memory import ChatMemory, MemoryModule
+
+if TYPE_CHECKING:
+    from memgpt.agent import Agent
+    from memgpt.home import Home
+
+__all__ = ["import_agent_file"]
+
+
+def _memory(file: AgentFile) -> ChatMemory:
+    memory = ChatMemory.__new__(ChatMemory)
+    sections: dict[str, MemoryModule] = {}
+    memory.memory = sections
+    inline = file.dicts(file.agent, "memory_blocks")
+    for block in [*file.named("block_ids", file.blocks, "blocks"), *inline]:
+        given = file.text(block, "label")
+        label = re.sub(r"[^A-Za-z0-9_-]", "_", given)[:50] or "block"
+        while label in sections:
+            label = label[:48] + "_2"
+        if label != given:
+            file.left_out.append(f'the label "{given}" of a block, which is "{label}" here')
+        value = file.text(block, "value")
+        limit = block.get("limit")
+        if not isinstance(limit, int) or isinstance(limit, bool) or not 0 < limit < 2**31:
+            limit = 2000
+        if len(value) > limit:
+            file.left_out.append(f'the limit of block "{label}": its value is longer')
+            limit = len(value)
+        read_only = block.get("read_only") is True
+        sections[label] = MemoryModule(
+            label, value, limit, file.text(block, "description"), read_only
+        )
+    return memory
+
+
+def _tool(file: AgentFile, tool: dict[str, Any], known: set[str]) -> _core.PythonTool | None:
+    """A tool by its schema alone; None where that cannot be one."""
+    schema = tool.get("json_schema")
+    schema = schema if isinstance(schema, dict) else {}
+    given = schema.get("parameters")
+    parameters: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
+    properties = parameters.get("properties")
+    properties = properties if isinstance(properties, dict) else {}
+    parameters["properties"] = {k: v for k, v in properties.items() if k not in HIDDEN}
+    required = parameters.get("required")
+    required = required if isinstance(required, list) else []
+    parameters["required"] = [name for name in required if name not in HIDDEN]
+    name = file.text(tool, "name") or file.text(schema, "name")
+    if name in known or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        return None
+    return _core.PythonTool(
+        name=name,
+        description=file.text(tool, "description") or file.text(schema, "description"),
+        parameters=json.dumps(parameters),
+        outside=True,
+        idempotent=False,
+        memory=False,
+        fingerprint="",
+        callable=lambda arguments, key: (True, "this tool is not bound"),
+    )
+
+
+def _model(file: AgentFile) -> str:
+    config = file.agent.get("llm_config")
+    config = config if isinstance(config, dict) else {}
+    model = file.text(file.agent, "model") or file.text(config, "handle")
+    try:
+        if model and _core.provider_for(model) is not None:
+            return model
+    except (ModelNotFound, ConfigError):
+        pass
+    file.left_out.append(
+        f'the model "{model or file.text(config, "model")}", which is not to be had by its name: '
+        "the agent has the offline model until home.agent(name, model=...) gives it another"
+    )
+    return "offline"
+
+
+def _zone(file: AgentFile) -> str | None:
+    zone = file.text(file.agent, "timezone")
+    if not zone:
+        return None
+    try:
+        utc_offset_s(zone, 0)
+    except ConfigError:
+        file.left_out.append(f'the time zone "{zone}", which this machine does not know')
+        return None
+    return zone
+
+
+def _window(file: AgentFile) -> int | None:
+    config = file.agent.get("llm_config")
+    config = config if isinstance(config, dict) else {}
+    for size in (file.agent.get("context_window_limit"), config.get("context_window")):
+        if isinstance(size, int) and not isinstance(size, bool) and 0 < size < 2**31:
+            return size
+    return None
+
+
+def import_agent_file(home: Home, path: str, name: str) -> Agent:
+    """``home.import_agent("x.af")``; warns of what is left out.
+
+    Raises:
+        InvalidInput: where the file is none.
+        AlreadyExists: where the name is taken.
+    """
+    file = AgentFile(path)
+    name = name or file.text(file.agent, "name")
+    if name in home.agents():
+        raise AlreadyExists(
+            f'an agent named "{name}" exists; give the imported one another name with name=...'
+        )
+    memory, history = _memory(file), History(file)
+    zone = _zone(file)
+    model = _model(file)
+    # Everything is read before anything is written.
+    agent = home.create_agent(
+        name,
+        memory=memory,
+        model=model,
+        system=file.text(file.agent, "system"),
+        context_window=_window(file) if model != "offline" else None,
+        timezone=zone,
+    )
+    try:
+        _fill(agent, file, history)
+    except BaseException:
+        home.delete_agent(name)
+        raise
+    told(path, file.left_out, "was imported without", 4)
+    return agent
+
+
+def _fill(agent: Agent, file: AgentFile, history: History) -> None:
+    core, sources = agent._own, []
+    known = set(agent.tools)
+    for tool in file.named("tool_ids", file.tools, "tools"):
+        made = _tool(file, tool, known)
+        title = file.text(tool, "name")
+        if made is not None:
+            try:
+                core.add_tool(made)
+            except ToolError:  # a schema that no model can be given
+                file.left_out.append(f'the tool "{title}"')
+                continue
+            sources.append((made.name, file.text(tool, "source_code")))
+            known.add(made.name)
+        elif title not in known:
+            file.left_out.append(f'the tool "{title}"')
+    core.keep_sources(sources)
+    shown, wanted = core.import_history(history.items), history.shown
+    if shown < wanted:
+        file.left_out.append(
+            f"{wanted - shown} of {wanted} messages of the context, which are in recall memory"
+        )
