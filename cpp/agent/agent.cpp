@@ -13,9 +13,6 @@ namespace memgpt {
 
 namespace {
 
-// Bytes of a query that an embedder is given: it sees no more of a text than its beginning.
-constexpr std::size_t kEmbeddedQuery = 4096;
-
 void check_passage_text(const std::string& text) {
   check_utf8(text, "the passage");
   if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
@@ -227,6 +224,7 @@ void Agent::commit(WriteSet& writes) {
     throw;
   }
   publish(writes.state);
+  if (!writes.commit.passages.empty()) tell_store_of_inserts(writes.state.agent);
 }
 
 // Runs `change` on the write-set of the tool that is running on this thread, or as a commit of its
@@ -400,19 +398,6 @@ void Agent::delete_passage(const std::string& id) {
   });
 }
 
-std::vector<float> Agent::embed_query(const AgentRow& row, const std::string& text) {
-  if (is_blank(text)) return {};
-  check_bound_embedder();
-  const auto embedder = parts()->embedder;
-  if (!embedder) return {};
-  auto vector = embedder->embed_query(
-      std::string(utf8_prefix(text, kEmbeddedQuery)), [&](std::string_view word) {
-        return home_->indexes().idf(*home_->journal(), row.archive, row.head, word);
-      });
-  normalise_rows(vector, embedder->dimension(), 1, embedder->name());
-  return vector;
-}
-
 RecallPage Agent::search_recall(RecallQuery query) {
   check_utf8(query.text, "the query");
   query.times = asked_times(query.text, now_us());
@@ -432,17 +417,6 @@ PendingPassages Agent::pending_of(const Commit& step) {
   PendingPassages pending{step.passages, {}};
   for (const auto& row : step.retired) pending.retired.push_back(row.id);
   return pending;
-}
-
-ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& text,
-                                       ArchivalQuery query, const PendingPassages& pending) {
-  query.text = is_blank(text) ? "" : text;
-  query.times = asked_times(query.text, now_us());
-  const auto embedder = parts()->embedder;
-  query.dense = query.ranking.dense.value_or(embedder ? embedder->weight() : 1);
-  if (query.dense > 0) query.vector = embed_query(row, text);
-  return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",
-                                 row.head, query, pending);
 }
 
 std::vector<SummaryRow> Agent::summaries() {

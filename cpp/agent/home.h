@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -45,7 +47,8 @@ struct AgentOptions {
   int max_steps = 50;
   std::string timezone;  // an IANA name; empty = UTC
   std::shared_ptr<LLMProvider> provider;
-  std::shared_ptr<Embedder> embedder;  // null: archival memory without vectors
+  std::shared_ptr<Embedder> embedder;             // null: archival memory without vectors
+  std::shared_ptr<ArchivalStore> archival_store;  // null: the kernel's own index
   std::shared_ptr<const MemoryPolicy> policy;
   std::shared_ptr<LLMProvider> summarizer;  // null: the agent's own model
   std::string memory_class;
@@ -58,6 +61,8 @@ struct AgentOptions {
 struct Binding {
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;
+  std::shared_ptr<ArchivalStore> archival_store;
+  bool own_index = false;  // the kernel's, and no store any more
   std::shared_ptr<const MemoryPolicy> policy;
   std::shared_ptr<LLMProvider> summarizer;
   std::string memory_class;
@@ -119,6 +124,14 @@ class Home : public std::enable_shared_from_this<Home> {
   void close();
   [[nodiscard]] const std::string& path() const { return path_; }
 
+  // Tells a store of the program's own what a purge destroyed, in any archive. Throws what the
+  // store does.
+  void tell_of_purges(ArchivalStore& store);
+  // Tells the program that a store is not to be had: once, until the store has answered.
+  void warn_of_store(const std::string& store, const std::string& text);
+  void store_answered(const std::string& store);
+  [[nodiscard]] bool store_failed(const std::string& store);
+
   // Used by agents. Throws StoreError once closed.
   void add(const std::shared_ptr<Agent>& agent);
   [[nodiscard]] std::shared_ptr<Journal> journal();
@@ -145,7 +158,8 @@ class Home : public std::enable_shared_from_this<Home> {
   std::shared_ptr<FileLock> turns_;  // a byte an agent: held while a process has its turn
   RecallIndexes recall_;
   ArchivalIndexes indexes_;
-  std::unordered_map<std::string, std::weak_ptr<Agent>> live_;  // by id
+  std::map<std::string, std::set<std::string>> store_failures_;  // that were told of, by name
+  std::unordered_map<std::string, std::weak_ptr<Agent>> live_;   // by id
 };
 
 // Throws ConfigError.

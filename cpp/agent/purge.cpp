@@ -119,6 +119,18 @@ Purged Home::purge(const std::optional<std::string>& text, bool deleted, bool un
       continue;  // its next call says so
     }
   }
+  std::map<std::string, std::shared_ptr<ArchivalStore>> stores;
+  for (const auto& agent : agents)
+    if (const auto store = agent->parts()->store) stores.try_emplace(store->name(), store);
+  for (const auto& [name, store] : stores) {
+    try {
+      tell_of_purges(*store);
+    } catch (const StoreError& error) {
+      warn_of_store(name, std::string(error.what()) +
+                              "; vectors of passages that were destroyed are still in it, until it "
+                              "is to be had and an agent that it is bound to searches");
+    }
+  }
   try {
     journal->compact(std::min(kMostWait_s, turn_timeout_s_), environment_.outside.poll);
   } catch (const DiskFull& error) {

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "memory/exact.h"
 #include "memory/json.h"
+#include "store/file_vectors.h"
 #include "store/passage_vectors.h"
 #include "store/purge.h"
 #include "store/query_words.h"
@@ -118,10 +119,12 @@ struct ArchivalIndexes::Search {
   const PendingPassages& pending;
   const Vocabulary& vocabulary;
   const PassageVectors* vectors = nullptr;
-  std::vector<SeenRows> line;  // the last part: what is pending, if anything
-  std::size_t committed = 0;   // rows
+  const FileVectors* in_file = nullptr;  // in their place
+  std::vector<SeenRows> line;            // the last part: what is pending, if anything
+  std::size_t committed = 0;             // rows
   std::vector<std::uint32_t> hidden;
-  std::vector<std::uint32_t> passing = {};  // that are seen and pass the filters
+  std::vector<std::uint32_t> passing = {};   // that are seen and pass the filters
+  std::vector<std::uint32_t> proposed = {};  // of these, by the program's own store
   RankRequest request = {};
   Ranking ranking = {};
 
@@ -134,17 +137,28 @@ struct ArchivalIndexes::Search {
     return 0;
   }
 
-  void hide(std::vector<std::int64_t> retired) {
-    std::sort(retired.begin(), retired.end());
+  // Of the committed rows with these ids.
+  [[nodiscard]] std::vector<std::uint32_t> rows_of(std::vector<std::int64_t> ids) const {
+    std::vector<std::uint32_t> rows;
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     std::size_t offset = 0;
     for (std::size_t i = 0; i < line.size() && offset < committed; offset += line[i++].rows)
-      for (const auto id : retired) {
+      for (const auto id : ids) {
         const auto at = line[i].index->rows_before(id);
         if (at < line[i].rows && line[i].index->row(at).key == id)
-          hidden.push_back(static_cast<std::uint32_t>(offset + at));
+          rows.push_back(static_cast<std::uint32_t>(offset + at));
       }
-    std::sort(hidden.begin(), hidden.end());
-    hidden.erase(std::unique(hidden.begin(), hidden.end()), hidden.end());
+    std::sort(rows.begin(), rows.end());
+    return rows;
+  }
+
+  // False where too few of them pass.
+  bool propose() {
+    proposed = rows_of(*query.proposed);
+    keep(proposed, passing);
+    const auto old = std::lower_bound(passing.begin(), passing.end(), committed) - passing.begin();
+    return std::ssize(proposed) >= std::min<std::int64_t>(query.limit + query.offset, old);
   }
 
   static void keep(std::vector<std::uint32_t>& rows, const std::vector<std::uint32_t>& others) {
@@ -200,6 +214,8 @@ struct ArchivalIndexes::Search {
       const auto& own = pending.inserted[row - committed].vector;
       if (own.size() == query.vector.size())
         cosine = std::inner_product(query.vector.begin(), query.vector.end(), own.begin(), 0.0);
+    } else if (in_file != nullptr) {
+      cosine = in_file->cosine(key(row));
     } else if (vectors != nullptr) {
       cosine = vectors->cosine(key(row), query.vector);
     }
@@ -239,6 +255,7 @@ struct ArchivalIndexes::Search {
       else
         found.push_back(row);
     }
+    if (in_file != nullptr) return near_in_file(rows, std::move(found), wanted);
     if (vectors == nullptr) return found;
     std::sort(rows.begin(), rows.end());
     std::vector<std::int64_t> ids;
@@ -246,6 +263,22 @@ struct ArchivalIndexes::Search {
     for (const auto& [id, row] : rows) ids.push_back(id);
     for (const auto id : vectors->nearest(ids, query.vector, wanted))
       found.push_back(std::lower_bound(rows.begin(), rows.end(), std::make_pair(id, 0U))->second);
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  // `found`: what is pending.
+  [[nodiscard]] std::vector<std::uint32_t> near_in_file(
+      const std::vector<std::pair<std::int64_t, std::uint32_t>>& rows,
+      std::vector<std::uint32_t> found, std::size_t wanted) const {
+    if (query.proposed) {
+      found.insert(found.end(), proposed.begin(), proposed.end());
+    } else {
+      std::vector<std::int64_t> ids;
+      ids.reserve(rows.size());
+      for (const auto& [id, row] : rows) ids.push_back(id);
+      for (const auto at : in_file->nearest(ids, wanted)) found.push_back(rows[at].second);
+    }
     std::sort(found.begin(), found.end());
     return found;
   }
@@ -317,6 +350,18 @@ double ArchivalIndexes::idf(Journal& journal, const std::string& archive, Head h
   return memgpt::idf(vocabulary_, line.parts, word);
 }
 
+Sight ArchivalIndexes::sight(Journal& journal, const std::string& archive, Head head,
+                             const PendingPassages& pending) {
+  const std::scoped_lock lock(mutex_);
+  const auto reader = journal.reader();
+  Sight sight;
+  for (const auto& segment : journal.lineage(reader.db, head))
+    sight.line.emplace_back(segment.branch, segment.last_seq);
+  sight.hidden = catch_up(journal, reader.db, archive, head).retired;
+  sight.hidden.insert(sight.hidden.end(), pending.retired.begin(), pending.retired.end());
+  return sight;
+}
+
 ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archive,
                                      const std::string& embedder, Head head,
                                      const ArchivalQuery& query, const PendingPassages& pending) {
@@ -326,7 +371,8 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
   auto line = catch_up(journal, reader.db, archive, head);
-  Search search{reader.db, query, pending, vocabulary_, nullptr, std::move(line.parts), 0, {}};
+  Search search{reader.db, query, pending, vocabulary_, nullptr, nullptr, std::move(line.parts),
+                0,         {}};
   for (const auto& part : search.line) search.committed += part.rows;
   line.retired.insert(line.retired.end(), pending.retired.begin(), pending.retired.end());
   TextIndex unwritten;
@@ -339,15 +385,22 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
          session_of(labels, std::numeric_limits<std::int64_t>::min() + number), 1, labels.labels});
   }
   if (unwritten.size() > 0) search.line.push_back({&unwritten, unwritten.size()});
-  search.hide(std::move(line.retired));
+  search.hidden = search.rows_of(std::move(line.retired));
 
   const bool unfiltered = search.filter();
   page.total = static_cast<std::int64_t>(search.passing.size());
+  if (query.proposed && !search.propose()) {
+    page.too_few_proposed = true;
+    return page;
+  }
+  const FileVectors in_file(reader.db, embedder, query.vector);
   std::vector<Search::Scored> scored;
   if (query.text.empty()) {
     scored = search.newest();
   } else {
-    if (!query.vector.empty()) {
+    if (!query.vector.empty() && query.from_file) {
+      search.in_file = &in_file;
+    } else if (!query.vector.empty()) {
       const auto dimension = static_cast<std::int64_t>(query.vector.size());
       auto& vectors = vectors_[archive + '\n' + embedder + '\n' + std::to_string(dimension)];
       if (!vectors) vectors = std::make_unique<PassageVectors>();

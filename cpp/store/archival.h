@@ -17,9 +17,13 @@
 namespace memgpt {
 
 struct ArchivalQuery {
-  std::string text;               // empty = newest first
-  std::vector<float> vector;      // of the text; empty = words alone
-  double dense = 0;               // weight of the vectors beside the words
+  std::string text;           // empty = newest first
+  std::vector<float> vector;  // of the text; empty = words alone
+  double dense = 0;           // weight of the vectors beside the words
+  // A store of the program's own has the index: vectors are read from the file one by one.
+  bool from_file = false;
+  // Ids of rows that it finds near, whatever they are; none: all that pass are compared.
+  std::optional<std::vector<std::int64_t>> proposed;
   std::vector<std::string> tags;  // empty = no filter
   bool all_tags = false;          // all of them, else any
   // Keys of the metadata and the values that they have to have, as JSON.
@@ -46,6 +50,8 @@ struct ArchivalHit {
 struct ArchivalPage {
   std::vector<ArchivalHit> hits;
   std::int64_t total = 0;  // visible passages that pass the filters
+  // Of those that were proposed too few pass, and others would: nothing was ranked.
+  bool too_few_proposed = false;
 };
 
 // What a step that is not committed yet has done to the passages.
@@ -65,6 +71,9 @@ class ArchivalIndexes {
                                     const std::string& embedder, Head head,
                                     const ArchivalQuery& query,
                                     const PendingPassages& pending = {});
+  // What a store of vectors may show of an archive.
+  [[nodiscard]] Sight sight(Journal& journal, const std::string& archive, Head head,
+                            const PendingPassages& pending);
   // How much a word says among the passages that a head sees: BM25's idf of its stem; 0 where no
   // passage has it.
   [[nodiscard]] double idf(Journal& journal, const std::string& archive, Head head,

@@ -201,6 +201,8 @@ class TextPurger {
 
   void renew_vector(const std::string& embedder, std::int64_t passage, const std::string& text) {
     if (!has_vector(db_, embedder, passage)) return;
+    writes_.emplace_back(
+        [this, passage] { tell_stores_of(db_, "WHERE t.id = " + std::to_string(passage)); });
     const auto made = std::find_if(
         request_.vectors.begin(), request_.vectors.end(), [&](const NewVector& vector) {
           return vector.passage == passage && vector.embedder == embedder && vector.text == text;

@@ -327,9 +327,19 @@ CREATE TABLE store_progress(
   store TEXT NOT NULL,           -- its name
   archive TEXT NOT NULL,
   embedder TEXT NOT NULL,
+  dimension INTEGER NOT NULL,
   passage INTEGER NOT NULL,      -- the last row id
-  purge INTEGER NOT NULL,        -- the newest that it has followed
-  PRIMARY KEY(store, archive, embedder)
+  PRIMARY KEY(store, archive, embedder, dimension)
+) WITHOUT ROWID;
+
+-- What such a store may still have of rows that a purge destroyed.
+CREATE TABLE store_purged(
+  store TEXT NOT NULL,
+  archive TEXT NOT NULL,
+  embedder TEXT NOT NULL,
+  dimension INTEGER NOT NULL,
+  passage INTEGER NOT NULL,      -- a row id
+  PRIMARY KEY(store, archive, embedder, dimension, passage)
 ) WITHOUT ROWID;
 )sql";
 

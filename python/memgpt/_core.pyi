@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -451,6 +451,13 @@ class OfflineEmbedder(CoreEmbedder):
         ...
 class PythonEmbedder(CoreEmbedder):
     def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, weight: typing.SupportsFloat | typing.SupportsIndex, embed: typing.Any) -> None:
+        ...
+class CoreArchivalStore:
+    @property
+    def name(self) -> str:
+        ...
+class PythonArchivalStore(CoreArchivalStore):
+    def __init__(self, name: str, store: typing.Any) -> None:
         ...
 class CorePurge:
     @property
@@ -1169,6 +1176,7 @@ class PythonTool(CoreTool):
     def callable(self) -> typing.Any:
         ...
 class AgentOptions:
+    archival_store: CoreArchivalStore
     base_tools: bool
     memory_class: str
     provider: Provider
@@ -1214,7 +1222,9 @@ class AgentOptions:
     def tools(self, arg0: collections.abc.Sequence[CoreTool]) -> None:
         ...
 class Binding:
+    archival_store: CoreArchivalStore
     memory_class: str
+    own_index: bool
     provider: Provider
     summarizer: Provider
     timezone: str
@@ -1280,6 +1290,8 @@ class CoreAgent:
     def bound_tools(self) -> list[CoreTool]:
         ...
     def branches(self) -> list[CoreBranch]:
+        ...
+    def catch_up_store(self) -> bool:
         ...
     def config(self) -> str:
         ...
@@ -1474,4 +1486,4 @@ def replace_text(value: str, old_content: str, new_content: str) -> str:
 def time_fit(policy: CorePolicy, window: PolicyWindow, rounds: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 application_id: int = 1296387399
-newest_schema: int = 7
+newest_schema: int = 8

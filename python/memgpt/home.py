@@ -21,6 +21,7 @@ from memgpt.errors import AlreadyExists, ConfigError, Reentrant
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.memory import BaseMemory, ChatMemory, SharedBlock, make_block
 from memgpt.policy import MemoryPolicy, RecursiveSummary, to_core_policy
+from memgpt.store import ArchivalStore, Guarded, to_core_store
 from memgpt.tools import to_core
 
 __all__ = ["Home", "open"]
@@ -60,6 +61,7 @@ class Home:
         self._options = (durability, float(turn_timeout_s))
         # What is bound to an agent stays bound while its home is open, handle or no handle.
         self._live: dict[str, _core.CoreAgent] = {}
+        self._stores: dict[int, Guarded] = {}  # by the store's id()
 
     @property
     def path(self) -> str:
@@ -72,6 +74,7 @@ class Home:
         memory: BaseMemory | type[BaseMemory] | None = None,
         model: str | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | Embedder | type[Embedder] | None = _DEFAULT,
+        archival_store: ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
         include_base_tools: bool = True,
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
@@ -92,6 +95,8 @@ class Home:
                 raises MissingKey), or an LLMProvider, e.g. an OpenAICompatible.
             embedding: ``"offline"`` (the default), an Embedder, or None for archival memory without
                 vectors.
+            archival_store: where archival memory's vectors are searched: an ArchivalStore, for
+                example one of ``memgpt.stores``; the kernel's own index by default.
             tools: functions, ``@memgpt.tool`` functions or Tools. One with the name of a base tool
                 takes its place.
             include_base_tools: offer send_message, the searches and archival_memory_insert.
@@ -109,8 +114,8 @@ class Home:
                 ``"UTC"`` by default. Dates in words and without a zone are of it, and searches show
                 their times in it.
             exist_ok: return the agent of this name if there is one. The memory, model, embedding,
-                tools, policy, window and time zone that are given are bound to it; its blocks keep
-                their values, and the other arguments are for new agents only.
+                archival store, tools, policy, window and time zone that are given are bound to it;
+                its blocks keep their values, and the other arguments are for new agents only.
 
         Raises:
             AlreadyExists: where the name is taken.
@@ -125,6 +130,7 @@ class Home:
                 memory=memory,
                 model=model,
                 embedding=None if embedding is _DEFAULT else embedding,
+                archival_store=archival_store,
                 tools=tools,
                 policy=policy,
                 summarizer=summarizer,
@@ -141,6 +147,8 @@ class Home:
         options = _core.AgentOptions()
         options.provider = provider
         options.embedder = to_core_embedder("offline" if embedding is _DEFAULT else embedding)
+        if archival_store is not None:
+            options.archival_store = self._store(archival_store)
         options.policy = to_core_policy(RecursiveSummary() if policy is None else policy)
         if summarizer is not None:
             options.summarizer = to_core_provider(summarizer, summarizes=True)
@@ -175,6 +183,7 @@ class Home:
         memory: BaseMemory | type[BaseMemory] | None = None,
         model: str | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | Embedder | type[Embedder] | None = None,
+        archival_store: str | ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
         summarizer: str | LLMProvider | type[LLMProvider] | None = None,
@@ -182,7 +191,8 @@ class Home:
         timezone: str | None = None,
     ) -> Agent:
         """Open an agent. What is given is bound to it; what the journal only knows by name and
-        is not given is listed in ``agent.unbound``.
+        is not given is listed in ``agent.unbound``. ``archival_store="builtin"`` goes back from a
+        store of your own to the kernel's index.
 
         Raises:
             AgentNotFound: where there is none of this name; says which there are.
@@ -204,6 +214,10 @@ class Home:
                 binding.provider = provider
         if embedding is not None:
             binding.embedder = to_core_embedder(embedding)
+        if archival_store == "builtin":
+            binding.own_index = True
+        elif archival_store is not None:
+            binding.archival_store = self._store(archival_store)
         if policy is not None:
             binding.policy = to_core_policy(policy)
         if summarizer is not None:
@@ -229,6 +243,7 @@ class Home:
             bound_tools
             or binding.provider is not None
             or binding.embedder is not None
+            or archival_store is not None
             or policy is not None
             or summarizer is not None
             or context_window is not None
@@ -236,6 +251,11 @@ class Home:
         ):
             core.bind(binding)
         return agent
+
+    def _store(self, given: ArchivalStore | type[ArchivalStore] | str) -> _core.PythonArchivalStore:
+        core, guarded = to_core_store(given)
+        self._stores[id(guarded.store)] = guarded
+        return core
 
     def agents(self) -> list[str]:
         """Names of the agents, oldest first."""
@@ -297,8 +317,9 @@ class Home:
 
     def rebuild(self) -> None:
         """Drop everything that is derived: the indexes of the searches, which are in memory. The
-        next searches make them anew from the messages and passages, and give what they gave. The
-        file is not changed.
+        next searches make them anew from the messages and passages, and give what they gave.
+        Archival stores of your own are told of all passages again; for these alone the file has a
+        note, and is changed.
 
         Raises:
             StoreError: where the home is closed.
@@ -334,7 +355,8 @@ class Home:
         blocks and tools stay: ``.names`` of the result counts those that have the text. Other
         processes that have the file open notice at their next call. Vectors of changed passages
         are made anew where their embedder is bound; the other passages are listed still, but no
-        search by a text finds them (``.vectors_lost``).
+        search by a text finds them (``.vectors_lost``). Archival stores are told to delete what was
+        destroyed; one that is not to be had is told when it is.
 
         Raises:
             ConfigError: where nothing is asked for.
@@ -364,9 +386,12 @@ class Home:
         ]
 
     def close(self) -> None:
-        """Close the file; using this home or its agents afterwards raises StoreError."""
+        """Close the file; using this home or its agents afterwards raises StoreError. Archival
+        stores that were given to its agents are closed, too."""
         self._live.clear()
         self._core.close()
+        while self._stores:
+            self._stores.popitem()[1].close()
         _forget(self)
 
     def __enter__(self) -> Home:

@@ -1,0 +1,172 @@
+// Searching archival memory: by the kernel's own index, or by a store of vectors that the program
+// brings, which only proposes, and is told of what the journal has.
+#include <algorithm>
+
+#include "agent/agent.h"
+#include "error.h"
+
+namespace memgpt {
+
+namespace {
+
+// Bytes of a query that an embedder is given: it sees no more of a text than its beginning.
+constexpr std::size_t kEmbeddedQuery = 4096;
+// Rows that a store is told of at once.
+constexpr std::int64_t kToldAtOnce = 500;
+// Rows that it is asked for at first, at least: an approximate index misses some.
+constexpr std::size_t kAskedFor = 100;
+// How often it is asked, for as many times more rows, before all vectors are compared.
+constexpr int kAsked = 3;
+constexpr std::size_t kMoreEachTime = 8;
+// Of one store until it answers: a text that has the time in it is another one each time.
+constexpr std::size_t kWarnings = 20;
+
+VectorSet set_of(const std::string& archive, const Embedder& embedder) {
+  return {archive, embedder.name(), embedder.dimension()};
+}
+
+}  // namespace
+
+std::vector<float> Agent::embed_query(const AgentRow& row, const std::string& text) {
+  if (is_blank(text)) return {};
+  check_bound_embedder();
+  const auto embedder = parts()->embedder;
+  if (!embedder) return {};
+  auto vector = embedder->embed_query(
+      std::string(utf8_prefix(text, kEmbeddedQuery)), [&](std::string_view word) {
+        return home_->indexes().idf(*home_->journal(), row.archive, row.head, word);
+      });
+  normalise_rows(vector, embedder->dimension(), 1, embedder->name());
+  return vector;
+}
+
+ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& text,
+                                       ArchivalQuery query, const PendingPassages& pending) {
+  query.text = is_blank(text) ? "" : text;
+  query.times = asked_times(query.text, now_us());
+  const auto parts = this->parts();
+  const auto& embedder = parts->embedder;
+  query.dense = query.ranking.dense.value_or(embedder ? embedder->weight() : 1);
+  if (query.dense > 0) query.vector = embed_query(row, text);
+  if (!parts->config.archival_store.empty() && !query.vector.empty())
+    return search_by_store(*parts, row, query, pending);
+  return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",
+                                 row.head, query, pending);
+}
+
+// By words alone where the store is not to be had. No mutex is held while it is asked.
+ArchivalPage Agent::search_by_store(const Parts& parts, const AgentRow& row,
+                                    const ArchivalQuery& query, const PendingPassages& pending) {
+  const auto& name = parts.config.archival_store;
+  const auto journal = home_->journal();
+  auto& indexes = home_->indexes();
+  const auto& embedder = *parts.embedder;
+  auto asked = query;
+  try {
+    if (!parts.store)
+      throw Unbound("agent \"" + name_ + "\" needs its archival store \"" + name +
+                    "\": open it with home.agent(\"" + name_ + "\", archival_store=...)");
+    tell_store(parts, row.archive);
+    const auto sight = indexes.sight(*journal, row.archive, row.head, pending);
+    asked.from_file = true;
+    auto wanted = std::max(
+        kAskedFor, static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(query.offset));
+    for (int tries = 0; tries < kAsked; ++tries, wanted *= kMoreEachTime) {
+      asked.proposed =
+          parts.store->search(set_of(row.archive, embedder), query.vector, wanted, sight);
+      const bool has_no_more = asked.proposed->size() < wanted;
+      auto page = indexes.search(*journal, row.archive, embedder.name(), row.head, asked, pending);
+      if (!page.too_few_proposed) {
+        home_->store_answered(name);
+        return page;
+      }
+      if (has_no_more) break;
+    }
+    home_->store_answered(name);
+    asked.proposed.reset();
+  } catch (const Unbound& error) {
+    home_->warn_of_store(name, std::string(error.what()) + "; until then words alone are searched");
+    asked.vector.clear();
+  } catch (const StoreError& error) {
+    home_->warn_of_store(
+        name, std::string(error.what()) + "; words alone are searched until it is to be had");
+    asked.vector.clear();
+  }
+  return indexes.search(*journal, row.archive, embedder.name(), row.head, asked, pending);
+}
+
+bool Agent::catch_up_store() {
+  const auto parts = this->parts();
+  const auto& name = parts->config.archival_store;
+  if (name.empty() || parts->config.embedding.empty()) return false;
+  if (!parts->store)
+    throw Unbound("agent \"" + name_ + "\" needs its archival store \"" + name +
+                  "\": open it with home.agent(\"" + name_ + "\", archival_store=...)");
+  check_bound_embedder();
+  tell_store(*parts, state().agent.archive);
+  home_->store_answered(name);
+  return true;
+}
+
+// What an acknowledgement is lost of is told again: a store takes rows that it has.
+void Agent::tell_store(const Parts& parts, const std::string& archive) {
+  const auto journal = home_->journal();
+  const auto& name = parts.config.archival_store;
+  const auto set = set_of(archive, *parts.embedder);
+  home_->tell_of_purges(*parts.store);
+  journal->begin_telling(name, set);
+  for (;;) {
+    const auto batch = journal->untold(name, set, kToldAtOnce);
+    if (batch.rows.ids.empty()) return;
+    parts.store->insert(set, batch.rows);
+    journal->acknowledge(name, set, batch);
+    if (const auto& poll = home_->environment().outside.poll) poll();
+  }
+}
+
+// The passages are filed, whatever becomes of this. A store that has failed is not waited for: the
+// next search asks it again.
+void Agent::tell_store_of_inserts(const AgentRow& row) {
+  const auto parts = this->parts();
+  const auto& name = parts->config.archival_store;
+  if (!parts->store || !parts->embedder || home_->store_failed(name)) return;
+  try {
+    tell_store(*parts, row.archive);
+  } catch (const StoreError& error) {
+    home_->warn_of_store(
+        name, std::string(error.what()) +
+                  "; what was filed is in the journal, and the store is told of it by a search");
+  }
+}
+
+void Home::tell_of_purges(ArchivalStore& store) {
+  const auto journal = this->journal();
+  const auto name = store.name();
+  while (const auto batch = journal->destroyed(name, kToldAtOnce)) {
+    store.remove(batch->set, batch->ids);
+    if (!batch->rows.ids.empty()) store.insert(batch->set, batch->rows);
+    journal->acknowledge(name, *batch);
+    if (environment_.outside.poll) environment_.outside.poll();
+  }
+}
+
+void Home::warn_of_store(const std::string& store, const std::string& text) {
+  {
+    const std::scoped_lock lock(mutex_);
+    auto& told = store_failures_[store];
+    if (told.size() >= kWarnings || !told.insert(text).second) return;
+  }
+  if (environment_.outside.warn) environment_.outside.warn(text);
+}
+
+void Home::store_answered(const std::string& store) {
+  const std::scoped_lock lock(mutex_);
+  store_failures_.erase(store);
+}
+
+bool Home::store_failed(const std::string& store) {
+  const std::scoped_lock lock(mutex_);
+  return store_failures_.contains(store);
+}
+
+}  // namespace memgpt
