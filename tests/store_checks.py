@@ -15,9 +15,10 @@ from memgpt.store import Row, Visible
 MakeStore = Callable[[], memgpt.ArchivalStore]
 
 WORDS = (
-    "Turin violin bread harbour garden lantern copper winter river market cousin ladder "
-    "marble orchard pepper quarry ribbon saddle thistle umbrella velvet walnut yarrow zinc"
-).split()
+    *("Turin", "violin", "bread", "harbour", "garden", "lantern", "copper", "winter"),
+    *("river", "market", "cousin", "ladder", "marble", "orchard", "pepper", "quarry"),
+    *("ribbon", "saddle", "thistle", "umbrella", "velvet", "walnut", "yarrow", "zinc"),
+)
 TAGS = ("travel", "food", "music")
 
 

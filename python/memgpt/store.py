@@ -286,7 +286,9 @@ def to_core_store(store: Any) -> tuple[_core.PythonArchivalStore, Guarded]:
         )
     name = checked_text(store.name or type(store).__name__, "the archival store's name")
     if name == "builtin":
-        raise ConfigError('"builtin" is the kernel\'s own index: give the archival store another name')
+        raise ConfigError(
+            '"builtin" is the kernel\'s own index: give the archival store another name'
+        )
     checked_seconds(store.timeout_s, f"{type(store).__name__}.timeout_s")
     guarded = Guarded(store, name)
     return _core.PythonArchivalStore(name, guarded), guarded

@@ -33,6 +33,11 @@ def short_name(archive: str) -> str:
     return "memgpt-" + hashlib.sha256(archive.encode()).hexdigest()[:32]
 
 
+def width_of(archive: str) -> int:
+    """How long an archive's vectors are."""
+    return int(archive.rpartition("/")[2])
+
+
 def lines_to_filter(visible: Visible) -> list[tuple[int, int]]:
     """The pairs (branch, last seq), or none where they are too many for a filter."""
     return visible.line if len(visible.line) <= MOST_BRANCHES else []

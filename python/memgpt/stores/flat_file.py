@@ -29,11 +29,12 @@ class FlatFile(ArchivalStore):
         self.name = name
 
     def insert(self, archive: str, rows: Sequence[Row]) -> None:
-        width = len(rows[0].vector)
+        size = _size(archive)
+        if wrong := [row.id for row in rows if _HEAD.size + row.vector.nbytes != size]:
+            raise ValueError(f"the vector of row {wrong[0]} has not the archive's length")
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self._file(archive), "a+b") as file:
             end = file.seek(0, os.SEEK_END)
-            size = _HEAD.size + 4 * width
             file.truncate(end - end % size)  # half a row: its writer was killed
             for id, branch, seq, vector in rows:
                 file.write(_HEAD.pack(id, branch, seq) + bytes(vector))
@@ -61,12 +62,17 @@ class FlatFile(ArchivalStore):
         return self.path / f"{hashlib.sha256(archive.encode()).hexdigest()[:32]}.vectors"
 
     def _rows(self, archive: str) -> Iterator[Row]:
-        size = _HEAD.size + 4 * int(archive.rpartition("/")[2])
+        size = _size(archive)
         if not self._file(archive).exists():
             return
         with open(self._file(archive), "rb") as file:
             while len(row := file.read(size)) == size:
                 yield Row(*_HEAD.unpack_from(row), memoryview(row)[_HEAD.size :].cast("f"))
+
+
+def _size(archive: str) -> int:
+    """Of a row; an archive's name ends with the length of its vectors."""
+    return _HEAD.size + 4 * int(archive.rpartition("/")[2])
 
 
 def _to_disk(file: IO[bytes]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from memgpt.store import ArchivalStore, Row, Visible
-from memgpt.stores._common import ids_to_hide, library, lines_to_filter, short_name
+from memgpt.stores._common import ids_to_hide, library, lines_to_filter, short_name, width_of
 
 _INSERTS = 50  # after which the small files that they leave are merged
 _AT_ONCE = dt.timedelta(milliseconds=1)
@@ -45,7 +45,7 @@ class LanceDB(ArchivalStore):
         self._inserts = 0
 
     def insert(self, archive: str, rows: Sequence[Row]) -> None:
-        table = self._table(archive, len(rows[0].vector))
+        table = self._table(archive, make=True)
         (
             table.merge_insert("id")
             .when_matched_update_all()
@@ -86,13 +86,13 @@ class LanceDB(ArchivalStore):
             self._database = self._lancedb.connect(self.path, **self._options)
         return self._database
 
-    def _table(self, archive: str, width: int = 0) -> Any:
-        """The archive's table, made where ``width`` says how; else None where it is not there."""
+    def _table(self, archive: str, make: bool = False) -> Any:
+        """The archive's table; None where it is not there, and not to be made."""
         if archive not in self._tables:
             arrow, database = self._arrow, self._connected()
-            if width:
+            if make:
                 columns: list[Any] = [(name, arrow.int64()) for name in ("id", "branch", "seq")]
-                columns.append(("vector", arrow.list_(arrow.float32(), width)))
+                columns.append(("vector", arrow.list_(arrow.float32(), width_of(archive))))
                 self._tables[archive] = database.create_table(
                     short_name(archive), schema=arrow.schema(columns), exist_ok=True
                 )

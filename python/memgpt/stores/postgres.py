@@ -7,13 +7,13 @@ from typing import Any
 
 from memgpt.errors import ConfigError
 from memgpt.store import ArchivalStore, Row, Visible
-from memgpt.stores._common import library
+from memgpt.stores._common import library, width_of
 
 
 class PgVector(ArchivalStore):
-    """Vectors in PostgreSQL with the extension pgvector, in a table for each length of vectors, such
-    as ``memgpt_vectors_384``; made where it is not there, and so is the extension, where that is
-    allowed. Its search is exact until you make an index::
+    """Vectors in PostgreSQL with the extension pgvector, in a table for each length of vectors,
+    such as ``memgpt_vectors_384``; made where it is not there, and so is the extension, where that
+    is allowed. Its search is exact until you make an index::
 
         CREATE INDEX ON memgpt_vectors_384 USING hnsw (vector vector_ip_ops);
 
@@ -37,9 +37,8 @@ class PgVector(ArchivalStore):
         self._made: set[int] = set()
 
     def insert(self, archive: str, rows: Sequence[Row]) -> None:
-        width = len(rows[0].vector)
         with self._connected().transaction(), self._connection.cursor() as cursor:
-            table = self._table(width, make=True)
+            table = self._table(width_of(archive), make=True)
             cursor.executemany(
                 f"INSERT INTO {table}(archive, id, branch, seq, vector) VALUES(%s, %s, %s, %s, %s) "
                 "ON CONFLICT (archive, id) DO UPDATE SET branch = excluded.branch, "
@@ -49,14 +48,14 @@ class PgVector(ArchivalStore):
 
     def delete(self, archive: str, ids: Sequence[int]) -> None:
         connection = self._connected()
-        if table := self._table(int(archive.rpartition("/")[2])):
+        if table := self._table(width_of(archive)):
             connection.execute(
                 f"DELETE FROM {table} WHERE archive = %s AND id = ANY(%s)", (archive, list(ids))
             )
 
     def search(self, archive: str, vector: memoryview, limit: int, visible: Visible) -> list[int]:
         connection = self._connected()
-        table = self._table(len(vector))
+        table = self._table(width_of(archive))
         if not table:
             return []
         with connection.transaction():
