@@ -333,9 +333,25 @@ def test_it_asks_for_more_then_compares_all(home: memgpt.Home) -> None:
         agent.archival.insert("the last one", tags=["rare"], time="2024-05-06")
     store.calls.clear()
     assert hits(twins.one, "last", tags=["rare"]) == hits(twins.other, "last", tags=["rare"])
-    assert store.calls == ["search 100", "search 800"]
-    vars(store)["search"] = lambda archive, vector, limit, visible: [1] * limit
-    assert hits(twins.one, "last") == hits(twins.other, "last")
+    assert store.calls == ["search 100"]  # one passes: to compare it costs less than to ask again
+    for agent in twins:
+        agent.archival.delete(agent.archival.search("last", tags=["rare"])[0].passage)
+    twins.insert(700)
+    asked: list[int] = []
+
+    def first(archive: str, vector: memoryview, limit: int, visible: Visible) -> list[int]:
+        asked.append(limit)
+        return [1] * limit
+
+    vars(store)["search"] = first
+    for limit in (10, 200, 20_000):
+        one, other = (hits(agent, "copper winter", limit=limit) for agent in twins)
+        assert one == other and len(one[0]) == min(limit, 850)
+    assert asked == [100, 800, 200]
+    # It fails when it is asked for more.
+    vars(store)["search"] = lambda archive, vector, limit, visible: [1] * (100 // (limit == 100))
+    with pytest.warns(UserWarning, match="ZeroDivisionError"):
+        assert [hit.similarity for hit in twins.one.archival.search("copper")] == [0] * 10
 
 
 def test_an_embedder_of_another_length_gets_rows_of_its_own(home: memgpt.Home) -> None:

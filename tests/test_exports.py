@@ -16,7 +16,7 @@ def test_exported_names_are_there() -> None:
         assert getattr(memgpt, name) is not None
     public = {n for n in vars(memgpt) if not n.startswith("_")}
     modules = {"agent", "errors", "home", "llm", "memory", "tokens", "tools"}
-    modules |= {"testing", "cli", "lab", "minilm", "policy", "ranking", "transcript"}
+    modules |= {"testing", "cli", "lab", "minilm", "policy", "ranking", "store", "transcript"}
     assert public - set(memgpt.__all__) <= modules
 
 

@@ -362,6 +362,10 @@ class Agent {
   [[nodiscard]] ArchivalPage search_by_store(const Parts& parts, const AgentRow& row,
                                              const ArchivalQuery& query,
                                              const PendingPassages& pending);
+  [[nodiscard]] std::optional<ArchivalPage> ask_store(const Parts& parts, const AgentRow& row,
+                                                      ArchivalQuery& asked,
+                                                      const PendingPassages& pending);
+  [[noreturn]] void throw_unbound_store(const Parts& parts) const;
   void tell_store(const Parts& parts, const std::string& archive);
   void tell_store_of_inserts(const AgentRow& row);
 

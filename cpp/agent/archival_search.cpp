@@ -15,9 +15,9 @@ constexpr std::size_t kEmbeddedQuery = 4096;
 constexpr std::int64_t kToldAtOnce = 500;
 // Rows that it is asked for at first, at least: an approximate index misses some.
 constexpr std::size_t kAskedFor = 100;
-// How often it is asked, for as many times more rows, before all vectors are compared.
-constexpr int kAsked = 3;
+// It is asked again for as many times more, up to a number from which on all are compared.
 constexpr std::size_t kMoreEachTime = 8;
+constexpr std::size_t kMostAskedFor = 10'000;
 // Of one store until it answers: a text that has the time in it is another one each time.
 constexpr std::size_t kWarnings = 20;
 
@@ -58,50 +58,62 @@ ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& t
 ArchivalPage Agent::search_by_store(const Parts& parts, const AgentRow& row,
                                     const ArchivalQuery& query, const PendingPassages& pending) {
   const auto& name = parts.config.archival_store;
+  auto asked = query;
+  asked.from_file = true;
+  std::string failure;
+  try {
+    if (!parts.store) throw_unbound_store(parts);
+    tell_store(parts, row.archive);
+    auto page = ask_store(parts, row, asked, pending);
+    home_->store_answered(name);
+    if (page) return *std::move(page);
+  } catch (const Unbound& error) {
+    failure = std::string(error.what()) + "; until then words alone are searched";
+  } catch (const StoreError& error) {
+    failure = std::string(error.what()) + "; words alone are searched until it is to be had";
+  }
+  asked.proposed.reset();
+  if (!failure.empty()) {
+    asked.vector.clear();
+    home_->warn_of_store(name, failure);
+  }
+  return home_->indexes().search(*home_->journal(), row.archive, parts.embedder->name(), row.head,
+                                 asked, pending);
+}
+
+// None where it proposes too few that the head sees and that pass the filters.
+std::optional<ArchivalPage> Agent::ask_store(const Parts& parts, const AgentRow& row,
+                                             ArchivalQuery& asked, const PendingPassages& pending) {
   const auto journal = home_->journal();
   auto& indexes = home_->indexes();
-  const auto& embedder = *parts.embedder;
-  auto asked = query;
-  try {
-    if (!parts.store)
-      throw Unbound("agent \"" + name_ + "\" needs its archival store \"" + name +
-                    "\": open it with home.agent(\"" + name_ + "\", archival_store=...)");
-    tell_store(parts, row.archive);
-    const auto sight = indexes.sight(*journal, row.archive, row.head, pending);
-    asked.from_file = true;
-    auto wanted = std::max(
-        kAskedFor, static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(query.offset));
-    for (int tries = 0; tries < kAsked; ++tries, wanted *= kMoreEachTime) {
-      asked.proposed =
-          parts.store->search(set_of(row.archive, embedder), query.vector, wanted, sight);
-      const bool has_no_more = asked.proposed->size() < wanted;
-      auto page = indexes.search(*journal, row.archive, embedder.name(), row.head, asked, pending);
-      if (!page.too_few_proposed) {
-        home_->store_answered(name);
-        return page;
-      }
-      if (has_no_more) break;
-    }
-    home_->store_answered(name);
-    asked.proposed.reset();
-  } catch (const Unbound& error) {
-    home_->warn_of_store(name, std::string(error.what()) + "; until then words alone are searched");
-    asked.vector.clear();
-  } catch (const StoreError& error) {
-    home_->warn_of_store(
-        name, std::string(error.what()) + "; words alone are searched until it is to be had");
-    asked.vector.clear();
+  const auto set = set_of(row.archive, *parts.embedder);
+  auto wanted = static_cast<std::size_t>(asked.limit) + static_cast<std::size_t>(asked.offset);
+  wanted = std::max(kAskedFor, wanted);
+  if (wanted > kMostAskedFor) return std::nullopt;
+  const auto sight = indexes.sight(*journal, row.archive, row.head, pending);
+  for (;;) {
+    asked.proposed = parts.store->search(set, asked.vector, wanted, sight);
+    const bool has_no_more = asked.proposed->size() < wanted;
+    auto page = indexes.search(*journal, row.archive, set.embedder, row.head, asked, pending);
+    if (!page.too_few_proposed) return page;
+    wanted *= kMoreEachTime;
+    // So few pass that it is as well to compare them all.
+    const bool few = page.total <= static_cast<std::int64_t>(wanted);
+    if (has_no_more || few || wanted > kMostAskedFor) return std::nullopt;
   }
-  return indexes.search(*journal, row.archive, embedder.name(), row.head, asked, pending);
+}
+
+void Agent::throw_unbound_store(const Parts& parts) const {
+  throw Unbound("agent \"" + name_ + "\" needs its archival store \"" +
+                parts.config.archival_store + "\": open it with home.agent(\"" + name_ +
+                "\", archival_store=...)");
 }
 
 bool Agent::catch_up_store() {
   const auto parts = this->parts();
   const auto& name = parts->config.archival_store;
   if (name.empty() || parts->config.embedding.empty()) return false;
-  if (!parts->store)
-    throw Unbound("agent \"" + name_ + "\" needs its archival store \"" + name +
-                  "\": open it with home.agent(\"" + name_ + "\", archival_store=...)");
+  if (!parts->store) throw_unbound_store(*parts);
   check_bound_embedder();
   tell_store(*parts, state().agent.archive);
   home_->store_answered(name);

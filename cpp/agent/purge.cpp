@@ -122,13 +122,12 @@ Purged Home::purge(const std::optional<std::string>& text, bool deleted, bool un
   std::map<std::string, std::shared_ptr<ArchivalStore>> stores;
   for (const auto& agent : agents)
     if (const auto store = agent->parts()->store) stores.try_emplace(store->name(), store);
+  std::map<std::string, std::string> failures;
   for (const auto& [name, store] : stores) {
     try {
       tell_of_purges(*store);
     } catch (const StoreError& error) {
-      warn_of_store(name, std::string(error.what()) +
-                              "; vectors of passages that were destroyed are still in it, until it "
-                              "is to be had and an agent that it is bound to searches");
+      failures[name] = error.what();
     }
   }
   try {
@@ -138,6 +137,10 @@ Purged Home::purge(const std::optional<std::string>& text, bool deleted, bool un
   } catch (const StoreError& error) {
     throw StoreError(not_compacted(purged, error.what()));
   }
+  for (const auto& [name, failure] : failures)
+    warn_of_store(name, failure +
+                            "; vectors of passages that were destroyed are still in it, until it "
+                            "is to be had and an agent that it is bound to searches");
   return purged;
 }
 

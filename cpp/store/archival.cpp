@@ -8,6 +8,7 @@
 #include "memory/exact.h"
 #include "memory/json.h"
 #include "store/file_vectors.h"
+#include "store/passage_labels.h"
 #include "store/passage_vectors.h"
 #include "store/purge.h"
 #include "store/query_words.h"
@@ -19,46 +20,6 @@ namespace {
 
 // As many of the best by words, and by vectors, are compared with each other.
 constexpr std::size_t kFused = 1000;
-
-std::string tag_label(const std::string& tag) { return "tag\n" + tag; }
-std::string metadata_label(const std::string& key, const std::string& value) {
-  return "metadata\n" + key + '\n' + value;
-}
-
-// Numbers that are equal are the same text: 2.0 is 2.
-std::string canonical(const json::value& value) {
-  if (value.is_double() && value.as_double() == std::floor(value.as_double()) &&
-      std::abs(value.as_double()) < 1e15)
-    return std::to_string(static_cast<std::int64_t>(value.as_double()));
-  return json::serialize(value);
-}
-
-struct Labels {
-  std::vector<std::string> labels;
-  std::string source;  // as JSON; empty = none
-};
-
-Labels labels_of(const std::vector<std::string>& tags, std::string_view metadata) {
-  Labels made;
-  for (const auto& tag : tags) made.labels.push_back(tag_label(tag));
-  boost::system::error_code error;
-  const auto value = json::parse(metadata, error);
-  if (error || !value.is_object()) return made;
-  for (const auto& [key, member] : value.as_object()) {
-    auto text = canonical(member);
-    if (key == "source") made.source = text;
-    made.labels.push_back(metadata_label(std::string(key), text));
-  }
-  std::sort(made.labels.begin(), made.labels.end());
-  made.labels.erase(std::unique(made.labels.begin(), made.labels.end()), made.labels.end());
-  return made;
-}
-
-// Passages of one source are neighbours, and any other stands alone, by a number below 0.
-std::int64_t session_of(const Labels& labels, std::int64_t alone) {
-  if (labels.source.empty()) return alone;
-  return static_cast<std::int64_t>(std::hash<std::string>{}(labels.source) >> 1);
-}
 
 std::optional<Passage> load_passage(Database& db, std::int64_t id) {
   static const std::string sql =
@@ -158,7 +119,7 @@ struct ArchivalIndexes::Search {
     proposed = rows_of(*query.proposed);
     keep(proposed, passing);
     const auto old = std::lower_bound(passing.begin(), passing.end(), committed) - passing.begin();
-    return std::ssize(proposed) >= std::min<std::int64_t>(query.limit + query.offset, old);
+    return std::ssize(proposed) >= std::min(std::int64_t{query.limit} + query.offset, old);
   }
 
   static void keep(std::vector<std::uint32_t>& rows, const std::vector<std::uint32_t>& others) {
@@ -196,8 +157,7 @@ struct ArchivalIndexes::Search {
       keep(passing, any);
     }
     for (const auto& [key, value] : query.metadata)
-      keep(passing,
-           rows_with(vocabulary, line, metadata_label(key, canonical(json::parse(value)))));
+      keep(passing, rows_with(vocabulary, line, metadata_label(key, json::parse(value))));
     return passing.size() == number;
   }
 
@@ -247,6 +207,7 @@ struct ArchivalIndexes::Search {
 
   // Rows that are near by their vectors, in order.
   [[nodiscard]] std::vector<std::uint32_t> near(std::size_t wanted) const {
+    if (in_file != nullptr) return near_in_file(wanted);
     std::vector<std::pair<std::int64_t, std::uint32_t>> rows;  // by id
     std::vector<std::uint32_t> found;
     for (const auto row : passing) {
@@ -255,7 +216,6 @@ struct ArchivalIndexes::Search {
       else
         found.push_back(row);
     }
-    if (in_file != nullptr) return near_in_file(rows, std::move(found), wanted);
     if (vectors == nullptr) return found;
     std::sort(rows.begin(), rows.end());
     std::vector<std::int64_t> ids;
@@ -267,19 +227,17 @@ struct ArchivalIndexes::Search {
     return found;
   }
 
-  // `found`: what is pending.
-  [[nodiscard]] std::vector<std::uint32_t> near_in_file(
-      const std::vector<std::pair<std::int64_t, std::uint32_t>>& rows,
-      std::vector<std::uint32_t> found, std::size_t wanted) const {
-    if (query.proposed) {
-      found.insert(found.end(), proposed.begin(), proposed.end());
-    } else {
+  // The same where a store of the program's own has the index.
+  [[nodiscard]] std::vector<std::uint32_t> near_in_file(std::size_t wanted) const {
+    const auto pending_begin = std::lower_bound(passing.begin(), passing.end(), committed);
+    auto found = proposed;
+    if (!query.proposed) {
       std::vector<std::int64_t> ids;
-      ids.reserve(rows.size());
-      for (const auto& [id, row] : rows) ids.push_back(id);
-      for (const auto at : in_file->nearest(ids, wanted)) found.push_back(rows[at].second);
+      for (auto row = passing.begin(); row != pending_begin; ++row) ids.push_back(key(*row));
+      for (const auto at : in_file->nearest(ids, wanted)) found.push_back(passing[at]);
+      std::sort(found.begin(), found.end());
     }
-    std::sort(found.begin(), found.end());
+    found.insert(found.end(), pending_begin, passing.end());
     return found;
   }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import heapq
 import operator
@@ -32,8 +34,7 @@ class FlatFile(ArchivalStore):
         size = _size(archive)
         if wrong := [row.id for row in rows if _HEAD.size + row.vector.nbytes != size]:
             raise ValueError(f"the vector of row {wrong[0]} has not the archive's length")
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self._file(archive), "a+b") as file:
+        with self._locked(), open(self._file(archive), "a+b") as file:
             end = file.seek(0, os.SEEK_END)
             file.truncate(end - end % size)  # half a row: its writer was killed
             for id, branch, seq, vector in rows:
@@ -42,12 +43,12 @@ class FlatFile(ArchivalStore):
 
     def delete(self, archive: str, ids: Sequence[int]) -> None:
         gone = set(ids)
-        for path in self.path.glob(self._file(archive).name):
-            with open(path.with_suffix(".new"), "wb") as file:
-                for id, branch, seq, vector in self._rows(archive):
-                    if id not in gone:
-                        file.write(_HEAD.pack(id, branch, seq) + bytes(vector))
-                _to_disk(file)
+        path = self._file(archive)
+        with self._locked(), open(path.with_suffix(".new"), "wb") as file:
+            for id, branch, seq, vector in self._rows(archive):
+                if id not in gone:
+                    file.write(_HEAD.pack(id, branch, seq) + bytes(vector))
+            _to_disk(file)
             os.replace(file.name, path)
 
     def search(self, archive: str, vector: memoryview, limit: int, visible: Visible) -> list[int]:
@@ -57,6 +58,14 @@ class FlatFile(ArchivalStore):
             if visible(branch, seq, id)
         }
         return heapq.nlargest(limit, scores, key=scores.__getitem__)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Against other processes: one writes at a time."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / "lock", "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _file(self, archive: str) -> Path:
         return self.path / f"{hashlib.sha256(archive.encode()).hexdigest()[:32]}.vectors"
