@@ -455,10 +455,9 @@ def test_a_purge_while_rows_are_on_their_way(home: memgpt.Home) -> None:
 
 
 def test_what_is_bound(home: memgpt.Home, tmp_path: Path) -> None:
-    for wrong in (7, "lancedb", Memory, object()):
-        if wrong is Memory:
-            home.create_agent("class", archival_store=Memory)
-            continue
+    home.create_agent("class", archival_store=Memory)
+    assert "archival_store" not in home.create_agent("index", archival_store="builtin").config
+    for wrong in (7, "lancedb", object()):
         with pytest.raises(memgpt.ConfigError, match="is an instance of"):
             home.create_agent("sam", archival_store=wrong)  # type: ignore[arg-type]
     store = Memory()
@@ -591,3 +590,35 @@ def test_two_processes_with_one_store(home: memgpt.Home, tmp_path: Path) -> None
     agent = home.agent("sam", archival_store=store)
     assert agent.archival.search("zebra")[0].passage.text == "a zebra"
     assert agent.archival.search("giraffe")[0].similarity > 0.5
+
+
+def test_the_program_ends_while_a_store_hangs() -> None:
+    """And while one is in use, and closed by an atexit function of the program's own."""
+    out = Kit.run(
+        """
+import atexit, threading, warnings
+warnings.simplefilter("ignore")
+def at_end():  # after memgpt's own
+    agent.archival.insert("pepper")
+    home.close()
+    print("closed", store.closed)
+atexit.register(at_end)
+import memgpt
+class Store(memgpt.ArchivalStore):
+    closed = 0
+    timeout_s = 0.2
+    def insert(self, archive, rows): pass
+    def search(self, archive, vector, limit, visible): threading.Event().wait()
+    def close(self): self.closed += 1
+class Hanging(Store):
+    name = "hanging"
+store = Store()
+home = memgpt.open(":memory:")
+agent = home.create_agent("sam", archival_store=store)
+agent.archival.insert("lantern")
+other = home.create_agent("other", archival_store=Hanging)
+other.archival.insert("copper lantern")
+print(other.archival.search("lantern"))
+"""
+    )
+    assert "copper lantern" in out and out.endswith("closed 1\n")

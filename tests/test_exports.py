@@ -22,6 +22,7 @@ def test_exported_names_are_there() -> None:
 
 def test_import_pulls_in_no_heavy_package() -> None:
     heavy = "numpy", "matplotlib", "rich", "prompt_toolkit", "safetensors", "tokenizers"
+    heavy += "lancedb", "chromadb", "psycopg", "concurrent", "asyncio"
     code = f"import sys, memgpt.lab; print(sorted({{*{heavy}}} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -21,7 +21,7 @@ from memgpt.errors import AlreadyExists, ConfigError, Reentrant
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.memory import BaseMemory, ChatMemory, SharedBlock, make_block
 from memgpt.policy import MemoryPolicy, RecursiveSummary, to_core_policy
-from memgpt.store import ArchivalStore, Guarded, to_core_store
+from memgpt.store import THREAD_NAME, ArchivalStore, Guarded, to_core_store
 from memgpt.tools import to_core
 
 __all__ = ["Home", "open"]
@@ -74,7 +74,7 @@ class Home:
         memory: BaseMemory | type[BaseMemory] | None = None,
         model: str | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | Embedder | type[Embedder] | None = _DEFAULT,
-        archival_store: ArchivalStore | type[ArchivalStore] | None = None,
+        archival_store: str | ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
         include_base_tools: bool = True,
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
@@ -96,7 +96,7 @@ class Home:
             embedding: ``"offline"`` (the default), an Embedder, or None for archival memory without
                 vectors.
             archival_store: where archival memory's vectors are searched: an ArchivalStore, for
-                example one of ``memgpt.stores``; the kernel's own index by default.
+                example one of ``memgpt.stores``; ``"builtin"``, the kernel's own index, by default.
             tools: functions, ``@memgpt.tool`` functions or Tools. One with the name of a base tool
                 takes its place.
             include_base_tools: offer send_message, the searches and archival_memory_insert.
@@ -147,7 +147,7 @@ class Home:
         options = _core.AgentOptions()
         options.provider = provider
         options.embedder = to_core_embedder("offline" if embedding is _DEFAULT else embedding)
-        if archival_store is not None:
+        if archival_store not in (None, "builtin"):
             options.archival_store = self._store(archival_store)
         options.policy = to_core_policy(RecursiveSummary() if policy is None else policy)
         if summarizer is not None:
@@ -447,7 +447,8 @@ def _zone(timezone: str | None) -> str:
 
 def _at_exit() -> None:
     """Daemon threads that are sending are parked before the interpreter goes."""
-    if threading.active_count() > 1:
+    others = {thread.name for thread in threading.enumerate()} - {threading.current_thread().name}
+    if others - {THREAD_NAME}:
         _core._begin_exit()
 
 

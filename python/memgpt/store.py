@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # it takes long to import
 __all__ = ["ArchivalStore", "Row", "Visible"]
 
 
+THREAD_NAME = "memgpt-store"
+
+
 class Row(NamedTuple):
     """One version of a passage, as a store is told of it.
 
@@ -38,7 +41,7 @@ class Row(NamedTuple):
     id: int
     branch: int
     seq: int
-    vector: memoryview
+    vector: memoryview[float]
 
 
 class Visible:
@@ -74,7 +77,8 @@ class ArchivalStore:
     more, and in the end compares all vectors itself. Where the store fails, a ``UserWarning``
     says so once, searches go by words alone, and what was inserted meanwhile is told later.
 
-    All methods are called on one thread of the store's own, one call at a time.
+    All methods are called on one thread of the store's own, one call at a time. Agents and homes
+    may share a store; two copies of one file must not.
 
     Attributes:
         name: under which the journal remembers what the store has acknowledged; by default the
@@ -101,7 +105,7 @@ class ArchivalStore:
         """Destroy rows, as ``home.purge()`` did; an id that is not there is none to worry about."""
         raise ArchivalStoreError(f"{type(self).__name__} defines no delete(self, archive, ids)")
 
-    def search(self, archive: str, vector: memoryview, limit: int, visible: Visible) -> Any:
+    def search(self, archive: str, vector: memoryview[float], limit: int, visible: Visible) -> Any:
         """Rows that are near, by the dot product or, which is the same here, by the angle.
 
         Args:
@@ -149,10 +153,14 @@ class _Worker:
                 raise ArchivalStoreTimeout("an earlier call has not come back yet")
             self._late = None
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._jobs,), name="memgpt-store", daemon=True
+                thread = threading.Thread(
+                    target=_serve, args=(self._jobs,), name=THREAD_NAME, daemon=True
                 )
-                self._thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is ending
+                    return function()
+                self._thread = thread
             self._jobs.put((answer, function))
         try:
             return answer.result(timeout_s)

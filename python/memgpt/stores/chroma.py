@@ -48,7 +48,9 @@ class Chroma(ArchivalStore):
     def delete(self, archive: str, ids: Sequence[int]) -> None:
         self._collection(archive).delete(ids=list(map(str, ids)))
 
-    def search(self, archive: str, vector: memoryview, limit: int, visible: Visible) -> list[int]:
+    def search(
+        self, archive: str, vector: memoryview[float], limit: int, visible: Visible
+    ) -> list[int]:
         collection = self._collection(archive)
         limit = min(limit, collection.count())
         if limit == 0:

@@ -51,7 +51,9 @@ class FlatFile(ArchivalStore):
             _to_disk(file)
             os.replace(file.name, path)
 
-    def search(self, archive: str, vector: memoryview, limit: int, visible: Visible) -> list[int]:
+    def search(
+        self, archive: str, vector: memoryview[float], limit: int, visible: Visible
+    ) -> list[int]:
         scores = {
             id: sum(map(operator.mul, vector, own))  # a later row of an id takes its place
             for id, branch, seq, own in self._rows(archive)
@@ -76,7 +78,8 @@ class FlatFile(ArchivalStore):
             return
         with open(self._file(archive), "rb") as file:
             while len(row := file.read(size)) == size:
-                yield Row(*_HEAD.unpack_from(row), memoryview(row)[_HEAD.size :].cast("f"))
+                id, branch, seq = _HEAD.unpack_from(row)
+                yield Row(id, branch, seq, memoryview(row)[_HEAD.size :].cast("f"))
 
 
 def _size(archive: str) -> int:

@@ -68,7 +68,9 @@ class LanceDB(ArchivalStore):
         time.sleep(2 * _AT_ONCE.total_seconds())
         table.optimize(cleanup_older_than=_AT_ONCE)
 
-    def search(self, archive: str, vector: memoryview, limit: int, visible: Visible) -> list[int]:
+    def search(
+        self, archive: str, vector: memoryview[float], limit: int, visible: Visible
+    ) -> list[int]:
         table = self._table(archive)
         if table is None:
             return []

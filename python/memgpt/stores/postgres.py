@@ -53,7 +53,9 @@ class PgVector(ArchivalStore):
                 f"DELETE FROM {table} WHERE archive = %s AND id = ANY(%s)", (archive, list(ids))
             )
 
-    def search(self, archive: str, vector: memoryview, limit: int, visible: Visible) -> list[int]:
+    def search(
+        self, archive: str, vector: memoryview[float], limit: int, visible: Visible
+    ) -> list[int]:
         connection = self._connected()
         table = self._table(width_of(archive))
         if not table:
@@ -127,6 +129,6 @@ class PgVector(ArchivalStore):
         return name
 
 
-def _text(vector: memoryview) -> str:
+def _text(vector: memoryview[float]) -> str:
     """The vector as pgvector reads it; nine digits are all that a float32 has."""
     return "[" + ",".join(map("{:.9g}".format, vector)) + "]"
