@@ -618,7 +618,7 @@ agent = home.create_agent("sam", archival_store=store)
 agent.archival.insert("lantern")
 other = home.create_agent("other", archival_store=Hanging)
 other.archival.insert("copper lantern")
-print(other.archival.search("lantern"))
+print(other.archival.search("lantern")[0].passage.text)
 """
     )
     assert "copper lantern" in out and out.endswith("closed 1\n")
