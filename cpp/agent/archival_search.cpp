@@ -47,20 +47,30 @@ ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& t
   const auto parts = this->parts();
   const auto& embedder = parts->embedder;
   query.dense = query.ranking.dense.value_or(embedder ? embedder->weight() : 1);
-  if (query.dense > 0) query.vector = embed_query(row, text);
-  if (!parts->config.archival_store.empty() && !query.vector.empty())
+  if (!query.vector.empty()) {
+    check_bound_embedder();
+    if (!embedder)
+      throw ConfigError("agent \"" + name_ + "\" has no embedder: its passages have no vectors");
+    normalise_rows(query.vector, embedder->dimension(), 1, embedder->name());
+  } else if (query.dense > 0) {
+    query.vector = embed_query(row, text);
+  }
+  query.from_file = !parts->config.archival_store.empty() && !query.vector.empty();
+  if (query.from_file && (query.dense > 0 || query.text.empty()))
     return search_by_store(*parts, row, query, pending);
   return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",
                                  row.head, query, pending);
 }
 
-// By words alone where the store is not to be had. No mutex is held while it is asked.
+// By words alone where the store is not to be had; where there are none, by all vectors. No mutex
+// is held while it is asked.
 ArchivalPage Agent::search_by_store(const Parts& parts, const AgentRow& row,
                                     const ArchivalQuery& query, const PendingPassages& pending) {
   const auto& name = parts.config.archival_store;
   auto asked = query;
-  asked.from_file = true;
   std::string failure;
+  const std::string instead =
+      query.text.empty() ? "all vectors are compared" : "words alone are searched";
   try {
     if (!parts.store) throw_unbound_store(parts);
     tell_store(parts, row.archive);
@@ -68,13 +78,13 @@ ArchivalPage Agent::search_by_store(const Parts& parts, const AgentRow& row,
     home_->store_answered(name);
     if (page) return *std::move(page);
   } catch (const Unbound& error) {
-    failure = std::string(error.what()) + "; until then words alone are searched";
+    failure = std::string(error.what()) + "; until then " + instead;
   } catch (const StoreError& error) {
-    failure = std::string(error.what()) + "; words alone are searched until it is to be had";
+    failure = std::string(error.what()) + "; " + instead + " until it is to be had";
   }
   asked.proposed.reset();
   if (!failure.empty()) {
-    asked.vector.clear();
+    if (!query.text.empty()) asked.vector.clear();
     home_->warn_of_store(name, failure);
   }
   return home_->indexes().search(*home_->journal(), row.archive, parts.embedder->name(), row.head,

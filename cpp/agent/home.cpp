@@ -22,6 +22,7 @@ namespace memgpt {
 namespace {
 
 constexpr const char* kTurnsSuffix = "-turns";
+constexpr const char* kVectorsSuffix = "-vectors";
 
 // The model's tokenizer is not to be had: another one stands in and says so.
 class EstimatingCounter final : public TokenCounter {
@@ -129,18 +130,21 @@ std::shared_ptr<Home> Home::open(const std::string& path, const HomeOptions& opt
     throw ConfigError("turn_timeout_s must be a positive number of seconds");
   const bool temporary = path == ":memory:";
   auto home = std::shared_ptr<Home>(new Home(temporary ? temporary_path() : path, temporary,
-                                             options.turn_timeout_s, std::move(environment)));
+                                             options, std::move(environment)));
   home->journal_ = std::make_shared<Journal>(home->path_, options.durability);
   home->turns_ = std::make_shared<FileLock>(home->path_ + kTurnsSuffix);
   return home;
 }
 
-Home::Home(std::string path, bool temporary, double turn_timeout_s, Environment environment)
+Home::Home(std::string path, bool temporary, const HomeOptions& options, Environment environment)
     : path_(std::move(path)),
       temporary_(temporary),
-      turn_timeout_s_(turn_timeout_s),
+      turn_timeout_s_(options.turn_timeout_s),
       environment_(std::move(environment)),
-      process_(::getpid()) {}
+      process_(::getpid()),
+      recall_(options.index_memory / 2),
+      indexes_({temporary ? "" : path_ + kVectorsSuffix, options.exact_search,
+                options.index_memory / 2}) {}
 
 Home::~Home() { close(); }
 
@@ -158,6 +162,7 @@ void Home::close() {
     static_cast<void>(new std::shared_ptr<FileLock>(std::move(turns)));
     return;
   }
+  indexes_.stop();
   journal.reset();
   turns.reset();
   if (!temporary_) return;

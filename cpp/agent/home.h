@@ -81,6 +81,9 @@ inline constexpr int kMaxOvertaken = 1000;
 struct HomeOptions {
   Durability durability = Durability::full;
   double turn_timeout_s = 60;  // how long an agent that is busy is waited for
+  // Up to so many passages that an agent sees, searches by vectors miss none.
+  std::size_t exact_search = 50'000;
+  std::size_t index_memory = std::size_t{1} << 30;  // bytes, of all searches' indexes, about
 };
 
 class Home : public std::enable_shared_from_this<Home> {
@@ -120,6 +123,9 @@ class Home : public std::enable_shared_from_this<Home> {
   // made up for.
   [[nodiscard]] Purged purge(const std::optional<std::string>& text, bool deleted, bool undone);
   [[nodiscard]] std::vector<PurgeRow> purges();  // oldest first
+  // Indexes that are made in the background, see store/graph_builder.h.
+  void stop_background() { indexes_.stop(); }
+  void wait_for_background() { indexes_.wait(); }
   // Later calls on this home and its agents throw StoreError.
   void close();
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -142,7 +148,7 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] double turn_timeout_s() const { return turn_timeout_s_; }
 
  private:
-  Home(std::string path, bool temporary, double turn_timeout_s, Environment environment);
+  Home(std::string path, bool temporary, const HomeOptions& options, Environment environment);
   std::shared_ptr<Agent> load_agent(const std::string& id);
   [[nodiscard]] std::vector<NewVector> new_vectors(
       const std::string& text, const std::vector<std::shared_ptr<Agent>>& agents);

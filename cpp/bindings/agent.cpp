@@ -55,13 +55,15 @@ class PythonTool final : public Tool {
 };
 
 std::shared_ptr<Home> open_home(const std::string& path, const std::string& durability,
-                                double turn_timeout_s) {
+                                double turn_timeout_s, std::size_t exact_search,
+                                std::size_t index_memory) {
   if (durability != "full" && durability != "process")
     throw ConfigError("durability must be \"full\" or \"process\", not \"" + durability + "\"");
   auto environment = system_environment();
   environment.outside = process_outside();
   return Home::open(path,
-                    {durability == "full" ? Durability::full : Durability::process, turn_timeout_s},
+                    {durability == "full" ? Durability::full : Durability::process, turn_timeout_s,
+                     exact_search, index_memory},
                     std::move(environment));
 }
 
@@ -418,8 +420,9 @@ void bind_agent_class(py::module_& module) {
           [](Agent& agent, const std::string& text, int limit, int offset,
              std::vector<std::string> tags, bool all_tags,
              std::vector<std::pair<std::string, std::string>> metadata, std::optional<TimeUs> start,
-             std::optional<TimeUs> end, const RankingOptions& ranking) {
+             std::optional<TimeUs> end, const RankingOptions& ranking, std::vector<float> vector) {
             ArchivalQuery query;
+            query.vector = std::move(vector);
             query.all_tags = all_tags;
             query.metadata = std::move(metadata);
             query.ranking = ranking;
@@ -433,7 +436,7 @@ void bind_agent_class(py::module_& module) {
           },
           py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"),
           py::arg("all_tags"), py::arg("metadata"), py::arg("start"), py::arg("end"),
-          py::arg("ranking"), Release())
+          py::arg("ranking"), py::arg("vector"), Release())
       .def(
           "policy",
           [](Agent& agent) { return std::const_pointer_cast<MemoryPolicy>(agent.policy()); },
@@ -519,7 +522,10 @@ void bind_agent(py::module_& module) {
       .def_readonly("name", &AgentRow::name)
       .def_readonly("created_us", &AgentRow::created_us);
   py::class_<Home, std::shared_ptr<Home>>(module, "CoreHome")
-      .def(py::init(&open_home), py::arg("path"), py::arg("durability"), py::arg("turn_timeout_s"))
+      .def(py::init(&open_home), py::arg("path"), py::arg("durability"), py::arg("turn_timeout_s"),
+           py::arg("exact_search"), py::arg("index_memory"))
+      .def("stop_background", &Home::stop_background, Release())
+      .def("wait_for_background", &Home::wait_for_background, Release())
       .def_property_readonly("path", &Home::path)
       .def("create_agent", &Home::create_agent, py::arg("name"), py::arg("options"), Release())
       .def("agent", &Home::agent, py::arg("name"), Release())

@@ -20,6 +20,11 @@ namespace {
 
 // As many of the best by words, and by vectors, are compared with each other.
 constexpr std::size_t kFused = 1000;
+// Where there are more passages than are searched exactly, these many by vectors.
+constexpr std::size_t kFusedNear = 200;
+// A graph is made anew where a quarter of its rows were deleted, and grows by a tenth of them.
+constexpr std::size_t kDeletedShare = 4;
+constexpr std::size_t kGrowthShare = 10;
 
 std::optional<Passage> load_passage(Database& db, std::int64_t id) {
   static const std::string sql =
@@ -30,24 +35,45 @@ std::optional<Passage> load_passage(Database& db, std::int64_t id) {
   return read_passage(row);
 }
 
-// Rounded, so that the order does not hang on the last bit of a machine's arithmetic.
-double rounded_cosine(double cosine) { return std::round(cosine * 1e5) / 1e5; }
-
 }  // namespace
 
 // Passages of an archive that were written on one branch.
 struct ArchivalIndexes::Branch {
+  Branch(std::string in, std::int64_t number) : archive(std::move(in)), id(number) {}
+
+  std::string archive;
+  std::int64_t id;
   TextIndex index;
   std::int64_t last_id = 0;
-  std::int64_t last_retired = 0;                               // seq
-  std::vector<std::pair<std::int64_t, std::int64_t>> retired;  // seq, id
+  std::int64_t last_retired = 0;                                             // seq
+  std::vector<std::pair<std::int64_t, std::int64_t>> retired;                // seq, id
+  std::unordered_map<std::string, std::unique_ptr<PassageVectors>> vectors;  // by embedder
+  std::uint64_t used = 0;
 
-  void read(Database& db, Vocabulary& vocabulary, const std::string& archive, std::int64_t branch) {
+  [[nodiscard]] std::size_t bytes() const {
+    std::size_t sum = index.bytes();
+    for (const auto& [embedder, part] : vectors) sum += part->bytes();
+    return sum;
+  }
+
+  // Rows that were deleted on the branch itself, in order.
+  [[nodiscard]] std::vector<std::uint32_t> retired_rows() const {
+    std::vector<std::uint32_t> rows;
+    for (const auto& [seq, id] : retired) {
+      const auto at = index.rows_before(id);
+      if (at < index.size() && index.row(at).key == id)
+        rows.push_back(static_cast<std::uint32_t>(at));
+    }
+    std::sort(rows.begin(), rows.end());
+    return rows;
+  }
+
+  void read(Database& db, Vocabulary& vocabulary) {
     auto& row = db.prepare(
         "SELECT p.id, p.seq, p.text, p.tags, p.metadata, p.time_us FROM passage p "
         "WHERE p.branch = ?1 AND p.id > ?2 AND p.archive = ?3 ORDER BY p.id");
     const Reset reset(row);
-    row.bind(branch, last_id, archive);
+    row.bind(id, last_id, archive);
     while (row.step()) {
       last_id = row.integer(0);
       const auto labels = labels_of(strings_from_json(row.view(3)), row.view(4));
@@ -58,7 +84,7 @@ struct ArchivalIndexes::Branch {
         "SELECT seq, target FROM retirement WHERE branch = ?1 AND seq > ?2 AND kind = 'passage' "
         "ORDER BY seq, target");
     const Reset reset_gone(gone);
-    gone.bind(branch, last_retired);
+    gone.bind(id, last_retired);
     while (gone.step()) {
       last_retired = gone.integer(0);
       retired.emplace_back(gone.integer(0), gone.integer(1));
@@ -79,12 +105,16 @@ struct ArchivalIndexes::Search {
   const ArchivalQuery& query;
   const PendingPassages& pending;
   const Vocabulary& vocabulary;
-  const PassageVectors* vectors = nullptr;
+  std::size_t exact;
+  std::vector<SeenRows> line;  // the last part: what is pending, if anything
+  std::vector<SeenVectors> vectors = {};
+  CodedQuery coded = {};
   const FileVectors* in_file = nullptr;  // in their place
-  std::vector<SeenRows> line;            // the last part: what is pending, if anything
   std::size_t committed = 0;             // rows
-  std::vector<std::uint32_t> hidden;
-  std::vector<std::uint32_t> passing = {};   // that are seen and pass the filters
+  std::size_t rows = 0;                  // with those that are pending
+  std::vector<std::uint32_t> hidden = {};
+  // That are seen and pass the filters; nothing: all that are seen.
+  std::optional<std::vector<std::uint32_t>> passing = {};
   std::vector<std::uint32_t> proposed = {};  // of these, by the program's own store
   RankRequest request = {};
   Ranking ranking = {};
@@ -114,14 +144,6 @@ struct ArchivalIndexes::Search {
     return rows;
   }
 
-  // False where too few of them pass.
-  bool propose() {
-    proposed = rows_of(*query.proposed);
-    keep(proposed, passing);
-    const auto old = std::lower_bound(passing.begin(), passing.end(), committed) - passing.begin();
-    return std::ssize(proposed) >= std::min(std::int64_t{query.limit} + query.offset, old);
-  }
-
   static void keep(std::vector<std::uint32_t>& rows, const std::vector<std::uint32_t>& others) {
     std::vector<std::uint32_t> both;
     std::set_intersection(rows.begin(), rows.end(), others.begin(), others.end(),
@@ -129,69 +151,111 @@ struct ArchivalIndexes::Search {
     rows = std::move(both);
   }
 
-  // True where every passage passes.
-  bool filter() {
+  void filter() {
+    if (!query.start && !query.end && query.tags.empty() && query.metadata.empty()) return;
+    auto& kept = passing.emplace();
     std::uint32_t number = 0;
     for (const auto& part : line)
       for (std::size_t i = 0; i < part.rows; ++i, ++number) {
         const auto time = part.index->row(i).time_us;
         if ((!query.start || time >= *query.start) && (!query.end || time < *query.end))
-          passing.push_back(number);
+          kept.push_back(number);
       }
     if (!hidden.empty()) {
       std::vector<std::uint32_t> seen;
-      std::set_difference(passing.begin(), passing.end(), hidden.begin(), hidden.end(),
+      std::set_difference(kept.begin(), kept.end(), hidden.begin(), hidden.end(),
                           std::back_inserter(seen));
-      passing = std::move(seen);
+      kept = std::move(seen);
     }
     if (query.all_tags) {
-      for (const auto& tag : query.tags) keep(passing, rows_with(vocabulary, line, tag_label(tag)));
+      for (const auto& tag : query.tags) keep(kept, rows_with(vocabulary, line, tag_label(tag)));
     } else if (!query.tags.empty()) {
       std::vector<std::uint32_t> any;
       for (const auto& tag : query.tags) {
-        const auto rows = rows_with(vocabulary, line, tag_label(tag));
+        const auto found = rows_with(vocabulary, line, tag_label(tag));
         std::vector<std::uint32_t> both;
-        std::set_union(any.begin(), any.end(), rows.begin(), rows.end(), std::back_inserter(both));
+        std::set_union(any.begin(), any.end(), found.begin(), found.end(),
+                       std::back_inserter(both));
         any = std::move(both);
       }
-      keep(passing, any);
+      keep(kept, any);
     }
     for (const auto& [key, value] : query.metadata)
-      keep(passing, rows_with(vocabulary, line, metadata_label(key, json::parse(value))));
-    return passing.size() == number;
+      keep(kept, rows_with(vocabulary, line, metadata_label(key, json::parse(value))));
+  }
+
+  [[nodiscard]] std::size_t count() const {
+    return passing ? passing->size() : rows - hidden.size();
+  }
+  [[nodiscard]] std::size_t wanted() const {
+    return static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(query.offset);
+  }
+
+  [[nodiscard]] bool passes(std::uint32_t row) const {
+    return passing ? std::binary_search(passing->begin(), passing->end(), row)
+                   : !std::binary_search(hidden.begin(), hidden.end(), row);
+  }
+  // Those that wait for their commit.
+  [[nodiscard]] std::vector<std::uint32_t> waiting() const {
+    std::vector<std::uint32_t> found;
+    for (auto row = static_cast<std::uint32_t>(committed); row < rows; ++row)
+      if (passes(row)) found.push_back(row);
+    return found;
+  }
+  // False where too few of those pass that the program's own store proposes.
+  bool propose() {
+    for (const auto row : rows_of(*query.proposed))
+      if (passes(row)) proposed.push_back(row);
+    return proposed.size() >= std::min(wanted(), count() - waiting().size());
   }
 
   [[nodiscard]] std::vector<Scored> newest() const {
     std::vector<Scored> scored;
-    for (auto row = passing.rbegin(); row != passing.rend(); ++row)
-      scored.push_back({*row, 0, 0, {}});
+    for (auto row = static_cast<std::uint32_t>(rows); row-- > 0 && scored.size() < wanted();)
+      if (passes(row)) scored.push_back({row, 0, 0, {}});
     return scored;
   }
 
   [[nodiscard]] double similarity(std::uint32_t row) const {
-    std::optional<double> cosine;
     if (row >= committed) {
       const auto& own = pending.inserted[row - committed].vector;
-      if (own.size() == query.vector.size())
-        cosine = std::inner_product(query.vector.begin(), query.vector.end(), own.begin(), 0.0);
-    } else if (in_file != nullptr) {
-      cosine = in_file->cosine(key(row));
-    } else if (vectors != nullptr) {
-      cosine = vectors->cosine(key(row), query.vector);
+      return own.size() != query.vector.size()
+                 ? 0
+                 : rounded_cosine(std::inner_product(query.vector.begin(), query.vector.end(),
+                                                     own.begin(), 0.0));
     }
-    return cosine ? rounded_cosine(*cosine) : 0;
+    if (in_file != nullptr) return rounded_cosine(in_file->cosine(key(row)).value_or(0));
+    std::size_t at = row;
+    for (const auto& part : vectors) {
+      if (at < part.rows) {
+        if (part.vectors == nullptr || at >= part.vectors->codes().size()) return 0;
+        return rounded_cosine(part.vectors->codes().cosine(at, coded));
+      }
+      at -= part.rows;
+    }
+    return 0;
   }
 
-  [[nodiscard]] std::vector<Scored> best(bool unfiltered) {
-    const auto wanted = std::max(
-        kFused, static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(query.offset));
+  // By the vector alone.
+  [[nodiscard]] std::vector<Scored> by_vector() const {
+    std::vector<Scored> scored;
+    for (const auto row : near(wanted())) {
+      const double cosine = similarity(row);
+      scored.push_back({row, cosine, cosine, {}});
+    }
+    order(scored);
+    return scored;
+  }
+
+  [[nodiscard]] std::vector<Scored> best() {
+    const auto wanted = std::max(kFused, this->wanted());
     request.text = query.text;
     request.options = query.ranking;
     request.line = line;
     request.times = query.times;
     request.wanted = wanted;
     request.hidden = hidden;
-    if (!unfiltered) request.only = passing;
+    if (passing) request.only = *passing;
     request.has_phrase = [this](const SeenRows& part, std::size_t row,
                                 const std::vector<std::string>& phrase) {
       const auto passage = part.index == line.back().index && !pending.inserted.empty()
@@ -200,45 +264,36 @@ struct ArchivalIndexes::Search {
       return passage && has_phrase(passage->text, phrase);
     };
     const bool dense = !query.vector.empty() && query.dense > 0;
-    if (dense) request.also = near(wanted);
+    if (dense)
+      request.also =
+          near(count() <= exact ? wanted : std::max(kFusedNear, kFusedNear / 50 * this->wanted()));
     ranking = rank(vocabulary, request);
     return fused(dense);
   }
 
-  // Rows that are near by their vectors, in order.
+  // Rows that are near by their vectors, in order; also those that wait for their commit.
   [[nodiscard]] std::vector<std::uint32_t> near(std::size_t wanted) const {
-    if (in_file != nullptr) return near_in_file(wanted);
-    std::vector<std::pair<std::int64_t, std::uint32_t>> rows;  // by id
-    std::vector<std::uint32_t> found;
-    for (const auto row : passing) {
-      if (row < committed)
-        rows.emplace_back(key(row), row);
-      else
-        found.push_back(row);
+    auto found = waiting();
+    if (query.proposed) {
+      found.insert(found.end(), proposed.begin(), proposed.end());
+    } else if (in_file != nullptr) {
+      NearestInFile best(*in_file, wanted);
+      for (std::uint32_t row = 0; row < committed; ++row)
+        if (passes(row)) best.offer(row, key(row));
+      for (const auto row : best.rows()) found.push_back(row);
+    } else {
+      for (const auto& row :
+           nearest(vectors, coded, wanted, passing ? &*passing : nullptr, hidden, exact))
+        found.push_back(row.number);
     }
-    if (vectors == nullptr) return found;
-    std::sort(rows.begin(), rows.end());
-    std::vector<std::int64_t> ids;
-    ids.reserve(rows.size());
-    for (const auto& [id, row] : rows) ids.push_back(id);
-    for (const auto id : vectors->nearest(ids, query.vector, wanted))
-      found.push_back(std::lower_bound(rows.begin(), rows.end(), std::make_pair(id, 0U))->second);
     std::sort(found.begin(), found.end());
     return found;
   }
 
-  // The same where a store of the program's own has the index.
-  [[nodiscard]] std::vector<std::uint32_t> near_in_file(std::size_t wanted) const {
-    const auto pending_begin = std::lower_bound(passing.begin(), passing.end(), committed);
-    auto found = proposed;
-    if (!query.proposed) {
-      std::vector<std::int64_t> ids;
-      for (auto row = passing.begin(); row != pending_begin; ++row) ids.push_back(key(*row));
-      for (const auto at : in_file->nearest(ids, wanted)) found.push_back(passing[at]);
-      std::sort(found.begin(), found.end());
-    }
-    found.insert(found.end(), pending_begin, passing.end());
-    return found;
+  static void order(std::vector<Scored>& scored) {
+    std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) {
+      return a.score != b.score ? a.score > b.score : a.row > b.row;
+    });
   }
 
   [[nodiscard]] std::vector<Scored> fused(bool dense) const {
@@ -261,43 +316,147 @@ struct ArchivalIndexes::Search {
                               (1 + query.dense);
         one.score = rounded(one.score);
       }
-    std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) {
-      return a.score != b.score ? a.score > b.score : a.row > b.row;
-    });
+    order(scored);
     return scored;
   }
 };
 
-ArchivalIndexes::ArchivalIndexes() = default;
-ArchivalIndexes::~ArchivalIndexes() = default;
+ArchivalIndexes::ArchivalIndexes(ArchivalOptions options)
+    : options_(std::move(options)), files_(options_.folder) {}
 
-void ArchivalIndexes::clear() {
-  const std::scoped_lock lock(mutex_);
-  vectors_.clear();
+ArchivalIndexes::~ArchivalIndexes() {
+  // In a forked child its thread is not there, and what it waits with must not be touched.
+  if (builder_ && builder_->forked()) static_cast<void>(builder_.release());
+}
+
+void ArchivalIndexes::stop() {
+  std::unique_ptr<GraphBuilder> stopped;
+  {
+    const std::scoped_lock lock(mutex_);
+    stopped = std::move(builder_);
+    for (auto& [key, branch] : branches_)
+      for (auto& [embedder, vectors] : branch->vectors) vectors->in_work = false;
+  }
+  // It may be waiting for the mutex: it is destroyed without.
+  stopped.reset();
+}
+
+void ArchivalIndexes::wait() {
+  GraphBuilder* builder = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    builder = builder_.get();
+  }
+  if (builder != nullptr) builder->wait();
+}
+
+void ArchivalIndexes::forget() {
   branches_.clear();
   vocabulary_ = Vocabulary();
+}
+
+void ArchivalIndexes::clear() {
+  stop();
+  const std::scoped_lock lock(mutex_);
+  forget();
+  files_.remove();
+}
+
+void ArchivalIndexes::drop_unused() {
+  std::size_t bytes = vocabulary_.bytes();
+  for (const auto& [key, branch] : branches_) bytes += branch->bytes();
+  while (bytes > options_.bytes) {
+    auto oldest = branches_.end();
+    for (auto at = branches_.begin(); at != branches_.end(); ++at)
+      if (at->second->used != searches_ &&
+          (oldest == branches_.end() || at->second->used < oldest->second->used))
+        oldest = at;
+    if (oldest == branches_.end()) return;
+    bytes -= oldest->second->bytes();
+    branches_.erase(oldest);
+  }
 }
 
 ArchivalIndexes::Line ArchivalIndexes::catch_up(Journal& journal, Database& db,
                                                 const std::string& archive, Head head) {
   if (const auto purge = newest_purge(db); purge != purge_) {
-    vectors_.clear();
-    branches_.clear();
-    vocabulary_ = Vocabulary();
+    forget();
     purge_ = purge;
   }
+  ++searches_;
   Line line;
   const auto lineage = journal.lineage(db, head);
   for (const auto& segment : lineage.segments()) {
     auto& branch = branches_[archive + '\n' + std::to_string(segment.branch)];
-    if (!branch) branch = std::make_unique<Branch>();
-    branch->read(db, vocabulary_, archive, segment.branch);
-    if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0)
+    if (!branch) branch = std::make_unique<Branch>(archive, segment.branch);
+    branch->read(db, vocabulary_);
+    branch->used = searches_;
+    if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0) {
       line.parts.push_back({&branch->index, rows});
+      line.branches.push_back(branch.get());
+    }
     for (const auto& [seq, id] : branch->retired)
       if (seq <= segment.last_seq) line.retired.push_back(id);
   }
+  drop_unused();
   return line;
+}
+
+std::vector<SeenVectors> ArchivalIndexes::vectors_of(Database& db, const Line& line,
+                                                     const std::string& embedder,
+                                                     std::size_t dimension) {
+  std::vector<SeenVectors> seen;
+  for (std::size_t i = 0; i < line.parts.size(); ++i) {
+    auto& branch = *line.branches[i];
+    auto& vectors = branch.vectors[embedder + '\n' + std::to_string(dimension)];
+    if (!vectors)
+      vectors = std::make_unique<PassageVectors>(
+          VectorsKey{branch.archive, branch.id, embedder, dimension, purge_, 0});
+    vectors->catch_up(db, files_);
+    improve(db, branch, *vectors);
+    seen.push_back({vectors.get(), line.parts[i].rows});
+  }
+  return seen;
+}
+
+// Has a graph made in the background where there is none, or much has changed since.
+void ArchivalIndexes::improve(Database& db, Branch& branch, PassageVectors& vectors) {
+  const auto rows = vectors.codes().size();
+  if (vectors.in_work || rows <= options_.exact) return;
+  auto retired = branch.retired_rows();
+  const auto* graph = vectors.graph();
+  if (graph != nullptr) {
+    const bool sparse =
+        retired.size() > vectors.left_out().size() + graph->rows().size() / kDeletedShare;
+    const auto least = std::max(options_.exact / 4, graph->rows().size() / kGrowthShare);
+    if (!sparse && rows < vectors.graph_rows() + least + VectorCodes::kBlockRows) return;
+    if (!sparse) {
+      // It goes on from the rows that it has, deleted or not.
+      retired.erase(retired.begin(),
+                    std::lower_bound(retired.begin(), retired.end(), vectors.graph_rows()));
+      retired.insert(retired.begin(), vectors.left_out().begin(), vectors.left_out().end());
+    }
+  }
+  auto job = vectors.job(db, retired, [&](std::size_t row) { return branch.index.row(row).key; });
+  if (!job) return;
+  if (!builder_)
+    builder_ = std::make_unique<GraphBuilder>(
+        files_,
+        [this](const VectorsKey& key, VectorSnapshot made) { put_to_use(key, std::move(made)); });
+  vectors.in_work = true;
+  builder_->add(*std::move(job));
+}
+
+void ArchivalIndexes::put_to_use(const VectorsKey& key, VectorSnapshot made) {
+  const std::scoped_lock lock(mutex_);
+  const auto branch = branches_.find(key.archive + '\n' + std::to_string(key.branch));
+  if (branch == branches_.end()) return;
+  for (auto& [embedder, vectors] : branch->second->vectors)
+    if (vectors->key() == key && vectors->codes().size() >= made.codes.size()) {
+      vectors->in_work = false;
+      if (made.graph) vectors->use(std::move(made));
+      return;
+    }
 }
 
 double ArchivalIndexes::idf(Journal& journal, const std::string& archive, Head head,
@@ -329,8 +488,7 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
   auto line = catch_up(journal, reader.db, archive, head);
-  Search search{reader.db, query, pending, vocabulary_, nullptr, nullptr, std::move(line.parts),
-                0,         {}};
+  Search search{reader.db, query, pending, vocabulary_, options_.exact, line.parts};
   for (const auto& part : search.line) search.committed += part.rows;
   line.retired.insert(line.retired.end(), pending.retired.begin(), pending.retired.end());
   TextIndex unwritten;
@@ -345,28 +503,27 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
   if (unwritten.size() > 0) search.line.push_back({&unwritten, unwritten.size()});
   search.hidden = search.rows_of(std::move(line.retired));
 
-  const bool unfiltered = search.filter();
-  page.total = static_cast<std::int64_t>(search.passing.size());
+  search.rows = search.committed + unwritten.size();
+  search.filter();
+  page.total = static_cast<std::int64_t>(search.count());
   if (query.proposed && !search.propose()) {
     page.too_few_proposed = true;
     return page;
   }
   const FileVectors in_file(reader.db, embedder, query.vector);
-  std::vector<Search::Scored> scored;
-  if (query.text.empty()) {
-    scored = search.newest();
-  } else {
-    if (!query.vector.empty() && query.from_file) {
-      search.in_file = &in_file;
-    } else if (!query.vector.empty()) {
-      const auto dimension = static_cast<std::int64_t>(query.vector.size());
-      auto& vectors = vectors_[archive + '\n' + embedder + '\n' + std::to_string(dimension)];
-      if (!vectors) vectors = std::make_unique<PassageVectors>();
-      vectors->catch_up(reader.db, archive, embedder, dimension);
-      search.vectors = vectors.get();
-    }
-    scored = search.best(unfiltered);
+  if (!query.vector.empty() && query.from_file) {
+    search.in_file = &in_file;
+  } else if (!query.vector.empty()) {
+    search.vectors = vectors_of(reader.db, line, embedder, query.vector.size());
+    search.coded = code_query(query.vector);
   }
+  std::vector<Search::Scored> scored;
+  if (!query.text.empty())
+    scored = search.best();
+  else if (!query.vector.empty())
+    scored = search.by_vector();
+  else
+    scored = search.newest();
 
   const QueryTerms terms(query.text, query.ranking);
   for (auto i = static_cast<std::size_t>(query.offset);

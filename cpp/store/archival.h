@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "store/graph_builder.h"
 #include "store/journal.h"
 #include "store/passage_vectors.h"
 #include "store/ranking.h"
@@ -17,8 +18,8 @@
 namespace memgpt {
 
 struct ArchivalQuery {
-  std::string text;           // empty = newest first
-  std::vector<float> vector;  // of the text; empty = words alone
+  std::string text;           // empty = by the vector, or newest first where that is empty, too
+  std::vector<float> vector;  // of unit length; empty = words alone
   double dense = 0;           // weight of the vectors beside the words
   // A store of the program's own has the index: vectors are read from the file one by one.
   bool from_file = false;
@@ -60,10 +61,16 @@ struct PendingPassages {
   std::vector<std::int64_t> retired;  // rows
 };
 
+struct ArchivalOptions {
+  std::string folder;          // of the vectors' snapshots; empty: none are kept
+  std::size_t exact = 50'000;  // up to so many passages that are seen the nearest vectors are exact
+  std::size_t bytes = std::size_t{1} << 30;  // of memory, about, beside what a search uses
+};
+
 // Brought up to date from the journal before each search.
 class ArchivalIndexes {
  public:
-  ArchivalIndexes();
+  explicit ArchivalIndexes(ArchivalOptions options);
   ~ArchivalIndexes();
 
   // Throws StoreError where the query's dimension is not the passages'.
@@ -78,8 +85,12 @@ class ArchivalIndexes {
   // passage has it.
   [[nodiscard]] double idf(Journal& journal, const std::string& archive, Head head,
                            std::string_view word);
-  // Drops the indexes: the next searches make them anew.
+  // Drops the indexes and their files: the next searches make them anew.
   void clear();
+  // Stops what is done in the background; the next search may begin it again.
+  void stop();
+  // Waits for what is done in the background.
+  void wait();
 
  private:
   struct Branch;
@@ -87,17 +98,27 @@ class ArchivalIndexes {
   // The rows of each branch of a line, read as far as the journal goes. Hold the mutex.
   struct Line {
     std::vector<SeenRows> parts;
+    std::vector<Branch*> branches;  // one a part
     std::vector<std::int64_t> retired;
   };
+  void forget();
+  void drop_unused();
+  [[nodiscard]] std::vector<SeenVectors> vectors_of(Database& db, const Line& line,
+                                                    const std::string& embedder,
+                                                    std::size_t dimension);
+  void improve(Database& db, Branch& branch, PassageVectors& vectors);
+  void put_to_use(const VectorsKey& key, VectorSnapshot made);
   [[nodiscard]] Line catch_up(Journal& journal, Database& db, const std::string& archive,
                               Head head);
 
+  const ArchivalOptions options_;
+  const VectorFiles files_;
   std::mutex mutex_;
   Vocabulary vocabulary_;
-  std::unordered_map<std::string, std::unique_ptr<PassageVectors>>
-      vectors_;                                                        // by archive and embedder
   std::unordered_map<std::string, std::unique_ptr<Branch>> branches_;  // by archive and branch
+  std::uint64_t searches_ = 0;
   std::int64_t purge_ = 0;  // the newest when they were made
+  std::unique_ptr<GraphBuilder> builder_;
 };
 
 }  // namespace memgpt

@@ -1,74 +1,221 @@
 #include "store/passage_vectors.h"
 
-#include <faiss/IndexFlat.h>
-#include <faiss/impl/IDSelector.h>
-
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <functional>
 #include <numeric>
 
 #include "error.h"
+#include "store/vector_kernels.h"
 
 namespace memgpt {
 
-PassageVectors::PassageVectors() = default;
-PassageVectors::~PassageVectors() = default;
+namespace {
+
+// Below this share of the graph's rows they are scanned one by one: a graph then finds too few.
+constexpr std::size_t kFewest = 5;  // a fifth
+// How many rows a search of the graph keeps in view, and how many for each that is wanted.
+constexpr std::size_t kEffort = 64;
+constexpr std::size_t kEffortEach = 2;
+
+std::string uid_of(Database& db, std::int64_t id) {
+  auto& row = db.prepare("SELECT uid FROM passage WHERE id = ?1");
+  const Reset reset(row);
+  return row.bind(id).step() ? row.text(0) : "";
+}
+
+// The part of an ordered list that lies in [begin, end).
+std::span<const std::uint32_t> between(const std::vector<std::uint32_t>& numbers, std::size_t begin,
+                                       std::size_t end) {
+  const auto first = std::lower_bound(numbers.begin(), numbers.end(), begin);
+  const auto last = std::lower_bound(first, numbers.end(), end);
+  return {first, last};
+}
+
+// One branch's part in a search.
+struct Part {
+  const PassageVectors& vectors;
+  std::size_t rows;
+  std::uint32_t first;                         // its first row, counted through
+  std::span<const std::uint32_t> hidden;       // counted through
+  std::optional<std::span<const std::uint32_t>> only;
+
+  [[nodiscard]] std::size_t seen() const { return only ? only->size() : rows - hidden.size(); }
+  [[nodiscard]] bool hides(std::uint32_t row) const {
+    return std::binary_search(hidden.begin(), hidden.end(), first + row);
+  }
+
+  void offer(NearestRows& nearest, const CodedQuery& query, std::uint32_t row) const {
+    const auto& codes = vectors.codes();
+    if (codes.row(row).scale > 0)
+      nearest.offer(first + row, codes.estimate(row, query), codes.slack(row, query));
+  }
+
+  // Rows of [begin, end), without those that are hidden.
+  void scan(NearestRows& nearest, const CodedQuery& query, std::size_t begin,
+            std::size_t end) const {
+    const auto& codes = vectors.codes();
+    std::vector<std::int32_t> sums(VectorCodes::kBlockRows);
+    auto skip = std::lower_bound(hidden.begin(), hidden.end(), first + begin);
+    while (begin < end) {
+      const auto count =
+          std::min(end, (begin / VectorCodes::kBlockRows + 1) * VectorCodes::kBlockRows) - begin;
+      vector_kernels().scan(codes.high(begin), query.codes.data(), codes.dimension(), count,
+                            sums.data());
+      const auto* rows = &codes.row(begin);
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto number = first + static_cast<std::uint32_t>(begin + i);
+        if (skip != hidden.end() && *skip == number) {
+          ++skip;
+          continue;
+        }
+        if (rows[i].scale > 0)
+          nearest.offer(number, static_cast<double>(rows[i].scale) * query.step * sums[i],
+                        VectorCodes::slack(rows[i], query));
+      }
+      begin += count;
+    }
+  }
+
+  void search_graph(NearestRows& nearest, const CodedQuery& query, std::size_t wanted) const {
+    const auto& graph = *vectors.graph();
+    std::vector<bool> passing;
+    std::function<bool(std::uint32_t)> sees;
+    if (only) {
+      passing.resize(rows);
+      for (const auto number : *only) passing[number - first] = true;
+      sees = [&](std::uint32_t row) { return row < rows && passing[row]; };
+    } else if (!hidden.empty() || graph.rows().back() >= rows) {
+      sees = [&](std::uint32_t row) { return row < rows && !hides(row); };
+    }
+    const auto kept = std::max(kEffort, kEffortEach * wanted);
+    for (const auto& found : graph.search(vectors.codes(), query, kept, kept, sees))
+      offer(nearest, query, found.row);
+  }
+
+  void search(NearestRows& nearest, const CodedQuery& query, std::size_t wanted,
+              bool exact) const {
+    const auto* graph = vectors.graph();
+    const bool by_graph = !exact && graph != nullptr && !graph->rows().empty() &&
+                          seen() * kFewest >= graph->rows().size();
+    if (by_graph) search_graph(nearest, query, wanted);
+    const auto begin = by_graph ? std::min(rows, vectors.graph_rows()) : 0;
+    if (only) {
+      for (const auto number : *only)
+        if (number - first >= begin) offer(nearest, query, number - first);
+    } else {
+      scan(nearest, query, begin, rows);
+    }
+    if (!by_graph) return;
+    // What was deleted when the graph was made may be seen again.
+    for (const auto row : vectors.left_out())
+      if (row < rows && !hides(row) &&
+          (!only || std::binary_search(only->begin(), only->end(), first + row)))
+        offer(nearest, query, row);
+  }
+};
+
+}  // namespace
+
+double rounded_cosine(double cosine) { return std::round(cosine * 1e5) / 1e5; }
 
 // Rows come in order of id, so what is new lies after the last one we have.
-void PassageVectors::catch_up(Database& db, const std::string& archive, const std::string& embedder,
-                              std::int64_t dimension) {
+void PassageVectors::catch_up(Database& db, const VectorFiles& files) {
+  if (last_id_ == 0) {
+    if (auto snapshot = files.read(key_);
+        snapshot && !snapshot->last_uid.empty() &&
+        snapshot->last_uid == uid_of(db, snapshot->last_id)) {
+      last_id_ = snapshot->last_id;
+      use(std::move(*snapshot));
+    }
+  }
   auto& row = db.prepare(
-      "SELECT p.id, e.vector FROM passage p JOIN embedding e ON e.passage = p.id "
-      "AND e.embedder = ?2 AND e.dimension = ?4 WHERE p.archive = ?1 AND p.id > ?3 "
-      "ORDER BY p.id");
+      "SELECT p.id, e.vector FROM passage p LEFT JOIN embedding e ON e.passage = p.id "
+      "AND e.embedder = ?3 AND e.dimension = ?4 WHERE p.branch = ?1 AND p.archive = ?2 AND "
+      "p.id > ?5 ORDER BY p.id");
   const Reset reset(row);
-  row.bind(archive, embedder, ids_.empty() ? std::int64_t{0} : ids_.back(), dimension);
+  row.bind(key_.branch, key_.archive, key_.embedder, static_cast<std::int64_t>(key_.dimension),
+           last_id_);
+  std::vector<float> vector(key_.dimension);
   while (row.step()) {
-    const auto bytes = row.view(1);
-    if (!faiss_) faiss_ = std::make_unique<faiss::IndexFlatIP>(dimension);
-    // Faiss may abort on what it does not expect, so nothing wrong may reach it.
-    if (dimension <= 0 || dimension != faiss_->d ||
-        bytes.size() != static_cast<std::size_t>(dimension) * sizeof(float))
-      throw StoreError("the embedding of a passage has the wrong size in this file");
-    std::vector<float> vector(static_cast<std::size_t>(dimension));
-    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(vector.data()));
-    faiss_->add(1, vector.data());
-    ids_.push_back(row.integer(0));
+    if (row.is_null(1)) {
+      codes_.add({});
+    } else {
+      const auto bytes = row.view(1);
+      if (bytes.size() != vector.size() * sizeof(float))
+        throw StoreError("the embedding of a passage has the wrong size in this file");
+      std::memcpy(vector.data(), bytes.data(), bytes.size());
+      codes_.add(vector);
+    }
+    last_id_ = row.integer(0);
   }
 }
 
-std::vector<std::int64_t> PassageVectors::nearest(const std::vector<std::int64_t>& among,
-                                                  const std::vector<float>& vector,
-                                                  std::size_t count) const {
-  std::vector<std::int64_t> found;
-  if (!faiss_ || faiss_->ntotal == 0 || among.empty()) return found;
-  std::vector<std::uint8_t> bitmap((ids_.size() + 7) / 8, 0);
-  std::size_t at = 0;
-  for (const auto id : among) {
-    at = static_cast<std::size_t>(
-        std::lower_bound(ids_.begin() + static_cast<std::ptrdiff_t>(at), ids_.end(), id) -
-        ids_.begin());
-    if (at < ids_.size() && ids_[at] == id)
-      bitmap[at / 8] = static_cast<std::uint8_t>(bitmap[at / 8] | (1U << (at % 8)));
+std::optional<GraphJob> PassageVectors::job(
+    Database& db, const std::vector<std::uint32_t>& retired,
+    const std::function<std::int64_t(std::size_t)>& id) const {
+  GraphJob job{key_, {codes_.full_blocks(), nullptr, 0, ""}, {}, graph_};
+  const auto& full = job.snapshot.codes;
+  for (std::uint32_t row = 0; row < full.size(); ++row)
+    if (full.row(row).scale > 0 && !std::binary_search(retired.begin(), retired.end(), row))
+      job.rows.push_back(row);
+  if (job.rows.empty()) return std::nullopt;
+  job.snapshot.last_id = id(full.size() - 1);
+  job.snapshot.last_uid = uid_of(db, job.snapshot.last_id);
+  return job;
+}
+
+void PassageVectors::use(VectorSnapshot made) {
+  codes_.replace(made.codes.blocks());
+  graph_ = std::move(made.graph);
+  graph_rows_ = made.codes.size();
+  left_out_.clear();
+  auto in_graph = graph_->rows().begin();
+  for (std::uint32_t row = 0; row < graph_rows_; ++row) {
+    if (in_graph != graph_->rows().end() && *in_graph == row)
+      ++in_graph;
+    else if (codes_.row(row).scale > 0)
+      left_out_.push_back(row);
   }
-  faiss::IDSelectorBitmap selector(ids_.size(), bitmap.data());
-  faiss::SearchParameters parameters;
-  parameters.sel = &selector;
-  const auto wanted = std::min<std::int64_t>(static_cast<std::int64_t>(count), faiss_->ntotal);
-  std::vector<float> scores(static_cast<std::size_t>(wanted));
-  std::vector<faiss::Index::idx_t> labels(static_cast<std::size_t>(wanted), -1);
-  faiss_->search(1, vector.data(), wanted, scores.data(), labels.data(), &parameters);
-  for (const auto label : labels)
-    if (label >= 0) found.push_back(ids_[static_cast<std::size_t>(label)]);
+}
+
+std::vector<NearRow> nearest(const std::vector<SeenVectors>& line, const CodedQuery& query,
+                             std::size_t wanted, const std::vector<std::uint32_t>* only,
+                             const std::vector<std::uint32_t>& hidden, std::size_t exact) {
+  std::vector<Part> parts;
+  std::size_t first = 0;
+  std::size_t seen = 0;
+  for (const auto& [vectors, rows] : line) {
+    if (vectors != nullptr) {
+      // What another process has just filed may have no vector here yet.
+      const auto known = std::min(rows, vectors->codes().size());
+      Part part{*vectors, known, static_cast<std::uint32_t>(first),
+                between(hidden, first, first + known), std::nullopt};
+      if (only != nullptr) part.only = between(*only, first, first + known);
+      seen += part.seen();
+      parts.push_back(part);
+    }
+    first += rows;
+  }
+  NearestRows rows(wanted);
+  for (const auto& part : parts) part.search(rows, query, wanted, seen <= exact);
+
+  std::vector<NearRow> found;
+  for (const auto number : rows.candidates()) {
+    auto part = std::upper_bound(parts.begin(), parts.end(), number,
+                                 [](std::uint32_t n, const Part& p) { return n < p.first; }) -
+                1;
+    found.push_back(
+        {number, rounded_cosine(part->vectors.codes().cosine(number - part->first, query))});
+  }
+  const auto best = std::min(wanted, found.size());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(best), found.end(),
+                    [](const NearRow& a, const NearRow& b) {
+                      return a.cosine != b.cosine ? a.cosine > b.cosine : a.number > b.number;
+                    });
+  found.resize(best);
   return found;
-}
-
-std::optional<double> PassageVectors::cosine(std::int64_t id,
-                                             const std::vector<float>& vector) const {
-  const auto at = std::lower_bound(ids_.begin(), ids_.end(), id);
-  if (!faiss_ || at == ids_.end() || *at != id) return std::nullopt;
-  const float* own = faiss_->get_xb() + (at - ids_.begin()) * faiss_->d;
-  return std::inner_product(vector.begin(), vector.end(), own, 0.0);
 }
 
 void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,

@@ -14,9 +14,6 @@ namespace memgpt {
 
 namespace {
 
-// What the indexes of all branches may take together, about. Beyond it those go that were not
-// searched for longest: they are read again when they are.
-constexpr std::size_t kMostBytes = std::size_t{512} << 20;
 constexpr int kMaxNeighbours = 20;
 
 // What was said, and the rest: tool results, alerts, and replies that only repeat what a search
@@ -129,7 +126,7 @@ struct RecallIndexes::Found {
   std::vector<Head> after;
 };
 
-RecallIndexes::RecallIndexes() = default;
+RecallIndexes::RecallIndexes(std::size_t bytes) : most_bytes_(bytes) {}
 RecallIndexes::~RecallIndexes() = default;
 
 void RecallIndexes::clear() {
@@ -158,10 +155,11 @@ Lineage RecallIndexes::catch_up(Journal& journal, Head head) {
   return line;
 }
 
+// Those go that were not searched for longest: they are read again when they are.
 void RecallIndexes::drop_unused(const Lineage& line) {
   std::size_t bytes = vocabulary_.bytes();
   for (const auto& [id, branch] : branches_) bytes += branch->bytes();
-  while (bytes > kMostBytes && branches_.size() > line.segments().size()) {
+  while (bytes > most_bytes_ && branches_.size() > line.segments().size()) {
     auto oldest = branches_.end();
     for (auto at = branches_.begin(); at != branches_.end(); ++at)
       if (at->second->used != searches_ &&

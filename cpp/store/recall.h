@@ -46,7 +46,8 @@ struct RecallPage {
 // What was said on each branch, in memory, brought up to date from the journal before each search.
 class RecallIndexes {
  public:
-  RecallIndexes();
+  // `bytes`: of memory, about, beside what a search uses.
+  explicit RecallIndexes(std::size_t bytes);
   ~RecallIndexes();
 
   [[nodiscard]] RecallPage search(Journal& journal, Head head, const RecallQuery& query);
@@ -62,6 +63,7 @@ class RecallIndexes {
                                                        std::int64_t& total);
   void drop_unused(const Lineage& line);
 
+  const std::size_t most_bytes_;
   std::shared_mutex mutex_;
   Vocabulary vocabulary_;
   std::unordered_map<std::int64_t, std::unique_ptr<Branch>> branches_;

@@ -11,6 +11,7 @@ from memgpt import _core
 from memgpt._calls import CoreHandle
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit
 from memgpt._hits import Hits
+from memgpt._vectors import flat_row
 from memgpt._text import checked_number, checked_text, checked_texts
 from memgpt._zones import zone_named
 from memgpt.errors import ConfigError, Error, InvalidInput
@@ -48,6 +49,17 @@ def _object(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _id_of(passage: Passage | str) -> str:
     return passage.id if isinstance(passage, Passage) else checked_text(passage, "the passage's id")
+
+
+def _numbers(vector: Any) -> Any:
+    if vector is None:
+        return []
+    try:
+        return flat_row(vector)
+    except Exception as error:
+        raise InvalidInput(
+            f"the vector must be one row of numbers, e.g. embedder.embed([text])[0]: {error}"
+        ) from error
 
 
 def _size(tier: str, core: _core.CoreAgent, which: int, what: str) -> str:
@@ -344,7 +356,7 @@ class Archival(CoreHandle):
 
     def search(
         self,
-        query: str,
+        query: str = "",
         *,
         limit: int = 10,
         tags: Sequence[str] = (),
@@ -355,6 +367,7 @@ class Archival(CoreHandle):
         end: dt.datetime | dt.date | str | None = None,
         offset: int = 0,
         ranking: Ranking | None = None,
+        vector: Any = None,
     ) -> Hits[ArchivalHit]:
         """Passages by words and, where the agent has an embedder, by meaning, best first; an empty
         query gives the newest.
@@ -369,9 +382,14 @@ class Archival(CoreHandle):
             start, end: as in :meth:`Recall.search`.
             offset: hits to skip.
             ranking: the factors; None for the defaults.
+            vector: what to search by in place of the query's own vector: numbers as the agent's
+                embedder returns them for one text, of any length but 0. With ``query=""`` by it
+                alone, and ``hit.score`` is the cosine.
 
         Returns:
-            The hits; ``.total`` is how many passages pass the filters.
+            The hits; ``.total`` is how many passages pass the filters. The nearest vectors are
+            found for certain among up to ``exact_search`` passages (:func:`memgpt.open`); among
+            more a graph is searched, once it is made, and one in some twenty of them may be missed.
 
         Raises:
             InvalidInput: for a filter that cannot be read.
@@ -391,6 +409,7 @@ class Archival(CoreHandle):
             [(checked_text(key, "a key"), _json(value)) for key, value in wanted.items()],
             *_between(self._core, start, end),
             to_core_ranking(ranking),
+            _numbers(vector),
         )
         return Hits(found, query, "archival", total)
 

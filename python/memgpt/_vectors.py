@@ -10,7 +10,7 @@ from typing import Any
 from memgpt._text import error_text
 from memgpt.errors import ConfigError
 
-__all__ = ["flat_rows"]
+__all__ = ["flat_row", "flat_rows"]
 
 # They can be iterated over, and what comes is no numbers, or in no order.
 _NO_NUMBERS = (str, bytes, bytearray, Mapping, Set)
@@ -59,6 +59,18 @@ def _joined(rows: Any) -> tuple[array[float], list[int]]:
             raise TypeError(f"a row of shape {numbers.shape}")
         widths.append(len(flat) - before)
     return flat, widths
+
+
+def flat_row(row: Any) -> memoryview | array[float]:
+    """One row of numbers.
+
+    Raises:
+        TypeError: for what is none.
+    """
+    view = _array(row)
+    if view is not None and view.ndim != 1:
+        raise TypeError(f"an array of shape {view.shape}")
+    return _joined([row])[0] if view is None else view
 
 
 def flat_rows(rows: Any, texts: int, dimension: int, whose: str) -> memoryview | array[float]:

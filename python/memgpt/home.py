@@ -54,11 +54,16 @@ class Home:
         path: str | os.PathLike[str],
         durability: str = "full",
         turn_timeout_s: float = 60.0,
+        exact_search: int = 50_000,
+        index_memory: int = 1 << 30,
     ) -> None:
-        self._core = _core.CoreHome(
-            os.fspath(path), durability, checked_seconds(turn_timeout_s, "turn_timeout_s")
-        )
-        self._options = (durability, float(turn_timeout_s))
+        self._options = {
+            "durability": durability,
+            "turn_timeout_s": checked_seconds(turn_timeout_s, "turn_timeout_s"),
+            "exact_search": checked_number(exact_search, "exact_search", ConfigError, high=1 << 31),
+            "index_memory": checked_number(index_memory, "index_memory", ConfigError, high=1 << 48),
+        }
+        self._core = _core.CoreHome(os.fspath(path), **self._options)
         # What is bound to an agent stays bound while its home is open, handle or no handle.
         self._live: dict[str, _core.CoreAgent] = {}
         self._stores: dict[int, Guarded] = {}  # by the store's id()
@@ -450,6 +455,8 @@ def _at_exit() -> None:
     others = {thread.name for thread in threading.enumerate()} - {threading.current_thread().name}
     if others - {THREAD_NAME}:
         _core._begin_exit()
+    for home in list(_homes.values()):
+        home._core.stop_background()
 
 
 atexit.register(_at_exit)
@@ -470,6 +477,8 @@ def open(
     *,
     durability: str = "full",
     turn_timeout_s: float = 60.0,
+    exact_search: int = 50_000,
+    index_memory: int = 1 << 30,
 ) -> Home:
     """Open a database of agents, made if it is not there. The same path gives the same home.
 
@@ -479,6 +488,11 @@ def open(
             survives a kill, perhaps not a power cut, and is faster.
         turn_timeout_s: how long a call waits for an agent that is in the middle of a turn, before
             it raises Busy.
+        exact_search: up to so many passages that an agent sees, a search by vectors looks at every
+            one. Where there are more, a graph over them is made in the background, and kept in the
+            folder ``<path>-vectors``, which may be deleted.
+        index_memory: bytes that the searches' indexes may take, about. Beyond it those go that were
+            not searched for longest, and are made again when they are.
 
     Raises:
         ConfigError: for an option that cannot be, or where it is open with others.
@@ -494,14 +508,18 @@ def open(
         real = os.path.realpath(name)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{path!r} cannot be the path of a file: {error}") from error
+    options: dict[str, Any] = {
+        "durability": durability,
+        "turn_timeout_s": turn_timeout_s,
+        "exact_search": exact_search,
+        "index_memory": index_memory,
+    }
     if name == ":memory:":
-        return Home(":memory:", durability, turn_timeout_s)
+        return Home(":memory:", **options)
     home = _homes.get(real)
     if home is None:
-        home = _homes[real] = Home(real, durability, turn_timeout_s)
-    elif home._options != (durability, checked_seconds(turn_timeout_s, "turn_timeout_s")):
-        raise ConfigError(
-            f'"{real}" is open with durability="{home._options[0]}", turn_timeout_s='
-            f"{home._options[1]:g}; close it first"
-        )
+        home = _homes[real] = Home(real, **options)
+    elif changed := [k for k, value in options.items() if home._options[k] != value]:
+        known = ", ".join(f"{k}={home._options[k]!r}" for k in changed)
+        raise ConfigError(f'"{real}" is open with {known}; close it first')
     return home

@@ -1,0 +1,82 @@
+#include "store/graph_builder.h"
+
+#include <unistd.h>
+
+#include <exception>
+
+namespace memgpt {
+
+GraphBuilder::~GraphBuilder() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void GraphBuilder::add(GraphJob job) {
+  {
+    const std::scoped_lock lock(mutex_);
+    jobs_.push_back(std::move(job));
+    if (!thread_.joinable()) {
+      process_ = ::getpid();
+      thread_ = std::thread([this] { run(); });
+    }
+  }
+  changed_.notify_all();
+}
+
+void GraphBuilder::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return stop_ || (jobs_.empty() && !working_); });
+}
+
+bool GraphBuilder::forked() const { return thread_.joinable() && process_ != ::getpid(); }
+
+bool GraphBuilder::stopping() {
+  const std::scoped_lock lock(mutex_);
+  return stop_;
+}
+
+void GraphBuilder::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return stop_ || !jobs_.empty(); });
+    if (stop_) return;
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    working_ = true;
+    lock.unlock();
+    VectorSnapshot made{VectorCodes(job.key.dimension), nullptr, 0, ""};
+    try {
+      made = make(job);
+    } catch (const std::exception&) {
+      // Searches go on without it, and the next one asks for it again.
+    }
+    if (!stopping()) done_(job.key, std::move(made));
+    lock.lock();
+    working_ = false;
+    changed_.notify_all();
+  }
+}
+
+VectorSnapshot GraphBuilder::make(GraphJob& job) {
+  VectorSnapshot none{VectorCodes(job.key.dimension), nullptr, 0, ""};
+  const auto hold = files_.try_lock(job.key);
+  if (!hold) return none;
+  // Another process may have made it since.
+  if (auto theirs = files_.read(job.key);
+      theirs && theirs->codes.size() == job.snapshot.codes.size() &&
+      theirs->last_uid == job.snapshot.last_uid && theirs->graph->rows() == job.rows)
+    return *std::move(theirs);
+  job.snapshot.graph = VectorGraph::build(job.snapshot.codes, std::move(job.rows), job.grown.get(),
+                                          [this] { return !stopping(); });
+  if (!job.snapshot.graph) return none;
+  if (files_.write(job.key, job.snapshot))
+    // The codes are in the file now, and need not be in memory.
+    if (auto mapped = files_.read(job.key)) return *std::move(mapped);
+  return std::move(job.snapshot);
+}
+
+}  // namespace memgpt
