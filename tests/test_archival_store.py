@@ -354,6 +354,33 @@ def test_it_asks_for_more_then_compares_all(home: memgpt.Home) -> None:
         assert [hit.similarity for hit in twins.one.archival.search("copper")] == [0] * 10
 
 
+def test_a_search_by_a_vector(home: memgpt.Home) -> None:
+    """Without a text there are no words to go by while the store is down."""
+    store = Memory()
+    agent, own = filled(home, store), filled(home, None, "own")
+    _, ids, dimension = rows_of(home, agent)
+    vector = store.rows[next(iter(store.rows))][2]
+    store.calls.clear()
+    for options in ({"limit": 2}, {"offset": 1}, {}):
+        found = [hits(one, "", vector=vector, **options) for one in (agent, own)]
+        assert found[0] == found[1]
+    assert hits(agent, "", vector=vector)[0][0][0] == "copper lantern"
+    assert store.calls == ["search 100"] * 4
+    # Words decide, and the vectors tell how near their hits are.
+    words = memgpt.Ranking(dense=0)
+    found = [hits(one, "bread", vector=vector, ranking=words) for one in (agent, own)]
+    assert found[0] == found[1] and len(store.calls) == 4
+
+    def fail(*_: Any) -> Any:
+        raise OSError("down")
+
+    vars(store)["search"] = fail
+    with pytest.warns(UserWarning, match="OSError: down; all vectors are compared until"):
+        assert hits(agent, "", vector=vector) == hits(own, "", vector=vector)
+    with pytest.raises(memgpt.ConfigError, match=f"{dimension} floats"):
+        agent.archival.search("", vector=[1.0])
+
+
 def test_an_embedder_of_another_length_gets_rows_of_its_own(home: memgpt.Home) -> None:
     class Small(memgpt.Embedder):
         name = "small"
