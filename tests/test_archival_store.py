@@ -15,10 +15,12 @@ from typing import Any
 
 import memgpt
 import pytest
+from memgpt import testing
 from memgpt.store import Row, Visible
+from memgpt.testing import STORE_FAULTS, chaotic
 
 from tests.conftest import Kit
-from tests.store_checks import Memory, Twins, hits, rows_of
+from tests.store_checks import Memory, Twins, all_in, hits, rows_of, text
 
 TEXTS = ("copper lantern", "walnut bread", "violin in winter", "river market", "marble ladder")
 
@@ -358,7 +360,7 @@ def test_a_search_by_a_vector(home: memgpt.Home) -> None:
     """Without a text there are no words to go by while the store is down."""
     store = Memory()
     agent, own = filled(home, store), filled(home, None, "own")
-    _, ids, dimension = rows_of(home, agent)
+    dimension = rows_of(home, agent)[2]
     vector = store.rows[next(iter(store.rows))][2]
     store.calls.clear()
     for options in ({"limit": 2}, {"offset": 1}, {}):
@@ -582,6 +584,34 @@ def test_ctrl_c_in_a_store(home: memgpt.Home) -> None:
     assert agent.archival.search("lantern")[0].similarity > 0.5
 
 
+def test_a_cancelled_send_does_not_wait_for_the_store(kit: Kit) -> None:
+    store = Memory()
+    agent = kit.agent([kit.call("archival_memory_search", query="lantern")], archival_store=store)
+    agent.archival.insert("copper lantern")
+    inside, go = threading.Event(), threading.Event()
+
+    def hang(*_: Any) -> list[int]:
+        inside.set()
+        go.wait(30)
+        return []
+
+    vars(store)["search"] = hang
+
+    async def cancelled() -> float:
+        task = asyncio.create_task(agent.send_async("Where is it?"))
+        await asyncio.to_thread(inside.wait, 30)
+        task.cancel()
+        begin = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return time.monotonic() - begin
+
+    assert asyncio.run(cancelled()) < 5
+    go.set()
+    del vars(store)["search"]
+    kit.still_answers(agent)
+
+
 def test_a_store_that_uses_its_agent(home: memgpt.Home) -> None:
     """It reads it; what waits for the turn is not waited for longer than the store."""
     store = Memory()
@@ -598,25 +628,6 @@ def test_a_store_that_uses_its_agent(home: memgpt.Home) -> None:
 
 def test_old_configurations_stay_as_they_are(home: memgpt.Home) -> None:
     assert "archival_store" not in home.create_agent("sam").config
-
-
-def test_two_processes_with_one_store(home: memgpt.Home, tmp_path: Path) -> None:
-    """What the other one has filed is told by whoever comes first."""
-    folder = tmp_path / "vectors"
-    store = memgpt.stores.FlatFile(folder)
-    agent = filled(home, store)
-    Kit.run(
-        "import sys, memgpt\n"
-        "home = memgpt.open(sys.argv[1], durability='process')\n"
-        "agent = home.agent('sam', archival_store=memgpt.stores.FlatFile(sys.argv[2]))\n"
-        "agent.archival.insert('a zebra')\n"
-        "home.agent('sam', archival_store='builtin').archival.insert('a giraffe')\n",
-        home.path,
-        folder,
-    )
-    agent = home.agent("sam", archival_store=store)
-    assert agent.archival.search("zebra")[0].passage.text == "a zebra"
-    assert agent.archival.search("giraffe")[0].similarity > 0.5
 
 
 def test_the_program_ends_while_a_store_hangs() -> None:
@@ -649,3 +660,26 @@ print(other.archival.search("lantern")[0].passage.text)
 """
     )
     assert "copper lantern" in out and out.endswith("closed 1\n")
+
+
+@pytest.mark.parametrize("fault", STORE_FAULTS)
+def test_a_chaotic_store(kit: Kit, fault: str) -> None:
+    """Whatever it does, a search gives what the own index does, or what the words do."""
+    store = chaotic(Memory(), rate=0.5, faults=[fault])
+    twins = Twins(kit.home, lambda: store)
+    words = memgpt.Ranking(dense=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(20):
+            twins.change()
+            query = text(twins.source)
+            found = hits(twins.one, query)
+            near, lexical = (hits(twins.other, query, ranking=r) for r in (None, words))
+            alone = [(what, score) for what, score, _ in lexical[0]], lexical[1]
+            assert found == near or ([(w, s) for w, s, _ in found[0]], found[1]) == alone
+        assert testing.check_agent(twins.one) == []
+    assert {event.fault for event in store.log} == {fault, ""}
+    store.rate = 0
+    twins.compare()
+    archive, ids, dimension = rows_of(kit.home, twins.one)
+    assert all_in(store, archive, dimension) == ids

@@ -182,6 +182,38 @@ def test_a_kill_around_the_stores_insert(
         assert all_in(store, archive, dimension) == ids and len(ids) == 3
 
 
+OTHER = """
+import sys, memgpt
+from memgpt import stores
+home = memgpt.open(sys.argv[1], durability="process")
+store = {code}
+store.timeout_s = 60
+agent = home.agent("sam", archival_store=store)
+agent.archival.insert("a zebra")
+agent.undo()
+agent.archival.insert("an okapi")
+home.purge(undone=True)
+home.agent("sam", archival_store="builtin").archival.insert("a giraffe")
+home.close()
+"""
+
+
+def test_two_processes(home: memgpt.Home, code: str, make: MakeStore) -> None:
+    """What the other one has filed is told by whoever comes first, and found by both."""
+    store = make()
+    agent = home.create_agent("sam", archival_store=store)
+    for word in ("copper lantern", "walnut bread", "violin in winter"):
+        agent.archival.insert(word)
+    agent.archival.search("lantern")
+    Kit.run(OTHER.replace("{code}", code), home.path)
+    agent = home.agent("sam", archival_store=store)
+    archive, ids, dimension = rows_of(home, agent)
+    assert agent.archival.search("giraffe")[0].similarity > 0.5
+    assert all_in(store, archive, dimension) == ids and len(ids) == 5
+    agent.archival.insert("a pepper")
+    assert all_in(store, archive, dimension) == rows_of(home, agent)[1]
+
+
 def test_it_was_down_and_is_back(home: memgpt.Home, make: MakeStore) -> None:
     twins = Twins(home, make)
     twins.insert(12)

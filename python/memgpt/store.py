@@ -11,12 +11,13 @@ import operator
 import os
 import queue
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memgpt import _core
-from memgpt._calls import settled
+from memgpt._calls import check_not_cancelled, settled
 from memgpt._text import checked_seconds, checked_text, error_text, message_of, warn
 from memgpt.errors import ArchivalStoreError, ArchivalStoreTimeout, ConfigError, Error
 
@@ -27,6 +28,7 @@ __all__ = ["ArchivalStore", "Row", "Visible"]
 
 
 THREAD_NAME = "memgpt-store"
+_POLL_S = 0.02
 
 
 class Row(NamedTuple):
@@ -163,14 +165,22 @@ class _Worker:
                 self._thread = thread
             self._jobs.put((answer, function))
         try:
-            return answer.result(timeout_s)
-        except futures.TimeoutError:
-            if answer.done():  # the store's own, or it came at the last moment
-                return answer.result()
+            self._wait(answer, timeout_s)
+        finally:
             with self._lock:
-                if not answer.cancel():
+                if not answer.done() and not answer.cancel():
                     self._late = answer
-            raise ArchivalStoreTimeout(f"no answer in {timeout_s:g} seconds") from None
+        return answer.result()
+
+    @staticmethod
+    def _wait(answer: futures.Future[Any], timeout_s: float) -> None:
+        from concurrent import futures
+
+        end = time.monotonic() + timeout_s
+        while not futures.wait([answer], min(_POLL_S, timeout_s)).done:
+            check_not_cancelled()
+            if time.monotonic() >= end:
+                raise ArchivalStoreTimeout(f"no answer in {timeout_s:g} seconds")
 
     def stop(self) -> None:
         """End the thread after what it does; the next call starts another."""
