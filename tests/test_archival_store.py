@@ -407,6 +407,32 @@ def test_an_embedder_of_another_length_gets_rows_of_its_own(home: memgpt.Home) -
     assert sorted(archive.partition("/")[2] for archive, _ in store.rows) == ["small/2", "small/3"]
 
 
+def test_vectors_that_come_after_their_passages(home: memgpt.Home) -> None:
+    """A fork files with the old embedder what gets its new vector when the store has gone on."""
+
+    class Letters(memgpt.Embedder):
+        dimension = 26
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def embed(self, texts: list[str]) -> Any:
+            return [[one.count(chr(97 + i)) + 0.1 for i in range(26)] for one in texts]
+
+    store = Memory()
+    agent = home.create_agent("sam", embedding=Letters("old"), archival_store=store)
+    agent.archival.insert_many(TEXTS)
+    fork = agent.fork("fork")
+    agent.reembed(Letters("new")).wait()
+    agent.archival.search("lantern")
+    fork.archival.insert("a pepper")
+    agent.archival.insert("a zebra")
+    fork.reembed(Letters("new")).wait()
+    assert fork.archival.search("pepper")[0].similarity > 0.9
+    told = {id for archive, id in store.rows if archive.endswith("/new/26")}
+    assert told == {id for _, id in store.rows} and len(told) == len(TEXTS) + 2
+
+
 def test_without_an_embedder_no_store_is_asked(home: memgpt.Home) -> None:
     store = Memory()
     agent = home.create_agent("sam", embedding=None, archival_store=store)

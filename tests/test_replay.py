@@ -27,7 +27,7 @@ UNCHECKED = {
     "embedding": "what a search found by them stands in the log; they can be made again",
     "purge": "what was destroyed, in words",
     "store_progress": "what a program's own store was told, which it can be told again",
-    "store_purged": "what such a store is to forget",
+    "store_changed": "what such a store is to forget",
     "shared_block": "an agent's rows repeat the versions that it saw; check() compares them",
 }
 WORDS = "the river ran past the old mill and the miller counted seven white geese on its bank "

@@ -11,19 +11,6 @@
 
 namespace memgpt {
 
-namespace {
-
-void check_passage_text(const std::string& text) {
-  check_utf8(text, "the passage");
-  if (is_blank(text)) throw InvalidInput("the passage is empty: give it a text");
-}
-
-void check_tags(const std::vector<std::string>& tags) {
-  for (const auto& tag : tags) check_utf8(tag, "a tag");
-}
-
-}  // namespace
-
 Agent::Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts)
     : home_(std::move(home)), id_(row.id), name_(row.name) {
   parts.compile_tools();
@@ -335,6 +322,12 @@ Passage Agent::insert_passage(const std::string& text, std::vector<std::string> 
   if (time_us) passage.time_us = *time_us;
   edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.file(passage); });
   return passage;
+}
+
+void Agent::file_passages(const std::vector<Passage>& passages) {
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
+    for (const auto& passage : passages) writes.file(passage);
+  });
 }
 
 // As the step sees it: what it has filed is in no row yet, and what it has retired still is.

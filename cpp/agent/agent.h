@@ -87,6 +87,23 @@ struct PassageChange {
   std::optional<std::string> metadata;  // JSON object
 };
 
+// One of many that are filed at once.
+struct NewPassage {
+  std::string text;
+  std::vector<std::string> tags;
+  std::string metadata = "{}";    // JSON object
+  std::optional<TimeUs> time_us;  // when it was written; now, where it is not said
+};
+
+// Told how much is done, of how much; what it throws ends the work.
+using Progress = std::function<void(std::size_t done, std::size_t of)>;
+
+// Passages that were given a vector, and those that still have none.
+struct Reembedded {
+  std::int64_t made = 0;
+  std::int64_t left = 0;
+};
+
 // A message of a conversation that was recorded elsewhere.
 struct TranscriptItem {
   std::string text;
@@ -200,6 +217,17 @@ class Agent {
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
                                        const std::string& metadata_json,
                                        std::optional<TimeUs> time_us);
+  // All in one commit, or none. Where that is broken off, vectors that took long to make are there
+  // when it is called again.
+  [[nodiscard]] std::vector<Passage> insert_passages(const std::vector<NewPassage>& items,
+                                                     const Progress& progress);
+  // Makes vectors by another embedder for some of the passages that have none by it, while the
+  // agent goes on with the one it has. Throws ConfigError where the file has vectors of another
+  // dimension by this name.
+  [[nodiscard]] Reembedded reembed_some(Embedder& embedder);
+  // Makes the last few and gives the agent the embedder, in its turn; false where more than a few
+  // are left.
+  [[nodiscard]] bool finish_reembedding(const std::shared_ptr<Embedder>& embedder);
   // A version in place of the one that is seen, with its id and time. Throws PassageNotFound.
   [[nodiscard]] Passage update_passage(const std::string& id, const PassageChange& change);
   // Not seen from here on; lines of history that have it keep it. Throws PassageNotFound.
@@ -348,6 +376,9 @@ class Agent {
                                      const std::string& metadata_json, const std::string& author,
                                      Trust trust);
   void embed(Passage& passage);
+  void file_passages(const std::vector<Passage>& passages);
+  [[nodiscard]] std::vector<Digest> embed_all(std::vector<Passage>& passages,
+                                              const Progress& progress);
   [[nodiscard]] PassageRow find_passage(const AgentRow& agent, const Commit& step,
                                         const std::string& id);
   [[nodiscard]] LiveState load_state(const Parts& parts);
@@ -383,5 +414,9 @@ class Agent {
   std::int64_t data_version_ = 0;
   std::atomic<bool> deleted_{false};  // in this process
 };
+
+// Throw InvalidInput.
+void check_passage_text(const std::string& text);
+void check_tags(const std::vector<std::string>& tags);
 
 }  // namespace memgpt

@@ -135,7 +135,7 @@ void Agent::tell_store(const Parts& parts, const std::string& archive) {
   const auto journal = home_->journal();
   const auto& name = parts.config.archival_store;
   const auto set = set_of(archive, *parts.embedder);
-  home_->tell_of_purges(*parts.store);
+  home_->tell_of_changes(*parts.store);
   journal->begin_telling(name, set);
   for (;;) {
     const auto batch = journal->untold(name, set, kToldAtOnce);
@@ -161,10 +161,10 @@ void Agent::tell_store_of_inserts(const AgentRow& row) {
   }
 }
 
-void Home::tell_of_purges(ArchivalStore& store) {
+void Home::tell_of_changes(ArchivalStore& store) {
   const auto journal = this->journal();
   const auto name = store.name();
-  while (const auto batch = journal->destroyed(name, kToldAtOnce)) {
+  while (const auto batch = journal->changed(name, kToldAtOnce)) {
     store.remove(batch->set, batch->ids);
     if (!batch->rows.ids.empty()) store.insert(batch->set, batch->rows);
     journal->acknowledge(name, *batch);

@@ -227,7 +227,8 @@ void Agent::bind(const Binding& binding) {
                                    std::to_string(config.embedding_dimension) + " dimensions)") +
                         "; with \"" + embedder.name() + "\" (" +
                         std::to_string(embedder.dimension()) +
-                        " dimensions) they would not be found. Open it with the embedder it has");
+                        " dimensions) they would not be found. Open it with the embedder it has, "
+                        "and agent.reembed() makes their vectors anew by another one");
     parts.embedder = binding.embedder;
     config.embedding = embedder.name();
     config.embedding_dimension = embedder.dimension();

@@ -123,16 +123,16 @@ class Home : public std::enable_shared_from_this<Home> {
   // made up for.
   [[nodiscard]] Purged purge(const std::optional<std::string>& text, bool deleted, bool undone);
   [[nodiscard]] std::vector<PurgeRow> purges();  // oldest first
-  // Indexes that are made in the background, see store/graph_builder.h.
+  // Indexes that are made in the background, see store/lists_builder.h.
   void stop_background() { indexes_.stop(); }
   void wait_for_background() { indexes_.wait(); }
   // Later calls on this home and its agents throw StoreError.
   void close();
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  // Tells a store of the program's own what a purge destroyed, in any archive. Throws what the
-  // store does.
-  void tell_of_purges(ArchivalStore& store);
+  // Tells a store of the program's own, in any archive, what a purge destroyed and what has another
+  // vector than it was told. Throws what the store does.
+  void tell_of_changes(ArchivalStore& store);
   // Tells the program that a store is not to be had: once, until the store has answered.
   void warn_of_store(const std::string& store, const std::string& text);
   void store_answered(const std::string& store);

@@ -125,7 +125,7 @@ Purged Home::purge(const std::optional<std::string>& text, bool deleted, bool un
   std::map<std::string, std::string> failures;
   for (const auto& [name, store] : stores) {
     try {
-      tell_of_purges(*store);
+      tell_of_changes(*store);
     } catch (const StoreError& error) {
       failures[name] = error.what();
     }

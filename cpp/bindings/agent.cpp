@@ -405,6 +405,28 @@ void bind_agent_class(py::module_& module) {
       .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
            py::arg("metadata"), py::arg("time_us"), Release())
       .def(
+          "insert_passages",
+          [](Agent& agent,
+             std::vector<std::tuple<std::string, std::vector<std::string>, std::string,
+                                    std::optional<TimeUs>>>
+                 items,
+             const Progress& progress) {
+            std::vector<NewPassage> passages;
+            passages.reserve(items.size());
+            for (auto& [text, tags, metadata, time_us] : items)
+              passages.push_back({std::move(text), std::move(tags), std::move(metadata), time_us});
+            return agent.insert_passages(passages, progress);
+          },
+          py::arg("items"), py::arg("progress"), Release())
+      .def(
+          "reembed_some",
+          [](Agent& agent, const std::shared_ptr<Embedder>& embedder) {
+            const auto done = agent.reembed_some(*embedder);
+            return std::make_pair(done.made, done.left);
+          },
+          py::arg("embedder"), Release())
+      .def("finish_reembedding", &Agent::finish_reembedding, py::arg("embedder"), Release())
+      .def(
           "update_passage",
           [](Agent& agent, const std::string& id, std::optional<std::string> text,
              std::optional<std::vector<std::string>> tags, std::optional<std::string> metadata) {

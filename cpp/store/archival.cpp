@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kFused = 1000;
 // Where there are more passages than are searched exactly, these many by vectors.
 constexpr std::size_t kFusedNear = 200;
-// A graph is made anew where a quarter of its rows were deleted, and grows by a tenth of them.
+// Lists are made anew where a quarter of their rows were deleted, or a tenth came since.
 constexpr std::size_t kDeletedShare = 4;
 constexpr std::size_t kGrowthShare = 10;
 
@@ -33,6 +33,12 @@ std::optional<Passage> load_passage(Database& db, std::int64_t id) {
   const Reset reset(row);
   if (!row.bind(id).step()) return std::nullopt;
   return read_passage(row);
+}
+
+std::int64_t vector_epoch(Database& db, const std::string& archive, const std::string& embedder) {
+  auto& row = db.prepare("SELECT epoch FROM vector_epoch WHERE archive = ?1 AND embedder = ?2");
+  const Reset reset(row);
+  return row.bind(archive, embedder).step() ? row.integer(0) : 0;
 }
 
 }  // namespace
@@ -330,7 +336,7 @@ ArchivalIndexes::~ArchivalIndexes() {
 }
 
 void ArchivalIndexes::stop() {
-  std::unique_ptr<GraphBuilder> stopped;
+  std::unique_ptr<ListsBuilder> stopped;
   {
     const std::scoped_lock lock(mutex_);
     stopped = std::move(builder_);
@@ -342,7 +348,7 @@ void ArchivalIndexes::stop() {
 }
 
 void ArchivalIndexes::wait() {
-  GraphBuilder* builder = nullptr;
+  ListsBuilder* builder = nullptr;
   {
     const std::scoped_lock lock(mutex_);
     builder = builder_.get();
@@ -406,12 +412,16 @@ std::vector<SeenVectors> ArchivalIndexes::vectors_of(Database& db, const Line& l
                                                      const std::string& embedder,
                                                      std::size_t dimension) {
   std::vector<SeenVectors> seen;
+  std::unordered_map<std::string, std::int64_t> epochs;
   for (std::size_t i = 0; i < line.parts.size(); ++i) {
     auto& branch = *line.branches[i];
     auto& vectors = branch.vectors[embedder + '\n' + std::to_string(dimension)];
-    if (!vectors)
-      vectors = std::make_unique<PassageVectors>(
-          VectorsKey{branch.archive, branch.id, embedder, dimension, purge_, 0});
+    auto epoch = epochs.find(branch.archive);
+    if (epoch == epochs.end())
+      epoch = epochs.emplace(branch.archive, vector_epoch(db, branch.archive, embedder)).first;
+    VectorsKey key{branch.archive, branch.id, embedder, dimension, purge_, epoch->second};
+    if (!vectors || !(vectors->key() == key))
+      vectors = std::make_unique<PassageVectors>(std::move(key));
     vectors->catch_up(db, files_);
     improve(db, branch, *vectors);
     seen.push_back({vectors.get(), line.parts[i].rows});
@@ -419,28 +429,22 @@ std::vector<SeenVectors> ArchivalIndexes::vectors_of(Database& db, const Line& l
   return seen;
 }
 
-// Has a graph made in the background where there is none, or much has changed since.
+// Has lists made in the background where there are none, or much has changed since.
 void ArchivalIndexes::improve(Database& db, Branch& branch, PassageVectors& vectors) {
   const auto rows = vectors.codes().size();
   if (vectors.in_work || rows <= options_.exact) return;
-  auto retired = branch.retired_rows();
-  const auto* graph = vectors.graph();
-  if (graph != nullptr) {
+  const auto retired = branch.retired_rows();
+  const auto* lists = vectors.lists();
+  if (lists != nullptr) {
     const bool sparse =
-        retired.size() > vectors.left_out().size() + graph->rows().size() / kDeletedShare;
-    const auto least = std::max(options_.exact / 4, graph->rows().size() / kGrowthShare);
-    if (!sparse && rows < vectors.graph_rows() + least + VectorCodes::kBlockRows) return;
-    if (!sparse) {
-      // It goes on from the rows that it has, deleted or not.
-      retired.erase(retired.begin(),
-                    std::lower_bound(retired.begin(), retired.end(), vectors.graph_rows()));
-      retired.insert(retired.begin(), vectors.left_out().begin(), vectors.left_out().end());
-    }
+        retired.size() > vectors.left_out().size() + lists->rows().size() / kDeletedShare;
+    const auto least = std::max(options_.exact / 4, lists->rows().size() / kGrowthShare);
+    if (!sparse && rows < vectors.listed_rows() + least + VectorCodes::kBlockRows) return;
   }
   auto job = vectors.job(db, retired, [&](std::size_t row) { return branch.index.row(row).key; });
   if (!job) return;
   if (!builder_)
-    builder_ = std::make_unique<GraphBuilder>(
+    builder_ = std::make_unique<ListsBuilder>(
         files_,
         [this](const VectorsKey& key, VectorSnapshot made) { put_to_use(key, std::move(made)); });
   vectors.in_work = true;
@@ -454,7 +458,7 @@ void ArchivalIndexes::put_to_use(const VectorsKey& key, VectorSnapshot made) {
   for (auto& [embedder, vectors] : branch->second->vectors)
     if (vectors->key() == key && vectors->codes().size() >= made.codes.size()) {
       vectors->in_work = false;
-      if (made.graph) vectors->use(std::move(made));
+      if (made.lists) vectors->use(std::move(made));
       return;
     }
 }

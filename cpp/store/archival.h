@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "store/graph_builder.h"
+#include "store/lists_builder.h"
 #include "store/journal.h"
 #include "store/passage_vectors.h"
 #include "store/ranking.h"
@@ -118,7 +118,7 @@ class ArchivalIndexes {
   std::unordered_map<std::string, std::unique_ptr<Branch>> branches_;  // by archive and branch
   std::uint64_t searches_ = 0;
   std::int64_t purge_ = 0;  // the newest when they were made
-  std::unique_ptr<GraphBuilder> builder_;
+  std::unique_ptr<ListsBuilder> builder_;
 };
 
 }  // namespace memgpt

@@ -56,9 +56,9 @@ struct Untold {
   std::int64_t purge = 0;  // the newest when they were read
 };
 
-// Rows that a purge has destroyed, and those of them that are there all the same: with another
-// vector, or because the file gave their id to another passage.
-struct Destroyed {
+// Rows that a purge has destroyed, or that were given a vector after others were told, and those of
+// them that are there, if only because the file gave their id to another passage.
+struct ChangedRows {
   VectorSet set;
   std::vector<std::int64_t> ids;
   VectorRows rows;

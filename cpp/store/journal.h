@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "memory/context.h"
 #include "memory/message.h"
 #include "memory/policy.h"
+#include "memory/text.h"
 #include "store/archival_store.h"
 #include "store/commit_queue.h"
 #include "store/lineage.h"
@@ -288,6 +290,28 @@ class Journal {
   [[nodiscard]] std::vector<Message> messages(Head head, std::int64_t from_position,
                                               std::int64_t limit);
 
+  // Vectors, see journal_vectors.cpp. Those that were staged for some texts, by their digests;
+  // empty where there is none.
+  [[nodiscard]] std::vector<std::vector<float>> staged_vectors(const std::string& embedder,
+                                                               std::size_t dimension,
+                                                               const std::vector<Digest>& texts);
+  // Keeps vectors for a commit that is yet to come, one a text; and lets go of them.
+  void stage_vectors(const std::string& embedder, const std::vector<Digest>& texts,
+                     std::span<const float> vectors);
+  void drop_staged(const std::string& embedder, const std::vector<Digest>& texts);
+  // Of an archive's passages on all branches, without a vector by this embedder: the first behind
+  // the row `after`, with their texts; and how many there are.
+  [[nodiscard]] std::vector<PassageRow> without_vector(const std::string& archive,
+                                                       const std::string& embedder,
+                                                       std::int64_t after, std::int64_t limit);
+  [[nodiscard]] std::int64_t count_without_vector(const std::string& archive,
+                                                  const std::string& embedder);
+  // Throws ConfigError where the embedder's vectors in the file have another dimension.
+  void check_dimension(const std::string& embedder, std::size_t dimension);
+  // One a row, behind each other.
+  void add_vectors(const std::string& archive, const std::string& embedder,
+                   const std::vector<PassageRow>& rows, std::span<const float> vectors);
+
   // Messages that were imported under this id of their transcript, oldest first.
   [[nodiscard]] std::vector<Message> imported(Head head, const std::string& source_id);
 
@@ -311,9 +335,10 @@ class Journal {
   // The next rows of which the store has acknowledged nothing; none: it has all.
   [[nodiscard]] Untold untold(const std::string& store, const VectorSet& set, std::int64_t limit);
   void acknowledge(const std::string& store, const VectorSet& set, const Untold& batch);
-  // Rows of one set that the store is to forget, and those of them that it is to have anew.
-  [[nodiscard]] std::optional<Destroyed> destroyed(const std::string& store, std::int64_t limit);
-  void acknowledge(const std::string& store, const Destroyed& batch);
+  // Rows of one set that the store is to forget, and those of them that it is to have anew; none:
+  // there are none.
+  [[nodiscard]] std::optional<ChangedRows> changed(const std::string& store, std::int64_t limit);
+  void acknowledge(const std::string& store, const ChangedRows& batch);
   // As if no store had acknowledged anything.
   void tell_all_again();
 

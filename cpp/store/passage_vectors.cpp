@@ -13,11 +13,14 @@ namespace memgpt {
 
 namespace {
 
-// Below this share of the graph's rows they are scanned one by one: a graph then finds too few.
-constexpr std::size_t kFewest = 5;  // a fifth
-// How many rows a search of the graph keeps in view, and how many for each that is wanted.
-constexpr std::size_t kEffort = 64;
-constexpr std::size_t kEffortEach = 2;
+// Where less than a fifth of the listed rows are seen, those are scanned one by one.
+constexpr std::size_t kFewest = 5;
+// Rows of so many average lists are looked at where this many are wanted; for more, with the root.
+constexpr double kProbes = 32;
+constexpr double kProbesFor = 10;
+// Rows that are fetched ahead of the one that is looked at: they lie anywhere.
+constexpr std::size_t kAhead = 6;
+constexpr std::size_t kCacheLine = 64;
 
 std::string uid_of(Database& db, std::int64_t id) {
   auto& row = db.prepare("SELECT uid FROM passage WHERE id = ?1");
@@ -78,37 +81,49 @@ struct Part {
     }
   }
 
-  void search_graph(NearestRows& nearest, const CodedQuery& query, std::size_t wanted) const {
-    const auto& graph = *vectors.graph();
+  void search_lists(NearestRows& nearest, const CodedQuery& query, std::size_t wanted) const {
+    const auto& lists = *vectors.lists();
+    const auto& codes = vectors.codes();
     std::vector<bool> passing;
-    std::function<bool(std::uint32_t)> sees;
     if (only) {
       passing.resize(rows);
       for (const auto number : *only) passing[number - first] = true;
-      sees = [&](std::uint32_t row) { return row < rows && passing[row]; };
-    } else if (!hidden.empty() || graph.rows().back() >= rows) {
-      sees = [&](std::uint32_t row) { return row < rows && !hides(row); };
     }
-    const auto kept = std::max(kEffort, kEffortEach * wanted);
-    for (const auto& found : graph.search(vectors.codes(), query, kept, kept, sees))
-      offer(nearest, query, found.row);
+    const auto average = static_cast<double>(lists.rows().size()) /
+                         static_cast<double>(lists.centres().scales.size());
+    const double probes =
+        kProbes * std::sqrt(std::max(1.0, static_cast<double>(wanted) / kProbesFor));
+    const auto enough = static_cast<std::size_t>(probes * average);
+    std::size_t looked_at = 0;
+    lists.search(query, [&](std::span<const std::uint32_t> list) {
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        if (i + kAhead < list.size())
+          for (std::size_t at = 0; at < codes.dimension(); at += kCacheLine)
+            __builtin_prefetch(codes.high(list[i + kAhead]) + at);
+        const auto row = list[i];
+        if (row >= rows || (only ? !passing[row] : !hidden.empty() && hides(row))) continue;
+        offer(nearest, query, row);
+        ++looked_at;
+      }
+      return looked_at >= enough;
+    });
   }
 
   void search(NearestRows& nearest, const CodedQuery& query, std::size_t wanted,
               bool exact) const {
-    const auto* graph = vectors.graph();
-    const bool by_graph = !exact && graph != nullptr && !graph->rows().empty() &&
-                          seen() * kFewest >= graph->rows().size();
-    if (by_graph) search_graph(nearest, query, wanted);
-    const auto begin = by_graph ? std::min(rows, vectors.graph_rows()) : 0;
+    const auto* lists = vectors.lists();
+    const bool by_lists =
+        !exact && lists != nullptr && seen() * kFewest >= lists->rows().size();
+    if (by_lists) search_lists(nearest, query, wanted);
+    const auto begin = by_lists ? std::min(rows, vectors.listed_rows()) : 0;
     if (only) {
       for (const auto number : *only)
         if (number - first >= begin) offer(nearest, query, number - first);
     } else {
       scan(nearest, query, begin, rows);
     }
-    if (!by_graph) return;
-    // What was deleted when the graph was made may be seen again.
+    if (!by_lists) return;
+    // What was deleted when the lists were made may be seen again.
     for (const auto row : vectors.left_out())
       if (row < rows && !hides(row) &&
           (!only || std::binary_search(only->begin(), only->end(), first + row)))
@@ -152,10 +167,10 @@ void PassageVectors::catch_up(Database& db, const VectorFiles& files) {
   }
 }
 
-std::optional<GraphJob> PassageVectors::job(
+std::optional<ListsJob> PassageVectors::job(
     Database& db, const std::vector<std::uint32_t>& retired,
     const std::function<std::int64_t(std::size_t)>& id) const {
-  GraphJob job{key_, {codes_.full_blocks(), nullptr, 0, ""}, {}, graph_};
+  ListsJob job{key_, {codes_.full_blocks(), nullptr, 0, ""}, {}, lists_};
   const auto& full = job.snapshot.codes;
   for (std::uint32_t row = 0; row < full.size(); ++row)
     if (full.row(row).scale > 0 && !std::binary_search(retired.begin(), retired.end(), row))
@@ -168,16 +183,13 @@ std::optional<GraphJob> PassageVectors::job(
 
 void PassageVectors::use(VectorSnapshot made) {
   codes_.replace(made.codes.blocks());
-  graph_ = std::move(made.graph);
-  graph_rows_ = made.codes.size();
+  lists_ = std::move(made.lists);
+  listed_rows_ = made.codes.size();
+  std::vector<bool> listed(listed_rows_);
+  for (const auto row : lists_->rows()) listed[row] = true;
   left_out_.clear();
-  auto in_graph = graph_->rows().begin();
-  for (std::uint32_t row = 0; row < graph_rows_; ++row) {
-    if (in_graph != graph_->rows().end() && *in_graph == row)
-      ++in_graph;
-    else if (codes_.row(row).scale > 0)
-      left_out_.push_back(row);
-  }
+  for (std::uint32_t row = 0; row < listed_rows_; ++row)
+    if (!listed[row] && codes_.row(row).scale > 0) left_out_.push_back(row);
 }
 
 std::vector<NearRow> nearest(const std::vector<SeenVectors>& line, const CodedQuery& query,

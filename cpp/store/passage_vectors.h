@@ -12,8 +12,8 @@
 #include "store/sqlite.h"
 #include "store/vector_codes.h"
 #include "store/vector_files.h"
-#include "store/graph_builder.h"
-#include "store/vector_graph.h"
+#include "store/lists_builder.h"
+#include "store/vector_lists.h"
 
 namespace memgpt {
 
@@ -28,18 +28,18 @@ class PassageVectors {
 
   [[nodiscard]] const VectorsKey& key() const { return key_; }
   [[nodiscard]] const VectorCodes& codes() const { return codes_; }
-  [[nodiscard]] const VectorGraph* graph() const { return graph_.get(); }
-  // Rows before the graph's end that are not in it.
+  [[nodiscard]] const VectorLists* lists() const { return lists_.get(); }
+  // Rows below listed_rows() that are in no list.
   [[nodiscard]] const std::vector<std::uint32_t>& left_out() const { return left_out_; }
-  // Rows that the graph was made over.
-  [[nodiscard]] std::size_t graph_rows() const { return graph_rows_; }
+  // Rows that the lists were made over.
+  [[nodiscard]] std::size_t listed_rows() const { return listed_rows_; }
   [[nodiscard]] std::size_t bytes() const {
-    return codes_.bytes() + (graph_ ? graph_->bytes() : 0);
+    return codes_.bytes() + (lists_ ? lists_->bytes() : 0);
   }
 
-  // A graph to be made by another thread, over the rows of full blocks that are not `retired`,
+  // Lists to be made by another thread, over the rows of full blocks that are not `retired`,
   // which are in order. `id`: of the passage of a row.
-  [[nodiscard]] std::optional<GraphJob> job(
+  [[nodiscard]] std::optional<ListsJob> job(
       Database& db, const std::vector<std::uint32_t>& retired,
       const std::function<std::int64_t(std::size_t row)>& id) const;
   void use(VectorSnapshot made);
@@ -48,8 +48,8 @@ class PassageVectors {
  private:
   VectorsKey key_;
   VectorCodes codes_;
-  std::shared_ptr<const VectorGraph> graph_;
-  std::size_t graph_rows_ = 0;
+  std::shared_ptr<const VectorLists> lists_;
+  std::size_t listed_rows_ = 0;
   std::vector<std::uint32_t> left_out_;
   std::int64_t last_id_ = 0;
 };

@@ -317,9 +317,17 @@ CREATE TABLE tool_source(
 -- Made for texts that are to be filed in one commit, so that what was broken off can go on.
 CREATE TABLE staged_vector(
   embedder TEXT NOT NULL,
-  digest BLOB NOT NULL,          -- SHA-256 of the text
+  digest TEXT NOT NULL,          -- SHA-256 of the text
   vector BLOB NOT NULL,          -- as in embedding
   PRIMARY KEY(embedder, digest)
+) WITHOUT ROWID;
+
+-- Grows whenever passages that were filed before get vectors: indexes of them begin anew.
+CREATE TABLE vector_epoch(
+  archive TEXT NOT NULL,
+  embedder TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  PRIMARY KEY(archive, embedder)
 ) WITHOUT ROWID;
 
 -- The last rows that a program's own store of vectors has acknowledged.
@@ -332,8 +340,8 @@ CREATE TABLE store_progress(
   PRIMARY KEY(store, archive, embedder, dimension)
 ) WITHOUT ROWID;
 
--- What such a store may still have of rows that a purge destroyed.
-CREATE TABLE store_purged(
+-- Rows that such a store may have otherwise: destroyed by a purge, or given a vector later.
+CREATE TABLE store_changed(
   store TEXT NOT NULL,
   archive TEXT NOT NULL,
   embedder TEXT NOT NULL,

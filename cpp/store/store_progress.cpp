@@ -35,7 +35,7 @@ std::optional<std::int64_t> last_told(Database& db, const std::string& store,
 void tell_again(Database& db, const std::string& store, const VectorSet& set,
                 const std::vector<std::int64_t>& ids) {
   for (const auto id : ids)
-    db.prepare("INSERT OR IGNORE INTO store_purged VALUES(?1, ?2, ?3, ?4, ?5)")
+    db.prepare("INSERT OR IGNORE INTO store_changed VALUES(?1, ?2, ?3, ?4, ?5)")
         .bind(store, set.archive, set.embedder, set.dimension, id)
         .run();
 }
@@ -90,21 +90,21 @@ void Journal::acknowledge(const std::string& store, const VectorSet& set, const 
   });
 }
 
-std::optional<Destroyed> Journal::destroyed(const std::string& store, std::int64_t limit) {
+std::optional<ChangedRows> Journal::changed(const std::string& store, std::int64_t limit) {
   const auto reader = this->reader();
   const ReadTransaction transaction(reader.db);
-  Destroyed batch;
+  ChangedRows batch;
   batch.purge = memgpt::newest_purge(reader.db);
   {
     auto& row = reader.db.prepare(
-        "SELECT archive, embedder, dimension FROM store_purged WHERE store = ?1 LIMIT 1");
+        "SELECT archive, embedder, dimension FROM store_changed WHERE store = ?1 LIMIT 1");
     const Reset reset(row);
     if (!row.bind(store).step()) return std::nullopt;
     batch.set = {row.text(0), row.text(1), row.integer(2)};
   }
   const auto& set = batch.set;
   auto& ids = reader.db.prepare(
-      "SELECT passage FROM store_purged WHERE store = ?1 AND archive = ?2 AND embedder = ?3 AND "
+      "SELECT passage FROM store_changed WHERE store = ?1 AND archive = ?2 AND embedder = ?3 AND "
       "dimension = ?4 LIMIT ?5");
   const Reset reset_ids(ids);
   ids.bind(store, set.archive, set.embedder, set.dimension, limit);
@@ -120,13 +120,13 @@ std::optional<Destroyed> Journal::destroyed(const std::string& store, std::int64
   return batch;
 }
 
-void Journal::acknowledge(const std::string& store, const Destroyed& batch) {
+void Journal::acknowledge(const std::string& store, const ChangedRows& batch) {
   queue_.write([&] {
     if (memgpt::newest_purge(writer_db_) != batch.purge) return;  // and it is told again
     for (const auto id : batch.ids)
       writer_db_
           .prepare(
-              "DELETE FROM store_purged WHERE store = ?1 AND archive = ?2 AND embedder = ?3 AND "
+              "DELETE FROM store_changed WHERE store = ?1 AND archive = ?2 AND embedder = ?3 AND "
               "dimension = ?4 AND passage = ?5")
           .bind(store, batch.set.archive, batch.set.embedder, batch.set.dimension, id)
           .run();
@@ -144,10 +144,19 @@ void Journal::tell_all_again() {
 }
 
 void tell_stores_of(Database& db, const std::string& which) {
-  db.execute(("INSERT OR IGNORE INTO store_purged SELECT s.store, s.archive, s.embedder, "
+  db.execute(("INSERT OR IGNORE INTO store_changed SELECT s.store, s.archive, s.embedder, "
               "s.dimension, t.id FROM passage t JOIN store_progress s ON s.archive = t.archive " +
               which)
                  .c_str());
+}
+
+void tell_stores_of(Database& db, std::int64_t passage, const std::string& embedder) {
+  db.prepare(
+        "INSERT OR IGNORE INTO store_changed SELECT s.store, s.archive, s.embedder, s.dimension, "
+        "t.id FROM passage t JOIN store_progress s ON s.archive = t.archive WHERE t.id = ?1 AND "
+        "s.embedder = ?2")
+      .bind(passage, embedder)
+      .run();
 }
 
 // The file gives the ids behind the last one again.

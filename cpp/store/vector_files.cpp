@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <system_error>
 
 #include "memory/text.h"
@@ -27,12 +26,11 @@ constexpr std::size_t kNameLength = 32;
 struct Header {
   char magic[8] = {};
   std::uint32_t byte_order = 0;
-  std::int32_t entry = 0;
+  std::uint32_t lists = 0;
   std::uint64_t file_bytes = 0;
   std::uint64_t dimension = 0;
   std::uint64_t blocks = 0;
-  std::uint64_t graph_rows = 0;
-  std::uint64_t neighbours = 0;
+  std::uint64_t listed_rows = 0;
   std::int64_t last_id = 0;
   std::int64_t purge = 0;
   std::int64_t epoch = 0;
@@ -102,7 +100,7 @@ struct Section {
 };
 
 struct Layout {
-  Section rows, high, low, graph_rows, levels, neighbours;
+  Section rows, high, low, centre_scales, centres, begins, listed;
   std::size_t end = 0;
 };
 
@@ -120,9 +118,10 @@ Layout layout_of(const Header& header) {
   layout.rows = next(rows * sizeof(VectorCodes::Row));
   layout.high = next(rows * header.dimension);
   layout.low = next(rows * header.dimension);
-  layout.graph_rows = next(header.graph_rows * sizeof(std::uint32_t));
-  layout.levels = next(header.graph_rows * sizeof(std::int32_t));
-  layout.neighbours = next(header.neighbours * sizeof(std::int32_t));
+  layout.centre_scales = next(header.lists * sizeof(float));
+  layout.centres = next(header.lists * header.dimension);
+  layout.begins = next((std::size_t{header.lists} + 1) * sizeof(std::uint32_t));
+  layout.listed = next(header.listed_rows * sizeof(std::uint32_t));
   layout.end = at;
   return layout;
 }
@@ -132,7 +131,8 @@ bool plausible(const Header& header, const VectorsKey& key, std::size_t size) {
   return header.dimension == key.dimension && header.dimension > 0 && header.blocks > 0 &&
          header.file_bytes == size && header.blocks <= size && header.dimension <= size &&
          header.blocks * VectorCodes::kBlockRows <= size / header.dimension + 1 &&
-         header.graph_rows <= size && header.neighbours <= size && layout_of(header).end == size;
+         header.listed_rows <= size && header.lists <= size / header.dimension &&
+         layout_of(header).end == size;
 }
 
 Digest digest_of(const Mapping& file) {
@@ -196,34 +196,38 @@ std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
     blocks.push_back({rows.data() + row, high.data() + row * key.dimension,
                       low.data() + row * key.dimension, file});
   snapshot.codes.replace(blocks);
-  const auto graph_rows = section<std::uint32_t>(*file, layout.graph_rows);
-  if (std::adjacent_find(graph_rows.begin(), graph_rows.end(), std::greater_equal<>()) !=
-          graph_rows.end() ||
-      (!graph_rows.empty() && graph_rows.back() >= rows.size()))
-    return std::nullopt;
-  snapshot.graph = VectorGraph::read({graph_rows.begin(), graph_rows.end()},
-                                     section<std::int32_t>(*file, layout.levels),
-                                     section<std::int32_t>(*file, layout.neighbours), header.entry);
-  if (!snapshot.graph) return std::nullopt;
+  const auto copy = [&]<typename T>(const Section& where, std::vector<T>& into) {
+    const auto from = section<T>(*file, where);
+    into.assign(from.begin(), from.end());
+  };
+  VectorLists::Centres centres;
+  std::vector<std::uint32_t> begins;
+  std::vector<std::uint32_t> listed;
+  copy(layout.centre_scales, centres.scales);
+  copy(layout.centres, centres.codes);
+  copy(layout.begins, begins);
+  copy(layout.listed, listed);
+  snapshot.lists = VectorLists::read(std::move(centres), std::move(begins), std::move(listed),
+                                     key.dimension, rows.size());
+  if (!snapshot.lists) return std::nullopt;
   return snapshot;
 }
 
 bool VectorFiles::write(const VectorsKey& key, const VectorSnapshot& snapshot) const {
-  if (folder_.empty() || !snapshot.graph || snapshot.codes.blocks().empty() ||
+  if (folder_.empty() || !snapshot.lists || snapshot.codes.blocks().empty() ||
       snapshot.last_uid.size() >= sizeof(Header::last_uid))
     return false;
   std::error_code error;
   std::filesystem::create_directory(folder_, error);
   if (error) return false;
-  const auto& graph = *snapshot.graph;
+  const auto& lists = *snapshot.lists;
   Header header;
   std::copy(std::begin(kMagic), std::end(kMagic), header.magic);
   header.byte_order = kByteOrder;
-  header.entry = graph.entry();
+  header.lists = static_cast<std::uint32_t>(lists.centres().scales.size());
   header.dimension = key.dimension;
   header.blocks = snapshot.codes.blocks().size();
-  header.graph_rows = graph.rows().size();
-  header.neighbours = graph.neighbours().size();
+  header.listed_rows = lists.rows().size();
   header.last_id = snapshot.last_id;
   header.purge = key.purge;
   header.epoch = key.epoch;
@@ -255,10 +259,13 @@ bool VectorFiles::write(const VectorsKey& key, const VectorSnapshot& snapshot) c
     for (const auto& part : snapshot.codes.blocks()) fine = fine && put(part.high, block * key.dimension);
     fine = fine && pad_to(layout.low.begin);
     for (const auto& part : snapshot.codes.blocks()) fine = fine && put(part.low, block * key.dimension);
-    fine = fine && pad_to(layout.graph_rows.begin) &&
-           put(graph.rows().data(), layout.graph_rows.bytes) && pad_to(layout.levels.begin) &&
-           put(graph.levels().data(), layout.levels.bytes) && pad_to(layout.neighbours.begin) &&
-           put(graph.neighbours().data(), layout.neighbours.bytes) && pad_to(layout.end);
+    const auto section = [&](const Section& where, const void* bytes) {
+      return pad_to(where.begin) && put(bytes, where.bytes);
+    };
+    fine = fine && section(layout.centre_scales, lists.centres().scales.data()) &&
+           section(layout.centres, lists.centres().codes.data()) &&
+           section(layout.begins, lists.begins().data()) &&
+           section(layout.listed, lists.rows().data()) && pad_to(layout.end);
     if (!fine) return false;
     const auto mapping = Mapping::of(draft);
     if (!mapping) return false;

@@ -1,4 +1,4 @@
-// Snapshots of the vectors' codes and their graph, in files beside the journal: derived, checked
+// Snapshots of the vectors' codes and their lists, in files beside the journal: derived, checked
 // before they are used, and made anew where they are not what they should be.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <string>
 
 #include "store/vector_codes.h"
-#include "store/vector_graph.h"
+#include "store/vector_lists.h"
 
 namespace memgpt {
 
@@ -25,7 +25,7 @@ struct VectorsKey {
 
 struct VectorSnapshot {
   VectorCodes codes;  // full blocks
-  std::shared_ptr<const VectorGraph> graph;
+  std::shared_ptr<const VectorLists> lists;
   // Of the passage that is the last row: ids are given once, so that what has it has all before.
   std::int64_t last_id = 0;
   std::string last_uid;

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from memgpt import _core
 from memgpt._calls import CoreHandle
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit
+from memgpt._filing import new_passages, shown_progress
 from memgpt._hits import Hits
 from memgpt._vectors import flat_row
 from memgpt._text import checked_number, checked_text, checked_texts
@@ -293,10 +294,49 @@ class Archival(CoreHandle):
             InvalidInput: for an empty text.
             Unbound: where the agent's embedder is not bound.
         """
-        return self._writer.insert_passage(
+        return self._writer.insert_passage(*self._new_passage(text, tags, metadata, source, time))
+
+    def insert_many(
+        self,
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        progress: bool | Callable[[int, int], Any] | None = None,
+    ) -> list[Passage]:
+        """File many texts in one commit: all of them are on disk when this returns, or none is
+        filed. Where it is broken off (Ctrl-C, a kill, an embedder that fails), call it again:
+        vectors that took long to make are not made again.
+
+        Args:
+            items: texts, or dicts with ``text`` and what :meth:`insert` takes besides: ``tags``,
+                ``metadata``, ``source``, ``time``.
+            progress: a function that is told (done, total) of the vectors, which are the long part;
+                True for a bar on stderr, False for none. By default a bar for a thousand or more,
+                on a terminal or in a notebook.
+
+        Returns:
+            The passages, one per item, in order.
+
+        Raises:
+            InvalidInput: for an item that cannot be read; says which.
+            Unbound: where the agent's embedder is not bound.
+        """
+        read = new_passages(items, self._new_passage)
+        with shown_progress("vectors", len(read), progress) as report:
+            return self._writer.insert_passages(read, report)
+
+    def _new_passage(
+        self,
+        text: str,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        source: str | None = None,
+        time: dt.datetime | dt.date | str | None = None,
+    ) -> tuple[str, list[str], str, int | None]:
+        named = {} if source is None else {"source": checked_text(source, "the source")}
+        return (
             checked_text(text, "the passage"),
             checked_texts(tags, "a tag"),
-            _json(_object(metadata or {}) | ({} if source is None else {"source": source})),
+            _json(_object(metadata or {}) | named),
             _bound(self._core, time, end=False),
         )
 
@@ -389,7 +429,7 @@ class Archival(CoreHandle):
         Returns:
             The hits; ``.total`` is how many passages pass the filters. The nearest vectors are
             found for certain among up to ``exact_search`` passages (:func:`memgpt.open`); among
-            more a graph is searched, once it is made, and one in some twenty of them may be missed.
+            more one in some twenty of them may be missed, once inverted lists are made.
 
         Raises:
             InvalidInput: for a filter that cannot be read.

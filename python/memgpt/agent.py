@@ -14,12 +14,13 @@ from memgpt._branches import Branch, branches_of, tools_for_fork
 from memgpt._budget import BudgetReport
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
 from memgpt._core import Context, Head, Message, Moved, Replay, Step, Summary, Tag
+from memgpt._filing import Reembedding
 from memgpt._recompile import Recompilation
 from memgpt._response import Response, Usage
 from memgpt._text import checked_number, checked_step, checked_text
 from memgpt._tiers import Archival, CoreMemory, Recall
-from memgpt.errors import Error, InvalidInput
-from memgpt.llm import LLMProvider, to_core_provider
+from memgpt.errors import ConfigError, Error, InvalidInput
+from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.policy import MemoryPolicy, from_core_policy, renewed_policy, to_core_policy
 from memgpt.tools import renewed, to_core
 from memgpt.transcript import microseconds
@@ -340,6 +341,30 @@ class Agent(CoreHandle):
         if isinstance(step, str):
             return self._core.find_tag(step).head
         return step if isinstance(step, Head) else self._core.place(checked_step(step))
+
+    def reembed(self, embedding: str | Embedder | type[Embedder]) -> Reembedding:
+        """Give the agent another embedder. The vectors of all its passages, and of its forks', are
+        made anew in the background; until they are, searches go on with those that there are. Then
+        the agent works with the new embedder, in a step of its own.
+
+        Call it again after a kill, or once the program is started anew: it goes on where it was.
+        The old vectors stay in the file, for forks and for ``agent.at()``.
+
+        Args:
+            embedding: ``"offline"``, or an Embedder; with a name of its own.
+
+        Returns:
+            How far it is; ``.wait()`` waits for it.
+
+        Raises:
+            ConfigError: for an embedder that cannot be.
+            Reentrant: inside of a tool.
+        """
+        check_not_inside(self._own, "its embedder is changed between turns")
+        embedder = to_core_embedder(embedding)
+        if embedder is None:
+            raise ConfigError("reembed() needs an embedder")
+        return Reembedding(self._own, embedder, self.name)
 
     def replay(self) -> Replay:
         """Make every context of the history again, from the journal alone, and compare it with

@@ -489,7 +489,7 @@ def open(
         turn_timeout_s: how long a call waits for an agent that is in the middle of a turn, before
             it raises Busy.
         exact_search: up to so many passages that an agent sees, a search by vectors looks at every
-            one. Where there are more, a graph over them is made in the background, and kept in the
+            one. Where there are more, inverted lists are made in the background, and kept in the
             folder ``<path>-vectors``, which may be deleted.
         index_memory: bytes that the searches' indexes may take, about. Beyond it those go that were
             not searched for longest, and are made again when they are.

@@ -1,4 +1,4 @@
-#include "store/graph_builder.h"
+#include "store/lists_builder.h"
 
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 
 namespace memgpt {
 
-GraphBuilder::~GraphBuilder() {
+ListsBuilder::~ListsBuilder() {
   {
     const std::scoped_lock lock(mutex_);
     stop_ = true;
@@ -15,7 +15,7 @@ GraphBuilder::~GraphBuilder() {
   if (thread_.joinable()) thread_.join();
 }
 
-void GraphBuilder::add(GraphJob job) {
+void ListsBuilder::add(ListsJob job) {
   {
     const std::scoped_lock lock(mutex_);
     jobs_.push_back(std::move(job));
@@ -27,19 +27,19 @@ void GraphBuilder::add(GraphJob job) {
   changed_.notify_all();
 }
 
-void GraphBuilder::wait() {
+void ListsBuilder::wait() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return stop_ || (jobs_.empty() && !working_); });
 }
 
-bool GraphBuilder::forked() const { return thread_.joinable() && process_ != ::getpid(); }
+bool ListsBuilder::forked() const { return thread_.joinable() && process_ != ::getpid(); }
 
-bool GraphBuilder::stopping() {
+bool ListsBuilder::stopping() {
   const std::scoped_lock lock(mutex_);
   return stop_;
 }
 
-void GraphBuilder::run() {
+void ListsBuilder::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return stop_ || !jobs_.empty(); });
@@ -61,18 +61,18 @@ void GraphBuilder::run() {
   }
 }
 
-VectorSnapshot GraphBuilder::make(GraphJob& job) {
+VectorSnapshot ListsBuilder::make(ListsJob& job) {
   VectorSnapshot none{VectorCodes(job.key.dimension), nullptr, 0, ""};
   const auto hold = files_.try_lock(job.key);
   if (!hold) return none;
   // Another process may have made it since.
   if (auto theirs = files_.read(job.key);
       theirs && theirs->codes.size() == job.snapshot.codes.size() &&
-      theirs->last_uid == job.snapshot.last_uid && theirs->graph->rows() == job.rows)
+      theirs->last_uid == job.snapshot.last_uid && theirs->lists->rows().size() == job.rows.size())
     return *std::move(theirs);
-  job.snapshot.graph = VectorGraph::build(job.snapshot.codes, std::move(job.rows), job.grown.get(),
+  job.snapshot.lists = VectorLists::build(job.snapshot.codes, job.rows, job.grown.get(),
                                           [this] { return !stopping(); });
-  if (!job.snapshot.graph) return none;
+  if (!job.snapshot.lists) return none;
   if (files_.write(job.key, job.snapshot))
     // The codes are in the file now, and need not be in memory.
     if (auto mapped = files_.read(job.key)) return *std::move(mapped);

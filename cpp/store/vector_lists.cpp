@@ -1,0 +1,197 @@
+#include "store/vector_lists.h"
+
+#include <faiss/Clustering.h>
+#include <faiss/Index.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "error.h"
+#include "store/vector_kernels.h"
+
+namespace memgpt {
+
+namespace {
+
+// Lists, as a multiple of the root of the rows: then a search looks at about as many centres as
+// rows.
+constexpr double kListsEach = 4;
+// Rows that the centres are found by, for each; and rounds of k-means.
+constexpr std::size_t kSampled = 40;
+constexpr int kRounds = 8;
+constexpr std::size_t kAskEvery = 512;
+
+class Stopped : public Error {
+ public:
+  using Error::Error;
+};
+
+VectorLists::Centres centres_of(const float* vectors, std::size_t count, std::size_t dimension) {
+  VectorLists::Centres centres;
+  VectorCodes codes(dimension);
+  std::vector<float> unit(dimension);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float* own = vectors + i * dimension;
+    const double length = std::sqrt(std::inner_product(own, own + dimension, own, 0.0));
+    std::transform(own, own + dimension, unit.begin(), [&](float x) {
+      return length > 0 ? static_cast<float>(static_cast<double>(x) / length) : 0;
+    });
+    codes.add(unit);
+    centres.scales.push_back(codes.row(i).scale);
+    centres.codes.insert(centres.codes.end(), codes.high(i), codes.high(i) + dimension);
+  }
+  return centres;
+}
+
+// What Faiss's k-means finds the nearest centres by: our kernels, which are several times as fast
+// as its own on vectors of this size.
+class Assigner : public faiss::Index {
+ public:
+  Assigner(std::size_t dimension, const std::function<bool()>& go_on)
+      : Index(static_cast<idx_t>(dimension), faiss::METRIC_INNER_PRODUCT), go_on_(go_on) {}
+  void add(idx_t n, const float* x) override {
+    centres = centres_of(x, static_cast<std::size_t>(n), static_cast<std::size_t>(d));
+    ntotal = n;
+  }
+  void reset() override {
+    centres = {};
+    ntotal = 0;
+  }
+  void search(idx_t n, const float* x, idx_t k, float* distances, idx_t* labels,
+              const faiss::SearchParameters* /*params*/) const override {
+    if (k != 1) throw StoreError("one centre a row is asked for");
+    std::vector<std::int32_t> sums;
+    const auto width = static_cast<std::size_t>(d);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+      if (i % kAskEvery == 0 && !go_on_()) throw Stopped("stopped");
+      const auto query = code_query({x + i * width, width});
+      const auto nearest = centres.nearest(query, sums);
+      labels[i] = static_cast<idx_t>(nearest);
+      distances[i] = static_cast<float>(static_cast<double>(centres.scales[nearest]) * query.step *
+                                        sums[nearest]);
+    }
+  }
+
+  VectorLists::Centres centres;
+
+ private:
+  const std::function<bool()>& go_on_;
+};
+
+VectorLists::Centres train(const VectorCodes& codes, const std::vector<std::uint32_t>& rows,
+                           const std::function<bool()>& go_on) {
+  const auto count = std::max<std::size_t>(
+      1, std::min(rows.size(), static_cast<std::size_t>(
+                                   kListsEach * std::sqrt(static_cast<double>(rows.size())))));
+  const auto sampled = std::min(rows.size(), count * kSampled);
+  const auto width = codes.dimension();
+  std::vector<float> sample(sampled * width);
+  for (std::size_t i = 0; i < sampled; ++i)
+    codes.decode(rows[i * rows.size() / sampled], sample.data() + i * width);
+  faiss::ClusteringParameters parameters;
+  parameters.niter = kRounds;
+  parameters.spherical = true;
+  parameters.min_points_per_centroid = 1;  // fewer than that it would print
+  parameters.max_points_per_centroid = static_cast<int>(sampled / count + 1);
+  faiss::Clustering clustering(static_cast<int>(width), static_cast<int>(count), parameters);
+  Assigner assigner(width, go_on);
+  clustering.train(static_cast<faiss::Index::idx_t>(sampled), sample.data(), assigner);
+  return centres_of(clustering.centroids.data(), count, width);
+}
+
+}  // namespace
+
+std::size_t VectorLists::Centres::nearest(const CodedQuery& query,
+                                          std::vector<std::int32_t>& sums) const {
+  sums.resize(scales.size());
+  vector_kernels().scan(codes.data(), query.codes.data(), query.codes.size(), scales.size(),
+                        sums.data());
+  std::size_t best = 0;
+  double most = -1e300;
+  for (std::size_t i = 0; i < scales.size(); ++i)
+    if (const double near = static_cast<double>(scales[i]) * sums[i]; near > most) {
+      most = near;
+      best = i;
+    }
+  return best;
+}
+
+std::shared_ptr<const VectorLists> VectorLists::build(const VectorCodes& codes,
+                                                      const std::vector<std::uint32_t>& rows,
+                                                      const VectorLists* grown,
+                                                      const std::function<bool()>& go_on) {
+  auto lists = std::make_shared<VectorLists>();
+  // One thread, which is the caller's: others have work to do.
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  try {
+    lists->centres_ = grown != nullptr && grown->rows_.size() >= rows.size() / 2
+                          ? grown->centres_
+                          : train(codes, rows, go_on);
+  } catch (const Stopped&) {
+    omp_set_num_threads(threads);
+    return nullptr;
+  }
+  omp_set_num_threads(threads);
+
+  std::vector<std::uint32_t> list_of(rows.size());
+  std::vector<std::int32_t> sums;
+  std::vector<float> vector(codes.dimension());
+  lists->begins_.assign(lists->centres_.scales.size() + 1, 0);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i % kAskEvery == 0 && !go_on()) return nullptr;
+    codes.decode(rows[i], vector.data());
+    list_of[i] = static_cast<std::uint32_t>(lists->centres_.nearest(code_query(vector), sums));
+    ++lists->begins_[list_of[i] + 1];
+  }
+  std::partial_sum(lists->begins_.begin(), lists->begins_.end(), lists->begins_.begin());
+  lists->rows_.resize(rows.size());
+  auto next = lists->begins_;
+  for (std::size_t i = 0; i < rows.size(); ++i) lists->rows_[next[list_of[i]]++] = rows[i];
+  return lists;
+}
+
+std::shared_ptr<const VectorLists> VectorLists::read(Centres centres,
+                                                     std::vector<std::uint32_t> begins,
+                                                     std::vector<std::uint32_t> rows,
+                                                     std::size_t dimension, std::size_t end) {
+  const bool sound = !centres.scales.empty() && begins.size() == centres.scales.size() + 1 &&
+                     centres.codes.size() == centres.scales.size() * dimension &&
+                     begins.front() == 0 && begins.back() == rows.size() &&
+                     std::is_sorted(begins.begin(), begins.end()) &&
+                     std::all_of(rows.begin(), rows.end(), [&](auto row) { return row < end; });
+  if (!sound) return nullptr;
+  auto lists = std::make_shared<VectorLists>();
+  lists->centres_ = std::move(centres);
+  lists->begins_ = std::move(begins);
+  lists->rows_ = std::move(rows);
+  return lists;
+}
+
+void VectorLists::search(
+    const CodedQuery& query,
+    const std::function<bool(std::span<const std::uint32_t> rows)>& take) const {
+  std::vector<std::int32_t> sums;
+  static_cast<void>(centres_.nearest(query, sums));
+  std::vector<std::pair<double, std::uint32_t>> order(sums.size());
+  for (std::uint32_t i = 0; i < sums.size(); ++i)
+    order[i] = {static_cast<double>(centres_.scales[i]) * sums[i], i};
+  std::make_heap(order.begin(), order.end());
+  while (!order.empty()) {
+    std::pop_heap(order.begin(), order.end());
+    const auto list = order.back().second;
+    order.pop_back();
+    const std::span<const std::uint32_t> rows(rows_.data() + begins_[list],
+                                              begins_[list + 1] - begins_[list]);
+    if (take(rows)) return;
+  }
+}
+
+std::size_t VectorLists::bytes() const {
+  return centres_.codes.size() + centres_.scales.size() * sizeof(float) +
+         (begins_.size() + rows_.size()) * sizeof(std::uint32_t);
+}
+
+}  // namespace memgpt
