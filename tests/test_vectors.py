@@ -1,4 +1,4 @@
-"""Archival memory's vectors: exact search, the inverted lists beside it, its snapshots, and new embedders."""
+"""Archival memory's vectors: exact search, inverted lists, snapshots, and other embedders."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_query_vector_that_is_none_is_refused(path: Path) -> None:
             plain.archival.search("", vector=[1.0])
 
 
-# --- inverted lists ------------------------------------------------------------------------------------
+# --- inverted lists -------------------------------------------------------------------------------
 
 
 def test_a_lists_is_made_and_finds_nearly_all(path: Path) -> None:

@@ -306,6 +306,19 @@ ALTER TABLE agent ADD COLUMN kind TEXT NOT NULL DEFAULT 'agent';
 DROP INDEX agent_name;
 CREATE UNIQUE INDEX agent_name ON agent(kind, name) WHERE deleted_us IS NULL;
 
+-- With row ids: without, whatever is longer than a quarter of a page takes a page of its own.
+CREATE TABLE embedding_row(
+  passage INTEGER NOT NULL,
+  embedder TEXT NOT NULL,
+  dimension INTEGER NOT NULL,
+  vector BLOB NOT NULL,          -- float32, little endian, unit length
+  PRIMARY KEY(embedder, passage)
+);
+INSERT INTO embedding_row SELECT passage, embedder, dimension, vector FROM embedding
+  ORDER BY passage;
+DROP TABLE embedding;
+ALTER TABLE embedding_row RENAME TO embedding;
+
 -- Never executed, nor imported: to be read, and attached by hand.
 CREATE TABLE tool_source(
   agent_id TEXT NOT NULL,
@@ -320,7 +333,7 @@ CREATE TABLE staged_vector(
   digest TEXT NOT NULL,          -- SHA-256 of the text
   vector BLOB NOT NULL,          -- as in embedding
   PRIMARY KEY(embedder, digest)
-) WITHOUT ROWID;
+);
 
 -- Grows whenever passages that were filed before get vectors: indexes of them begin anew.
 CREATE TABLE vector_epoch(

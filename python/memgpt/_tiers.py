@@ -12,8 +12,8 @@ from memgpt._calls import CoreHandle
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit
 from memgpt._filing import new_passages, shown_progress
 from memgpt._hits import Hits
-from memgpt._vectors import flat_row
 from memgpt._text import checked_number, checked_text, checked_texts
+from memgpt._vectors import flat_row
 from memgpt._zones import zone_named
 from memgpt.errors import ConfigError, Error, InvalidInput
 from memgpt.memory import MemoryModule, Sections, SharedBlock, make_block
