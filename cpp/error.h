@@ -9,13 +9,15 @@
 //   +-- NotFound
 //   |   +-- AgentNotFound
 //   |   +-- BlockNotFound
+//   |   +-- ArchiveNotFound
 //   |   +-- PassageNotFound
 //   |   +-- ToolNotFound
 //   |   +-- ModelNotFound
 //   +-- AlreadyExists          the name is taken
-//   +-- EditFailed             a block edit that changes nothing
+//   +-- EditFailed             an edit of memory that changes nothing
 //   |   +-- LimitExceeded      the new value is over the block's limit
 //   |   +-- ReadOnlyBlock
+//   |   +-- ReadOnlyArchive    it is attached to be read only
 //   +-- StoreError             the database cannot do what was asked
 //   |   +-- NotADatabase
 //   |   +-- NewerVersion       written by a newer memgpt
@@ -67,6 +69,7 @@ MEMGPT_ERROR(MessageTooLarge, InvalidInput);
 MEMGPT_ERROR(NotFound, Error);
 MEMGPT_ERROR(AgentNotFound, NotFound);
 MEMGPT_ERROR(BlockNotFound, NotFound);
+MEMGPT_ERROR(ArchiveNotFound, NotFound);
 MEMGPT_ERROR(PassageNotFound, NotFound);
 MEMGPT_ERROR(ToolNotFound, NotFound);
 MEMGPT_ERROR(ModelNotFound, NotFound);
@@ -74,6 +77,7 @@ MEMGPT_ERROR(AlreadyExists, Error);
 MEMGPT_ERROR(EditFailed, Error);
 MEMGPT_ERROR(LimitExceeded, EditFailed);
 MEMGPT_ERROR(ReadOnlyBlock, EditFailed);
+MEMGPT_ERROR(ReadOnlyArchive, EditFailed);
 MEMGPT_ERROR(StoreError, Error);
 MEMGPT_ERROR(NotADatabase, StoreError);
 MEMGPT_ERROR(NewerVersion, StoreError);

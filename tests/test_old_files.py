@@ -2,8 +2,9 @@
 
 The agent ``old`` (ScriptedLLM, o200k_base, window 3,584) has a tool with outside effects, an edit
 by the user, evictions and a passage; since schema 2 an imported message, since schema 4 a pin,
-since schema 5 a tag, an undone turn and a fork, since schema 6 a shared block and a purge. Up to
-schema 6 they have full-text tables.
+since schema 5 a tag, an undone turn and a fork, since schema 6 a shared block and a purge, since
+schema 7 a passage that was updated and one that was deleted. Up to schema 6 they have full-text
+tables.
 """
 
 from __future__ import annotations
@@ -124,6 +125,10 @@ def test_each_is_migrated_sound_and_goes_on(schema: int, tmp_path: Path, kit: An
         if schema >= 6:
             assert agent.memory["routes"].value == "By the bridge."
             assert ["only deleted agents" in row.what for row in home.purges()] == [True]
+        if schema >= 7:
+            kept = agent.archival.search("key")[0].passage
+            assert (kept.text, kept.tags) == ("The key is under the fourth stone.", ["key"])
+            assert agent.archival.search("gate").total == 1, "what was deleted is not seen"
     assert not text_tables(path)
 
 
@@ -196,9 +201,9 @@ def test_a_file_that_cannot_be_migrated_is_as_it_was(schema: int, tmp_path: Path
     assert path.read_bytes() == before
     unpack(schema, path)
     with closing(sqlite3.connect(path)) as db:
-        db.execute("CREATE TABLE passage_version(id)")
+        db.execute("CREATE TABLE store_progress(id)")
     before = path.read_bytes()
-    with pytest.raises(memgpt.StoreError, match="passage_version"):
+    with pytest.raises(memgpt.StoreError, match="store_progress"):
         memgpt.open(path)
     assert path.read_bytes() == before and len(text_tables(path)) == 10
 

@@ -29,6 +29,10 @@ UNCHECKED = {
     "store_progress": "what a program's own store was told, which it can be told again",
     "store_changed": "what such a store is to forget",
     "shared_block": "an agent's rows repeat the versions that it saw; check() compares them",
+    "archive_commit": "what was filed stands in the archive's commit; check() follows it",
+    "tool_source": "to be read, and never run",
+    "staged_vector": "made before the commit that is to have them",
+    "vector_epoch": "which of the vectors an index in memory has",
 }
 WORDS = "the river ran past the old mill and the miller counted seven white geese on its bank "
 

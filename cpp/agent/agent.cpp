@@ -60,8 +60,7 @@ UtcOffset Agent::clocks() const {
   return clocks_of(parts()->config.timezone, home_->environment().outside);
 }
 
-AskedTimes Agent::asked_times(const std::string& query, TimeUs now_us) const {
-  UtcOffset offset = clocks();
+AskedTimes asked_times_on(UtcOffset offset, const std::string& query, TimeUs now_us) {
   AskedTimes times;
   try {
     times.utc_offset_us = TimeUs{offset(now_us)} * 1'000'000;
@@ -79,13 +78,17 @@ UtcSpan Agent::date_span(const std::string& text) const {
   return parse_date_in(text, home_->environment().now_us(), clocks());
 }
 
-// First among the threads of this process, in order of arrival, then among processes.
-Agent::TurnHold Agent::take_turn() {
+void Agent::check_not_past() const {
   if (past_)
     throw InvalidInput(
         "this is \"" + name_ + "\" as it was at commit " + std::to_string(past_->seq) +
         ": it can be read, not changed; agent.fork(name, at=" + std::to_string(past_->seq) +
         ") goes on from there");
+}
+
+// First among the threads of this process, in order of arrival, then among processes.
+Agent::TurnHold Agent::take_turn() {
+  check_not_past();
   static_cast<void>(home_->journal());  // a forked child's says so, rather than to wait for ever
   using Clock = std::chrono::steady_clock;
   const double timeout_s = home_->turn_timeout_s();
@@ -167,6 +170,7 @@ LiveState Agent::load_state(const Parts& parts) {
 LiveState Agent::state_of(AgentState loaded, const Parts& parts) {
   const auto last = loaded.last_call;
   LiveState state = live_state(std::move(loaded), *parts.counter);
+  state.archives = parts.config.archives.size();
   if (last && last->model == parts.config.model && last->tokenizer == parts.counter->name())
     state.correction = correction_after(*last);
   state.prefix = compile_state(state, parts);
@@ -214,16 +218,22 @@ void Agent::commit(WriteSet& writes) {
   if (!writes.commit.passages.empty()) tell_store_of_inserts(writes.state.agent);
 }
 
+// The write-set of the tool that is running on this thread; null outside of a step.
+WriteSet* Agent::running_step() {
+  if (!turn_.held_by_this_thread()) return nullptr;
+  if (active_ == nullptr)
+    throw Reentrant("agent \"" + name_ +
+                    "\" is in the middle of a step; only its tools can change it now");
+  return active_;
+}
+
 // Runs `change` on the write-set of the tool that is running on this thread, or as a commit of its
 // own.
 template <typename Edit>
 void Agent::edit(const std::string& author, Edit&& change) {
-  if (turn_.held_by_this_thread()) {
-    if (active_ == nullptr)
-      throw Reentrant("agent \"" + name_ +
-                      "\" is in the middle of a step; only its tools can change it now");
-    change(*active_, "agent", Trust::model);
-    refresh_prefix(*active_);
+  if (WriteSet* const step = running_step()) {
+    change(*step, "agent", Trust::model);
+    refresh_prefix(*step);
     return;
   }
   const auto hold = take_turn();
@@ -300,25 +310,24 @@ Passage Agent::make_passage(const std::string& text, std::vector<std::string> ta
   passage.time_us = turn_.held_by_this_thread() ? now_us() : home_->environment().now_us();
   passage.author = author;
   passage.trust = trust;
-  embed(passage);
   return passage;
 }
 
-void Agent::embed(Passage& passage) {
-  const auto embedder = parts()->embedder;
-  if (!embedder) return;
-  passage.embedder = embedder->name();
-  passage.vector = embedder->embed({passage.text});
-  normalise_rows(passage.vector, embedder->dimension(), 1, passage.embedder);
-}
-
 Passage Agent::insert_passage(const std::string& text, std::vector<std::string> tags,
-                              const std::string& metadata_json, std::optional<TimeUs> time_us) {
-  check_bound_embedder();
+                              const std::string& metadata_json, std::optional<TimeUs> time_us,
+                              const std::string& archive) {
   const bool inside = turn_.held_by_this_thread();
+  if (!archive.empty()) {
+    auto passage = make_passage(text, std::move(tags), metadata_json, inside ? name_ : "user",
+                                inside ? Trust::model : Trust::user);
+    if (time_us) passage.time_us = *time_us;
+    return file_shared(find_attached(archive), std::move(passage));
+  }
+  check_bound_embedder();
   // The embedder may be slow: it runs before the turn is taken.
   auto passage = make_passage(text, std::move(tags), metadata_json, inside ? "agent" : "user",
                               inside ? Trust::model : Trust::user);
+  embed(passage, parts()->embedder.get());
   if (time_us) passage.time_us = *time_us;
   edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.file(passage); });
   return passage;
@@ -331,23 +340,28 @@ void Agent::file_passages(const std::vector<Passage>& passages) {
 }
 
 // As the step sees it: what it has filed is in no row yet, and what it has retired still is.
-PassageRow Agent::find_passage(const AgentRow& agent, const Commit& step, const std::string& id) {
+std::optional<PassageRow> Agent::seen_passage(const AgentRow& row, const Commit& step,
+                                              const std::string& id, const std::string& embedder) {
   for (const auto& passage : step.passages)
-    if (passage.id == id) return {0, 0, passage, ""};
-  auto row = home_->journal()->find_passage(agent, id, parts()->config.embedding);
+    if (passage.id == id) return PassageRow{0, 0, passage, ""};
+  auto found = home_->journal()->find_passage(row, id, embedder);
   const bool retired =
-      row && std::any_of(step.retired.begin(), step.retired.end(),
-                         [&](const PassageRow& other) { return other.id == row->id; });
-  if (!row || retired)
-    throw PassageNotFound("agent \"" + name_ + "\" has no passage \"" +
-                          std::string(utf8_prefix(id, 200)) +
-                          "\": it never had, or it was deleted or undone; "
-                          "agent.archival.search() finds those that it has");
-  return *std::move(row);
+      found && std::any_of(step.retired.begin(), step.retired.end(),
+                           [&](const PassageRow& other) { return other.id == found->id; });
+  return retired ? std::nullopt : found;
+}
+
+PassageRow Agent::find_passage(const AgentRow& agent, const Commit& step, const std::string& id) {
+  if (auto row = seen_passage(agent, step, id, parts()->config.embedding)) return *std::move(row);
+  throw PassageNotFound("agent \"" + name_ + "\" has no passage \"" +
+                        std::string(utf8_prefix(id, 200)) +
+                        "\": it never had, or it was deleted or undone; "
+                        "agent.archival.search() finds those that it has");
 }
 
 Passage Agent::passage(const std::string& id) {
   check_utf8(id, "the passage's id");
+  if (auto shared = shared_passage(id)) return std::move(shared->second.passage);
   if (turn_.held_by_this_thread() && active_ != nullptr)
     return find_passage(active_->state.agent, active_->commit, id).passage;
   return find_passage(state().agent, {}, id).passage;
@@ -355,30 +369,19 @@ Passage Agent::passage(const std::string& id) {
 
 Passage Agent::update_passage(const std::string& id, const PassageChange& change) {
   check_utf8(id, "the passage's id");
-  if (!change.text && !change.tags && !change.metadata)
-    throw InvalidInput("nothing is to be changed: give text, tags or metadata");
-  if (change.tags) check_tags(*change.tags);
+  check_change(change);
+  if (const auto shared = shared_passage(id)) return update_shared(*shared, change);
   Passage made;
   if (change.text) {
-    check_passage_text(*change.text);
     check_bound_embedder();
     // The embedder may be slow: it runs before the turn is taken.
     made.text = *change.text;
-    embed(made);
+    embed(made, parts()->embedder.get());
   }
   Passage updated;
   edit("user", [&](WriteSet& writes, const std::string& by, Trust trust) {
     auto before = find_passage(writes.state.agent, writes.commit, id);
-    updated = before.passage;
-    if (change.text) {
-      updated.text = made.text;
-      updated.embedder = made.embedder;
-      updated.vector = made.vector;
-    }
-    if (change.tags) updated.tags = *change.tags;
-    if (change.metadata) updated.metadata = *change.metadata;
-    updated.author = by;
-    updated.trust = trust;
+    updated = changed(before.passage, change, made, by, trust);
     writes.replace(std::move(before), updated);
   });
   return updated;
@@ -386,6 +389,7 @@ Passage Agent::update_passage(const std::string& id, const PassageChange& change
 
 void Agent::delete_passage(const std::string& id) {
   check_utf8(id, "the passage's id");
+  if (const auto shared = shared_passage(id)) return delete_shared(*shared);
   edit("user", [&](WriteSet& writes, const std::string& by, Trust) {
     writes.remove(find_passage(writes.state.agent, writes.commit, id), by);
   });
@@ -399,17 +403,12 @@ RecallPage Agent::search_recall(RecallQuery query) {
 
 ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query) {
   check_utf8(text, "the query");
-  const auto row = state().agent;
+  const auto views = views_of(state().agent, query.archive);
   // A tool reads what its step has written.
   PendingPassages pending;
-  if (turn_.held_by_this_thread() && active_ != nullptr) pending = pending_of(active_->commit);
-  return search_archival_at(row, text, std::move(query), pending);
-}
-
-PendingPassages Agent::pending_of(const Commit& step) {
-  PendingPassages pending{step.passages, {}};
-  for (const auto& row : step.retired) pending.retired.push_back(row.id);
-  return pending;
+  if (turn_.held_by_this_thread() && active_ != nullptr)
+    pending = pending_of(active_->commit, views);
+  return search_archival_at(views, text, std::move(query), pending);
 }
 
 std::vector<SummaryRow> Agent::summaries() {

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "agent/archives.h"
 #include "agent/fit.h"
 #include "agent/home.h"
 #include "agent/live_state.h"
+#include "agent/moved.h"
 #include "agent/recompile.h"
 #include "agent/replay.h"
 #include "agent/turn.h"
@@ -38,18 +40,9 @@ struct Response {
   std::string stop_reason = "end_turn";
 };
 
-// What is undone as a whole: an input with all its steps, or one step. What is written between two
-// turns (an edit of a block, an import) is a unit of its own.
-enum class Unit { turn, step };
-
-// A head that was moved along or between lines of history.
-struct Moved {
-  Head from;
-  Head to;
-  std::int64_t messages = 0;        // that are no longer seen; negative: that are seen again
-  std::vector<ToolRunRow> outside;  // calls that were undone, and whose effects outside were not
-  std::vector<std::string> shared;  // labels of shared blocks whose edits were not undone
-};
+// Times that a search query names, asked at `now_us`, on these clocks; on those of UTC where this
+// machine does not know them.
+[[nodiscard]] AskedTimes asked_times_on(UtcOffset offset, const std::string& query, TimeUs now_us);
 
 // What a built-in tool may do while its step is under way.
 class ToolScope {
@@ -78,30 +71,6 @@ class ToolScope {
   std::int64_t turn_begin_;
   std::vector<std::string>& found_;
   std::string idempotency_key_;
-};
-
-// What of a passage is to be another; none = stays as it is.
-struct PassageChange {
-  std::optional<std::string> text;
-  std::optional<std::vector<std::string>> tags;
-  std::optional<std::string> metadata;  // JSON object
-};
-
-// One of many that are filed at once.
-struct NewPassage {
-  std::string text;
-  std::vector<std::string> tags;
-  std::string metadata = "{}";    // JSON object
-  std::optional<TimeUs> time_us;  // when it was written; now, where it is not said
-};
-
-// Told how much is done, of how much; what it throws ends the work.
-using Progress = std::function<void(std::size_t done, std::size_t of)>;
-
-// Passages that were given a vector, and those that still have none.
-struct Reembedded {
-  std::int64_t made = 0;
-  std::int64_t left = 0;
 };
 
 // A message of a conversation that was recorded elsewhere.
@@ -138,9 +107,9 @@ class Agent {
   // The clocks of the agent's time zone. They throw ConfigError where this machine does not know
   // it.
   [[nodiscard]] UtcOffset clocks() const;
-  // Times that a search query names, asked at `now_us`, on these clocks; on those of UTC where this
-  // machine does not know them.
-  [[nodiscard]] AskedTimes asked_times(const std::string& query, TimeUs now_us) const;
+  [[nodiscard]] AskedTimes asked_times(const std::string& query, TimeUs now_us) const {
+    return asked_times_on(clocks(), query, now_us);
+  }
   // The span of time that a text names, from now on and on these clocks. Throws InvalidInput.
   [[nodiscard]] UtcSpan date_span(const std::string& text) const;
   // Throws PassageNotFound.
@@ -213,10 +182,13 @@ class Agent {
   // Asks the policy to keep a message of the window, or no longer. Throws InvalidInput for one that
   // is not in it, WindowFull where the pinned messages would leave no room.
   void pin(std::int64_t position, bool pinned);
-  // `time_us`: when it was written; now, where it is not said.
+  // `time_us`: when it was written; none = now. `archive`: the name of a shared one. What is done
+  // to such a one inside of a step is committed with it, by the agent's name; else it is the
+  // user's, and no step of the agent. Throws ArchiveNotFound, ReadOnlyArchive.
   [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
                                        const std::string& metadata_json,
-                                       std::optional<TimeUs> time_us);
+                                       std::optional<TimeUs> time_us,
+                                       const std::string& archive = "");
   // All in one commit, or none. Where that is broken off, vectors that took long to make are there
   // when it is called again.
   [[nodiscard]] std::vector<Passage> insert_passages(const std::vector<NewPassage>& items,
@@ -228,10 +200,20 @@ class Agent {
   // Makes the last few and gives the agent the embedder, in its turn; false where more than a few
   // are left.
   [[nodiscard]] bool finish_reembedding(const std::shared_ptr<Embedder>& embedder);
-  // A version in place of the one that is seen, with its id and time. Throws PassageNotFound.
+  // Of this agent or of an archive that it has. A version in place of the one that is seen, with
+  // its id and time. Throws PassageNotFound.
   [[nodiscard]] Passage update_passage(const std::string& id, const PassageChange& change);
   // Not seen from here on; lines of history that have it keep it. Throws PassageNotFound.
   void delete_passage(const std::string& id);
+
+  // Shared archives, see attached.cpp: a step of the configuration. They throw ArchiveNotFound.
+  void attach_archive(const std::string& archive_id, bool read_only);
+  void detach_archive(const std::string& archive_id);
+  struct Attached {
+    AgentRow archive;  // as the agent sees it
+    bool read_only = false;
+  };
+  [[nodiscard]] std::vector<Attached> attached_archives();
 
   // Puts a recorded conversation into recall memory, in one commit: one message an item, in order;
   // the window stays as it is. An item whose id was imported before, with the same words, is not
@@ -354,8 +336,22 @@ class Agent {
   void follow_purge(std::int64_t seen);
   void refresh_past();
 
+  // attached.cpp
+  [[nodiscard]] std::vector<Attached> attached() const;
+  [[nodiscard]] Attached find_attached(const std::string& name);
+  [[nodiscard]] std::vector<ArchiveView> views_of(const AgentRow& row,
+                                                  const std::optional<std::string>& only);
+  using SharedPassage = std::pair<Attached, PassageRow>;
+  [[nodiscard]] std::optional<SharedPassage> shared_passage(const std::string& id);
+  [[nodiscard]] Passage file_shared(const Attached& attached, Passage passage);
+  [[nodiscard]] Passage update_shared(const SharedPassage& shared, const PassageChange& change);
+  void delete_shared(const SharedPassage& shared);
+  [[nodiscard]] Archive to_write(const Attached& attached);
+
   // agent.cpp
   [[nodiscard]] TimeUs now_us() const;
+  void check_not_past() const;
+  [[nodiscard]] WriteSet* running_step();
   struct TurnHold {  // the file's lock is given back first
     Turn::Hold thread;
     FileLockHold process;
@@ -375,25 +371,27 @@ class Agent {
   [[nodiscard]] Passage make_passage(const std::string& text, std::vector<std::string> tags,
                                      const std::string& metadata_json, const std::string& author,
                                      Trust trust);
-  void embed(Passage& passage);
+  [[nodiscard]] std::optional<PassageRow> seen_passage(const AgentRow& row, const Commit& step,
+                                                       const std::string& id,
+                                                       const std::string& embedder);
   void file_passages(const std::vector<Passage>& passages);
-  [[nodiscard]] std::vector<Digest> embed_all(std::vector<Passage>& passages,
-                                              const Progress& progress);
   [[nodiscard]] PassageRow find_passage(const AgentRow& agent, const Commit& step,
                                         const std::string& id);
   [[nodiscard]] LiveState load_state(const Parts& parts);
   [[nodiscard]] static LiveState state_of(AgentState loaded, const Parts& parts);
-  [[nodiscard]] static PendingPassages pending_of(const Commit& step);
+  [[nodiscard]] static PendingPassages pending_of(const Commit& step,
+                                                  const std::vector<ArchiveView>& views);
 
   // archival_search.cpp
-  [[nodiscard]] std::vector<float> embed_query(const AgentRow& row, const std::string& text);
-  [[nodiscard]] ArchivalPage search_archival_at(const AgentRow& row, const std::string& text,
-                                                ArchivalQuery query,
+  [[nodiscard]] ArchivalPage search_archival_at(const std::vector<ArchiveView>& views,
+                                                const std::string& text, ArchivalQuery query,
                                                 const PendingPassages& pending);
-  [[nodiscard]] ArchivalPage search_by_store(const Parts& parts, const AgentRow& row,
+  [[nodiscard]] ArchivalPage search_by_store(const Parts& parts,
+                                             const std::vector<ArchiveView>& views,
                                              const ArchivalQuery& query,
                                              const PendingPassages& pending);
-  [[nodiscard]] std::optional<ArchivalPage> ask_store(const Parts& parts, const AgentRow& row,
+  [[nodiscard]] std::optional<ArchivalPage> ask_store(const Parts& parts,
+                                                      const std::vector<ArchiveView>& views,
                                                       ArchivalQuery& asked,
                                                       const PendingPassages& pending);
   [[noreturn]] void throw_unbound_store(const Parts& parts) const;
@@ -414,9 +412,5 @@ class Agent {
   std::int64_t data_version_ = 0;
   std::atomic<bool> deleted_{false};  // in this process
 };
-
-// Throw InvalidInput.
-void check_passage_text(const std::string& text);
-void check_tags(const std::vector<std::string>& tags);
 
 }  // namespace memgpt

@@ -36,6 +36,13 @@ std::string to_json(const AgentConfig& config) {
   // Configurations from before there were zones, and stores, stay as they are.
   if (config.timezone != "UTC") object["timezone"] = config.timezone;
   if (!config.archival_store.empty()) object["archival_store"] = config.archival_store;
+  // Nor those from before there were archives that agents share.
+  if (!config.archives.empty()) {
+    json::array archives;
+    for (const auto& archive : config.archives)
+      archives.push_back({{"id", archive.id}, {"read_only", archive.read_only}});
+    object["archives"] = std::move(archives);
+  }
   return json::serialize(object);
 }
 
@@ -71,6 +78,13 @@ AgentConfig agent_config_from_json(std::string_view text) {
                               string_or(tool, "fingerprint")});
     }
   }
+  if (const auto* list = object.if_contains("archives"); list != nullptr && list->is_array())
+    for (const auto& item : list->as_array())
+      if (item.is_object()) {
+        const auto* read_only = item.as_object().if_contains("read_only");
+        config.archives.push_back(
+            {string_or(item.as_object(), "id"), read_only != nullptr && *read_only == true});
+      }
   return config;
 }
 

@@ -23,6 +23,13 @@ struct ToolConfig {
 
 [[nodiscard]] ToolConfig tool_config(const Tool& tool);
 
+// An archive that agents share, attached to one.
+struct AttachedArchive {
+  std::string id;
+  bool read_only = false;
+  friend bool operator==(const AttachedArchive&, const AttachedArchive&) = default;
+};
+
 struct AgentConfig {
   std::string agent_type = "memgpt_agent";
   std::string system_prompt;
@@ -39,6 +46,7 @@ struct AgentConfig {
   int max_steps = 50;
   std::string timezone = "UTC";   // of dates in words, and of times that searches show
   std::vector<ToolConfig> tools;  // in the order in which the model sees them
+  std::vector<AttachedArchive> archives;
   friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
 };
 

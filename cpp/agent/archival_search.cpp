@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "agent/agent.h"
+#include "agent/archives.h"
 #include "error.h"
 
 namespace memgpt {
 
 namespace {
 
-// Bytes of a query that an embedder is given: it sees no more of a text than its beginning.
-constexpr std::size_t kEmbeddedQuery = 4096;
 // Rows that a store is told of at once.
 constexpr std::int64_t kToldAtOnce = 500;
 // Rows that it is asked for at first, at least: an approximate index misses some.
@@ -27,44 +26,27 @@ VectorSet set_of(const std::string& archive, const Embedder& embedder) {
 
 }  // namespace
 
-std::vector<float> Agent::embed_query(const AgentRow& row, const std::string& text) {
-  if (is_blank(text)) return {};
-  check_bound_embedder();
-  const auto embedder = parts()->embedder;
-  if (!embedder) return {};
-  auto vector = embedder->embed_query(
-      std::string(utf8_prefix(text, kEmbeddedQuery)), [&](std::string_view word) {
-        return home_->indexes().idf(*home_->journal(), row.archive, row.head, word);
-      });
-  normalise_rows(vector, embedder->dimension(), 1, embedder->name());
-  return vector;
-}
-
-ArchivalPage Agent::search_archival_at(const AgentRow& row, const std::string& text,
-                                       ArchivalQuery query, const PendingPassages& pending) {
-  query.text = is_blank(text) ? "" : text;
-  query.times = asked_times(query.text, now_us());
+ArchivalPage Agent::search_archival_at(const std::vector<ArchiveView>& views,
+                                       const std::string& text, ArchivalQuery query,
+                                       const PendingPassages& pending) {
+  query.times = asked_times(text, now_us());
   const auto parts = this->parts();
   const auto& embedder = parts->embedder;
-  query.dense = query.ranking.dense.value_or(embedder ? embedder->weight() : 1);
-  if (!query.vector.empty()) {
+  if (!query.vector.empty() || (!is_blank(text) && query.ranking.dense.value_or(1) > 0))
     check_bound_embedder();
-    if (!embedder)
-      throw ConfigError("agent \"" + name_ + "\" has no embedder: its passages have no vectors");
-    normalise_rows(query.vector, embedder->dimension(), 1, embedder->name());
-  } else if (query.dense > 0) {
-    query.vector = embed_query(row, text);
-  }
+  if (!query.vector.empty() && !embedder)
+    throw ConfigError("agent \"" + name_ + "\" has no embedder: its passages have no vectors");
+  query = embedded_query(*home_, views, embedder.get(), text, std::move(query));
   query.from_file = !parts->config.archival_store.empty() && !query.vector.empty();
   if (query.from_file && (query.dense > 0 || query.text.empty()))
-    return search_by_store(*parts, row, query, pending);
-  return home_->indexes().search(*home_->journal(), row.archive, embedder ? embedder->name() : "",
-                                 row.head, query, pending);
+    return search_by_store(*parts, views, query, pending);
+  return home_->indexes().search(*home_->journal(), views, embedder ? embedder->name() : "", query,
+                                 pending);
 }
 
 // By words alone where the store is not to be had; where there are none, by all vectors. No mutex
 // is held while it is asked.
-ArchivalPage Agent::search_by_store(const Parts& parts, const AgentRow& row,
+ArchivalPage Agent::search_by_store(const Parts& parts, const std::vector<ArchiveView>& views,
                                     const ArchivalQuery& query, const PendingPassages& pending) {
   const auto& name = parts.config.archival_store;
   auto asked = query;
@@ -73,8 +55,8 @@ ArchivalPage Agent::search_by_store(const Parts& parts, const AgentRow& row,
       query.text.empty() ? "all vectors are compared" : "words alone are searched";
   try {
     if (!parts.store) throw_unbound_store(parts);
-    tell_store(parts, row.archive);
-    auto page = ask_store(parts, row, asked, pending);
+    for (const auto& view : views) tell_store(parts, view.archive);
+    auto page = ask_store(parts, views, asked, pending);
     home_->store_answered(name);
     if (page) return *std::move(page);
   } catch (const Unbound& error) {
@@ -87,24 +69,31 @@ ArchivalPage Agent::search_by_store(const Parts& parts, const AgentRow& row,
     if (!query.text.empty()) asked.vector.clear();
     home_->warn_of_store(name, failure);
   }
-  return home_->indexes().search(*home_->journal(), row.archive, parts.embedder->name(), row.head,
-                                 asked, pending);
+  return home_->indexes().search(*home_->journal(), views, parts.embedder->name(), asked, pending);
 }
 
 // None where it proposes too few that the head sees and that pass the filters.
-std::optional<ArchivalPage> Agent::ask_store(const Parts& parts, const AgentRow& row,
+std::optional<ArchivalPage> Agent::ask_store(const Parts& parts,
+                                             const std::vector<ArchiveView>& views,
                                              ArchivalQuery& asked, const PendingPassages& pending) {
   const auto journal = home_->journal();
   auto& indexes = home_->indexes();
-  const auto set = set_of(row.archive, *parts.embedder);
+  const auto& embedder = *parts.embedder;
   auto wanted = static_cast<std::size_t>(asked.limit) + static_cast<std::size_t>(asked.offset);
   wanted = std::max(kAskedFor, wanted);
   if (wanted > kMostAskedFor) return std::nullopt;
-  const auto sight = indexes.sight(*journal, row.archive, row.head, pending);
+  std::vector<Sight> sights;
+  for (const auto& view : views) sights.push_back(indexes.sight(*journal, view, pending));
   for (;;) {
-    asked.proposed = parts.store->search(set, asked.vector, wanted, sight);
-    const bool has_no_more = asked.proposed->size() < wanted;
-    auto page = indexes.search(*journal, row.archive, set.embedder, row.head, asked, pending);
+    auto& proposed = asked.proposed.emplace();
+    bool has_no_more = true;
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      const auto found =
+          parts.store->search(set_of(views[i].archive, embedder), asked.vector, wanted, sights[i]);
+      has_no_more = has_no_more && found.size() < wanted;
+      proposed.insert(proposed.end(), found.begin(), found.end());
+    }
+    auto page = indexes.search(*journal, views, embedder.name(), asked, pending);
     if (!page.too_few_proposed) return page;
     wanted *= kMoreEachTime;
     // So few pass that it is as well to compare them all.
@@ -125,7 +114,8 @@ bool Agent::catch_up_store() {
   if (name.empty() || parts->config.embedding.empty()) return false;
   if (!parts->store) throw_unbound_store(*parts);
   check_bound_embedder();
-  tell_store(*parts, state().agent.archive);
+  for (const auto& view : views_of(state().agent, ArchivalQuery().archive))
+    tell_store(*parts, view.archive);
   home_->store_answered(name);
   return true;
 }

@@ -78,6 +78,7 @@ Moved Agent::move_to(Head target, Head line) {
   for (auto& run : journal->tool_runs(from, common))
     if (run.phase == "intent" && run.effects == "outside") moved.outside.push_back(std::move(run));
   moved.shared = journal->shared_edits(from, common);
+  moved.archives = journal->archives_written(from, common);
   return moved;
 }
 

@@ -126,6 +126,15 @@ ToolResult archival_memory_insert(ToolScope& scope, const json::object& argument
   return {false, "stored in archival memory"};
 }
 
+// Of a passage that others may have filed: where, and by whom. On one line.
+std::string shown_source(const ArchivalHit& hit) {
+  if (hit.archive.empty()) return "";
+  std::string out = ", " + hit.archive + ", by " + hit.passage.author;
+  for (char& c : out)
+    if (c == '\n' || c == '\r' || c == ']') c = ' ';
+  return out;
+}
+
 ToolResult archival_memory_search(ToolScope& scope, const json::object& arguments) {
   const auto text = string_or(arguments, "query");
   if (is_blank(text)) throw InvalidInput("query is empty: give words to search for");
@@ -138,8 +147,8 @@ ToolResult archival_memory_search(ToolScope& scope, const json::object& argument
   std::string out = header(found.hits.size(), found.total, "passages", page);
   const QueryTerms terms(text, query.ranking);
   for (const auto& hit : found.hits)
-    out +=
-        "\n[" + scope.shown_time(hit.passage.time_us) + "] " + shown_text(hit.passage.text, terms);
+    out += "\n[" + scope.shown_time(hit.passage.time_us) + shown_source(hit) + "] " +
+           shown_text(hit.passage.text, terms);
   return {false, out};
 }
 
@@ -175,7 +184,9 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
 // ToolScope: what the bodies above may do.
 
 void ToolScope::insert_passage(const std::string& text, std::vector<std::string> tags) {
-  writes_.file(agent_.make_passage(text, std::move(tags), "{}", "agent", Trust::model));
+  auto passage = agent_.make_passage(text, std::move(tags), "{}", "agent", Trust::model);
+  embed(passage, agent_.parts()->embedder.get());
+  writes_.file(std::move(passage));
 }
 
 UtcSpan ToolScope::date_span(const std::string& text) const {
@@ -200,8 +211,9 @@ RecallPage ToolScope::search_recall(RecallQuery query) const {
 }
 
 ArchivalPage ToolScope::search_archival(const std::string& text, ArchivalQuery query) const {
-  const auto pending = Agent::pending_of(writes_.commit);
-  auto page = agent_.search_archival_at(writes_.state.agent, text, std::move(query), pending);
+  const auto views = agent_.views_of(writes_.state.agent, query.archive);
+  const auto pending = Agent::pending_of(writes_.commit, views);
+  auto page = agent_.search_archival_at(views, text, std::move(query), pending);
   for (const auto& hit : page.hits) found_.push_back(hit.passage.text);
   return page;
 }

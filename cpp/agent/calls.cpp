@@ -33,8 +33,9 @@ void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult res
   writes.append(measure(std::move(message), *parts()->counter));
 }
 
-// Somebody else's edit of a shared block came first: the step is written without what its tool
-// wrote, and the model reads why. What the tool did outside stays done, and its result is told.
+// Somebody else's edit of a shared block or passage came first: the step is written without what
+// its tool wrote, and the model reads why. What the tool did outside stays done, and its result is
+// told.
 void Agent::take_back(TurnRun& run, WriteSet& writes, const Reply& reply, const std::string& why) {
   const auto runs = std::move(writes.commit.tool_runs);
   writes = *std::exchange(run.before_tool, std::nullopt);
@@ -72,7 +73,7 @@ void Agent::record_outcome(WriteSet& writes, const ToolCall& call, const std::st
 ToolResult Agent::run_on(TurnRun& run, WriteSet& writes, Tool& tool, const json::object& arguments,
                          const std::string& idempotency_key) {
   const WriteSet before = writes;
-  if (writes.state.shares_blocks()) run.before_tool = before;
+  if (writes.state.shares_blocks() || !parts()->config.archives.empty()) run.before_tool = before;
   ToolResult result;
   ToolScope scope(*this, writes, run.begin_position, run.found, idempotency_key);
   active_ = &writes;

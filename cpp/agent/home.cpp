@@ -129,8 +129,8 @@ std::shared_ptr<Home> Home::open(const std::string& path, const HomeOptions& opt
   if (!(options.turn_timeout_s > 0))
     throw ConfigError("turn_timeout_s must be a positive number of seconds");
   const bool temporary = path == ":memory:";
-  auto home = std::shared_ptr<Home>(new Home(temporary ? temporary_path() : path, temporary,
-                                             options, std::move(environment)));
+  auto home = std::shared_ptr<Home>(
+      new Home(temporary ? temporary_path() : path, temporary, options, std::move(environment)));
   home->journal_ = std::make_shared<Journal>(home->path_, options.durability);
   home->turns_ = std::make_shared<FileLock>(home->path_ + kTurnsSuffix);
   return home;
@@ -151,8 +151,10 @@ Home::~Home() { close(); }
 void Home::close() {
   std::shared_ptr<Journal> journal;
   std::shared_ptr<FileLock> turns;
+  decltype(archive_embedders_) embedders;  // dropped without the mutex
   {
     const std::scoped_lock lock(mutex_);
+    if (process_ == ::getpid()) embedders.swap(archive_embedders_);
     journal = std::move(journal_);
     turns = std::move(turns_);
   }
@@ -256,6 +258,18 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
 void Home::add(const std::shared_ptr<Agent>& agent) {
   const std::scoped_lock lock(mutex_);
   live_[agent->id()] = agent;
+}
+
+std::shared_ptr<Embedder> Home::archive_embedder(const std::string& archive_id) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = archive_embedders_.find(archive_id);
+  return found == archive_embedders_.end() ? nullptr : found->second;
+}
+
+// What was bound before goes without the mutex: it may be written in Python.
+void Home::bind_archive(const std::string& archive_id, std::shared_ptr<Embedder> embedder) {
+  const std::scoped_lock lock(mutex_);
+  archive_embedders_[archive_id].swap(embedder);
 }
 
 std::shared_ptr<Agent> Home::load_agent(const std::string& id) {

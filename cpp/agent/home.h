@@ -78,6 +78,8 @@ inline constexpr int kMaxOvertaken = 1000;
 // Throws Conflict.
 [[noreturn]] void throw_changed(const std::string& label);
 
+class Archive;
+
 struct HomeOptions {
   Durability durability = Durability::full;
   double turn_timeout_s = 60;  // how long an agent that is busy is waited for
@@ -103,6 +105,16 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] std::shared_ptr<Agent> agent_by_id(const std::string& id);
   [[nodiscard]] std::vector<AgentRow> agents();
   void delete_agent(const std::string& name);
+  // Archives that agents share, see archives.h. `embedder` makes the vectors of its passages; null:
+  // without vectors. Throws AlreadyExists.
+  [[nodiscard]] std::shared_ptr<Archive> create_archive(const std::string& name,
+                                                        const std::string& description,
+                                                        const std::shared_ptr<Embedder>& embedder);
+  // Throws ArchiveNotFound, naming the archives that there are.
+  [[nodiscard]] std::shared_ptr<Archive> archive(const std::string& name);
+  [[nodiscard]] std::vector<std::shared_ptr<Archive>> archives();  // oldest first
+  // Throws InvalidInput where agents have it, naming them.
+  void delete_archive(const std::string& name);
   // A block for several agents: Agent::attach_block() gives it to one. Returns its id.
   [[nodiscard]] std::string create_block(const Block& block);
   // The newest versions, by label.
@@ -140,6 +152,9 @@ class Home : public std::enable_shared_from_this<Home> {
 
   // Used by agents. Throws StoreError once closed.
   void add(const std::shared_ptr<Agent>& agent);
+  // The embedder that a program has bound to an archive; null = none.
+  [[nodiscard]] std::shared_ptr<Embedder> archive_embedder(const std::string& archive_id);
+  void bind_archive(const std::string& archive_id, std::shared_ptr<Embedder> embedder);
   [[nodiscard]] std::shared_ptr<Journal> journal();
   [[nodiscard]] std::shared_ptr<FileLock> turns();
   [[nodiscard]] RecallIndexes& recall() { return recall_; }
@@ -164,8 +179,9 @@ class Home : public std::enable_shared_from_this<Home> {
   std::shared_ptr<FileLock> turns_;  // a byte an agent: held while a process has its turn
   RecallIndexes recall_;
   ArchivalIndexes indexes_;
+  std::unordered_map<std::string, std::weak_ptr<Agent>> live_;                    // by id
+  std::unordered_map<std::string, std::shared_ptr<Embedder>> archive_embedders_;  // by id
   std::map<std::string, std::set<std::string>> store_failures_;  // that were told of, by name
-  std::unordered_map<std::string, std::weak_ptr<Agent>> live_;   // by id
 };
 
 // Throws ConfigError.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "agent/archives.h"
 #include "agent/prompts.h"
 #include "error.h"
 
@@ -96,7 +97,10 @@ std::shared_ptr<const Prefix> LiveState::compile_prefix(std::string_view system_
 
 std::string LiveState::outside_line() const {
   return std::to_string(next_position) + " messages are in recall memory, " +
-         std::to_string(passages) + " passages in archival memory.";
+         std::to_string(passages) + " passages in archival memory" +
+         (archives == 0   ? "."
+          : archives == 1 ? ", more in 1 shared archive."
+                          : ", more in " + std::to_string(archives) + " shared archives.");
 }
 
 int correction_after(const StepRow& call) {
@@ -265,16 +269,26 @@ void WriteSet::remove(PassageRow row, const std::string& author) {
   prefix_changed = prefix_changed || told;
 }
 
-// A passage that the step itself has filed is in no row yet.
 void WriteSet::retire(PassageRow row, const std::string& author) {
   --state.passages;
-  if (row.id == 0) {
-    std::erase_if(commit.passages,
-                  [&](const Passage& filed) { return filed.id == row.passage.id; });
-    return;
-  }
-  row.retired_by = author;
-  commit.retired.push_back(std::move(row));
+  memgpt::retire(commit, std::move(row), author);
+}
+
+const Commit* WriteSet::archive(const std::string& id) const {
+  for (const auto& other : commit.archives)
+    if (other.agent_id == id) return &other;
+  return nullptr;
+}
+
+Commit& WriteSet::edit_archive(const std::string& id, const std::string& agent) {
+  for (auto& other : commit.archives)
+    if (other.agent_id == id) return other;
+  Commit& made = commit.archives.emplace_back();
+  made.agent_id = id;
+  made.step.kind = "edit";
+  made.step.author = agent;
+  made.step.time_us = commit.step.time_us;
+  return made;
 }
 
 void WriteSet::append(WindowMessage message) {

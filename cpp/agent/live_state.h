@@ -40,6 +40,7 @@ struct LiveState {
   std::string outside;             // the line about what lies outside the context
   std::int64_t next_position = 0;
   std::int64_t passages = 0;
+  std::size_t archives = 0;  // shared ones that are attached
   std::int64_t session = 0;
   TimeUs last_time_us = 0;
   int correction = kNoCorrection;  // of our counts, by what the provider reported
@@ -90,6 +91,9 @@ struct WriteSet {
   // A passage that is there, by another version of it.
   void replace(PassageRow row, Passage passage);
   void remove(PassageRow row, const std::string& author);
+  // What the step does to an archive that agents share: it is no part of the agent's state.
+  [[nodiscard]] const Commit* archive(const std::string& id) const;
+  [[nodiscard]] Commit& edit_archive(const std::string& id, const std::string& agent);
   void append(WindowMessage message);
   void log(const Message& message);  // into the log, not into the window
 

@@ -1,9 +1,10 @@
-// Many passages at once, and vectors by another embedder: work that takes long, and goes on where it
-// was broken off.
+// Many passages at once, and vectors by another embedder: work that takes long, and goes on where
+// it was broken off.
+#include "agent/passages.h"
+
 #include <chrono>
 
 #include "agent/agent.h"
-#include "agent/builtin_tools.h"
 #include "error.h"
 #include "store/passage_vectors.h"
 
@@ -35,13 +36,18 @@ void check_tags(const std::vector<std::string>& tags) {
   for (const auto& tag : tags) check_utf8(tag, "a tag");
 }
 
-std::vector<Passage> Agent::insert_passages(const std::vector<NewPassage>& items,
-                                            const Progress& progress) {
-  check_bound_embedder();
+void check_change(const PassageChange& change) {
+  if (!change.text && !change.tags && !change.metadata)
+    throw InvalidInput("nothing is to be changed: give text, tags or metadata");
+  if (change.text) check_passage_text(*change.text);
+  if (change.tags) check_tags(*change.tags);
+}
+
+std::vector<Passage> checked_passages(const std::vector<NewPassage>& items,
+                                      const std::function<std::string()>& new_uuid, TimeUs time_us,
+                                      const std::string& author, Trust trust) {
   std::vector<Passage> passages;
   passages.reserve(items.size());
-  const bool inside = turn_.held_by_this_thread();
-  const auto time_us = inside ? now_us() : home_->environment().now_us();
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto& item = items[i];
     try {
@@ -52,35 +58,77 @@ std::vector<Passage> Agent::insert_passages(const std::vector<NewPassage>& items
                          ": " + error.what() + "; nothing was stored");
     }
     auto& passage = passages.emplace_back();
-    passage.id = "passage-" + home_->environment().new_uuid();
+    passage.id = "passage-" + new_uuid();
     passage.text = item.text;
     passage.tags = item.tags;
     passage.metadata = item.metadata;
     passage.time_us = item.time_us.value_or(time_us);
-    passage.author = inside ? "agent" : "user";
-    passage.trust = inside ? Trust::model : Trust::user;
+    passage.author = author;
+    passage.trust = trust;
   }
-  if (passages.empty()) return passages;
-  // The embedder may be slow: it runs before the turn is taken.
-  const auto staged = embed_all(passages, progress);
-  file_passages(passages);
-  if (!staged.empty()) home_->journal()->drop_staged(passages.front().embedder, staged);
   return passages;
 }
 
-// Returns the digests of texts whose vectors are staged.
-std::vector<Digest> Agent::embed_all(std::vector<Passage>& passages, const Progress& progress) {
+std::vector<Passage> Agent::insert_passages(const std::vector<NewPassage>& items,
+                                            const Progress& progress) {
+  check_bound_embedder();
+  const bool inside = turn_.held_by_this_thread();
+  const auto& environment = home_->environment();
+  auto passages =
+      checked_passages(items, environment.new_uuid, inside ? now_us() : environment.now_us(),
+                       inside ? "agent" : "user", inside ? Trust::model : Trust::user);
+  if (passages.empty()) return passages;
+  const auto journal = home_->journal();
+  // The embedder may be slow: it runs before the turn is taken.
+  const auto staged = embed_all(*journal, parts()->embedder.get(), passages, progress);
+  file_passages(passages);
+  if (!staged.empty()) journal->drop_staged(passages.front().embedder, staged);
+  return passages;
+}
+
+void embed(Passage& passage, Embedder* embedder) {
+  if (embedder == nullptr) return;
+  passage.embedder = embedder->name();
+  passage.vector = embedder->embed({passage.text});
+  normalise_rows(passage.vector, embedder->dimension(), 1, passage.embedder);
+}
+
+void retire(Commit& commit, PassageRow row, const std::string& author) {
+  if (row.id == 0) {
+    std::erase_if(commit.passages,
+                  [&](const Passage& filed) { return filed.id == row.passage.id; });
+    return;
+  }
+  row.retired_by = author;
+  commit.retired.push_back(std::move(row));
+}
+
+Passage changed(Passage passage, const PassageChange& change, const Passage& embedded,
+                const std::string& author, Trust trust) {
+  if (change.text) {
+    passage.text = embedded.text;
+    passage.embedder = embedded.embedder;
+    passage.vector = embedded.vector;
+  }
+  if (change.tags) passage.tags = *change.tags;
+  if (change.metadata) passage.metadata = *change.metadata;
+  passage.author = author;
+  passage.trust = trust;
+  return passage;
+}
+
+std::vector<Digest> embed_all(Journal& journal, Embedder* embedder, std::vector<Passage>& passages,
+                              const Progress& progress) {
   std::vector<Digest> staged;
-  const auto embedder = parts()->embedder;
-  if (!embedder) return staged;
+  if (embedder == nullptr) return staged;
   const auto name = embedder->name();
   const auto width = static_cast<std::size_t>(embedder->dimension());
-  const auto journal = home_->journal();
   for (std::size_t begin = 0; begin < passages.size(); begin += kBatch) {
     const auto end = std::min(begin + kBatch, passages.size());
     std::vector<Digest> digests;
+    digests.reserve(end - begin);
     for (auto i = begin; i < end; ++i) digests.push_back(sha256(passages[i].text));
-    auto known = journal->staged_vectors(name, width, digests);
+    auto known = journal.staged_vectors(name, width, digests);
     std::vector<std::string> texts;
     std::vector<Digest> made;
     std::vector<std::size_t> places;
@@ -105,7 +153,7 @@ std::vector<Digest> Agent::embed_all(std::vector<Passage>& passages, const Progr
             rows.begin() + static_cast<std::ptrdiff_t>((i + 1) * width));
       const bool last = end == passages.size() && staged.empty();
       if (!last && std::chrono::steady_clock::now() - before > kWorthStaging) {
-        journal->stage_vectors(name, made, rows);
+        journal.stage_vectors(name, made, rows);
         staged.insert(staged.end(), made.begin(), made.end());
       }
     }
@@ -119,10 +167,10 @@ Reembedded Agent::reembed_some(Embedder& embedder) {
   const auto journal = home_->journal();
   journal->check_dimension(name, static_cast<std::size_t>(std::max(0, embedder.dimension())));
   const auto archive = state().agent.archive;
-  const auto rows =
-      journal->without_vector(archive, name, 0, static_cast<std::int64_t>(kBatch));
+  const auto rows = journal->without_vector(archive, name, 0, static_cast<std::int64_t>(kBatch));
   if (!rows.empty()) {
     std::vector<std::string> texts;
+    texts.reserve(rows.size());
     for (const auto& row : rows) texts.push_back(row.passage.text);
     journal->add_vectors(archive, name, rows, embed_rows(embedder, texts));
   }

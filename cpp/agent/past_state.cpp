@@ -10,10 +10,12 @@ void PastState::begin(AgentState loaded, const std::string& tokenizer) {
   config_ = agent_config_from_json(loaded.config);
   use_counter(tokenizer);
   state_ = live_state(std::move(loaded), *counter_);
+  state_.archives = config_.archives.size();
 }
 
 void PastState::configure(const std::string& config) {
   config_ = agent_config_from_json(config);
+  state_.archives = config_.archives.size();
   tools_.reset();
   stale_ = true;
 }

@@ -35,6 +35,8 @@ std::vector<NewVector> Home::new_vectors(const std::string& text,
   embedders[offline->name()] = offline;
   for (const auto& agent : agents)
     if (const auto own = agent->parts()->embedder) embedders.try_emplace(own->name(), own);
+  for (const auto& archive : archives())
+    if (const auto own = archive_embedder(archive->id())) embedders.try_emplace(own->name(), own);
   std::map<std::string, std::vector<NewVector*>> wanted;
   for (auto& vector : vectors) wanted[vector.embedder].push_back(&vector);
   for (const auto& [name, rows] : wanted) {

@@ -11,7 +11,7 @@ struct Agent::TurnRun {
   bool preview = false;             // of the window only: no model is called for a summary
   std::vector<std::string> found;   // texts that the turn's searches returned
   int bad_replies = 0;              // in a row: no call, or one that cannot be run
-  // Of the step's tool, where it may have edited a shared block.
+  // Of the step's tool, where it may have edited what agents share.
   std::optional<WriteSet> before_tool;
   std::string ran;  // the call that was run last
   ToolResult result;

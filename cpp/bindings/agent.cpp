@@ -3,6 +3,7 @@
 
 #include "agent/home.h"
 #include "bindings/bindings.h"
+#include "bindings/passages.h"
 #include "error.h"
 
 namespace memgpt {
@@ -164,6 +165,13 @@ void bind_results(py::module_& module) {
       });
   py::class_<ArchivalHit>(module, "ArchivalHit", "A passage that archival search found.")
       .def_readonly("passage", &ArchivalHit::passage)
+      .def_property_readonly(
+          "archive",
+          [](const ArchivalHit& hit) {
+            return hit.archive.empty() ? std::nullopt : std::optional(hit.archive);
+          },
+          "The name of the shared archive that holds it; None: the agent's own. passage.author "
+          "tells who filed it there: an agent's name, or \"user\".")
       .def_readonly("score", &ArchivalHit::score,
                     "Words and vectors, each as a share of the best hit's, in a weighted mean; "
                     "without vectors the words' own score; where no word is in any passage, the "
@@ -403,19 +411,24 @@ void bind_agent_class(py::module_& module) {
           "day.")
       .def("import_transcript", &Agent::import_transcript, py::arg("items"), Release())
       .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
-           py::arg("metadata"), py::arg("time_us"), Release())
+           py::arg("metadata"), py::arg("time_us"), py::arg("archive"), Release())
+      .def("attach_archive", &Agent::attach_archive, py::arg("archive_id"), py::arg("read_only"),
+           Release())
+      .def("detach_archive", &Agent::detach_archive, py::arg("archive_id"), Release())
+      .def(
+          "attached_archives",
+          [](Agent& agent) {
+            std::vector<std::pair<std::shared_ptr<Archive>, bool>> archives;
+            for (const auto& attached : agent.attached_archives())
+              archives.emplace_back(std::make_shared<Archive>(agent.home(), attached.archive.id),
+                                    attached.read_only);
+            return archives;
+          },
+          Release(), "With each, whether it is to be read only.")
       .def(
           "insert_passages",
-          [](Agent& agent,
-             std::vector<std::tuple<std::string, std::vector<std::string>, std::string,
-                                    std::optional<TimeUs>>>
-                 items,
-             const Progress& progress) {
-            std::vector<NewPassage> passages;
-            passages.reserve(items.size());
-            for (auto& [text, tags, metadata, time_us] : items)
-              passages.push_back({std::move(text), std::move(tags), std::move(metadata), time_us});
-            return agent.insert_passages(passages, progress);
+          [](Agent& agent, std::vector<PassageParts> items, const Progress& progress) {
+            return agent.insert_passages(new_passages(std::move(items)), progress);
           },
           py::arg("items"), py::arg("progress"), Release())
       .def(
@@ -439,26 +452,11 @@ void bind_agent_class(py::module_& module) {
       .def("catch_up_store", &Agent::catch_up_store, Release())
       .def(
           "search_archival",
-          [](Agent& agent, const std::string& text, int limit, int offset,
-             std::vector<std::string> tags, bool all_tags,
-             std::vector<std::pair<std::string, std::string>> metadata, std::optional<TimeUs> start,
-             std::optional<TimeUs> end, const RankingOptions& ranking, std::vector<float> vector) {
-            ArchivalQuery query;
-            query.vector = std::move(vector);
-            query.all_tags = all_tags;
-            query.metadata = std::move(metadata);
-            query.ranking = ranking;
-            query.limit = limit;
-            query.offset = offset;
-            query.tags = std::move(tags);
-            query.start = start;
-            query.end = end;
-            auto page = agent.search_archival(text, std::move(query));
+          [](Agent& agent, const std::string& text, const ArchivalQuery& query) {
+            auto page = agent.search_archival(text, query);
             return std::make_pair(std::move(page.hits), page.total);
           },
-          py::arg("text"), py::arg("limit"), py::arg("offset"), py::arg("tags"),
-          py::arg("all_tags"), py::arg("metadata"), py::arg("start"), py::arg("end"),
-          py::arg("ranking"), py::arg("vector"), Release())
+          py::arg("text"), py::arg("query"), Release())
       .def(
           "policy",
           [](Agent& agent) { return std::const_pointer_cast<MemoryPolicy>(agent.policy()); },
@@ -538,6 +536,7 @@ void bind_agent(py::module_& module) {
   bind_results(module);
   bind_options(module);
   bind_transcript(module);
+  bind_archive(module);
   bind_agent_class(module);
   py::class_<AgentRow>(module, "AgentRow")
       .def_readonly("id", &AgentRow::id)
@@ -554,6 +553,16 @@ void bind_agent(py::module_& module) {
       .def("agent_by_id", &Home::agent_by_id, py::arg("id"), Release())
       .def("agents", &Home::agents, Release())
       .def("delete_agent", &Home::delete_agent, py::arg("name"), Release())
+      .def(
+          "create_archive",
+          [](Home& home, const std::string& name, const std::string& description,
+             std::optional<std::shared_ptr<Embedder>> embedder) {
+            return home.create_archive(name, description, std::move(embedder).value_or(nullptr));
+          },
+          py::arg("name"), py::arg("description"), py::arg("embedder"), Release())
+      .def("archive", &Home::archive, py::arg("name"), Release())
+      .def("archives", &Home::archives, Release())
+      .def("delete_archive", &Home::delete_archive, py::arg("name"), Release())
       .def("create_block", &Home::create_block, py::arg("block"), Release())
       .def("shared_blocks", &Home::shared_blocks, Release())
       .def("shared_history", &Home::shared_history, py::arg("block_id"), Release())

@@ -26,6 +26,7 @@ void bind_policy(py::module_& module);
 void bind_llm(py::module_& module);
 void bind_stores(py::module_& module);
 void bind_agent(py::module_& module);
+void bind_archive(py::module_& module);
 void bind_history(py::module_& module);
 
 // A Python object that C++ threads may drop: the last reference goes with the GIL held.

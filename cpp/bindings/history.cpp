@@ -164,6 +164,9 @@ void bind_branches(py::module_& module) {
                     "Calls that were undone and whose effects outside of the agent were not.")
       .def_readonly("shared", &Moved::shared,
                     "Labels of shared blocks that the agent had edited: they stay as they are.")
+      .def_readonly("archives", &Moved::archives,
+                    "Names of shared archives that the agent had written into: they stay as they "
+                    "are.")
       .def("__repr__", [](const Moved& moved) {
         const auto count = std::abs(moved.messages);
         std::string text = "<Moved from commit " + std::to_string(moved.from.seq) + " to " +
@@ -176,6 +179,9 @@ void bind_branches(py::module_& module) {
         std::string shared;
         for (const auto& label : moved.shared) shared += (shared.empty() ? "" : ", ") + label;
         if (!shared.empty()) text += "; shared blocks stay as they are: " + shared;
+        std::string archives;
+        for (const auto& name : moved.archives) archives += (archives.empty() ? "" : ", ") + name;
+        if (!archives.empty()) text += "; shared archives keep what was filed: " + archives;
         return shown("visible", py::str(text + ">"));
       });
   py::class_<TagRow>(module, "Tag", "A name for a place in an agent's history.")
@@ -217,6 +223,7 @@ void bind_purges(py::module_& module) {
       .def_readonly("configurations", &Purged::configurations)
       .def_readonly("commits", &Purged::commits)
       .def_readonly("agents", &Purged::agents, "That had been deleted before.")
+      .def_readonly("archives", &Purged::archives, "Shared ones, that had been deleted before.")
       .def_readonly("vectors_lost", &Purged::vectors_lost,
                     "Passages that were changed and whose embedder is not bound, or failed: they "
                     "are listed, and no search by a text finds them.")

@@ -112,7 +112,9 @@ struct ArchivalIndexes::Search {
   const PendingPassages& pending;
   const Vocabulary& vocabulary;
   std::size_t exact;
-  std::vector<SeenRows> line;  // the last part: what is pending, if anything
+  const std::string& embedder;        // of the query's vector
+  std::vector<SeenRows> line;         // the last part: what is pending, if anything
+  std::vector<std::string> archives;  // of each part that is committed
   std::vector<SeenVectors> vectors = {};
   CodedQuery coded = {};
   const FileVectors* in_file = nullptr;  // in their place
@@ -132,6 +134,20 @@ struct ArchivalIndexes::Search {
       at -= part.rows;
     }
     return 0;
+  }
+
+  [[nodiscard]] std::string archive_of(std::uint32_t row) const {
+    if (row >= committed) return pending.archives.at(row - committed);
+    std::size_t at = row;
+    std::size_t part = 0;
+    while (at >= line[part].rows) at -= line[part++].rows;
+    return archives[part];
+  }
+
+  // Rows of one archive stand in the order in which they were filed; of several their ids tell.
+  [[nodiscard]] bool is_newer(std::uint32_t a, std::uint32_t b) const {
+    const bool mixed = !archives.empty() && archives.front() != archives.back();
+    return mixed && a < committed && b < committed ? key(a) > key(b) : a > b;
   }
 
   // Of the committed rows with these ids.
@@ -217,15 +233,25 @@ struct ArchivalIndexes::Search {
 
   [[nodiscard]] std::vector<Scored> newest() const {
     std::vector<Scored> scored;
-    for (auto row = static_cast<std::uint32_t>(rows); row-- > 0 && scored.size() < wanted();)
-      if (passes(row)) scored.push_back({row, 0, 0, {}});
+    auto end = static_cast<std::uint32_t>(rows);
+    // As many of each part.
+    for (auto part = line.rbegin(); part != line.rend(); ++part) {
+      const auto begin = end - static_cast<std::uint32_t>(part->rows);
+      const auto enough = scored.size() + wanted();
+      for (auto row = end; row-- > begin && scored.size() < enough;) {
+        if (passes(row)) scored.push_back({row, 0, 0, {}});
+      }
+      end = begin;
+    }
+    order(scored);
     return scored;
   }
 
   [[nodiscard]] double similarity(std::uint32_t row) const {
     if (row >= committed) {
       const auto& own = pending.inserted[row - committed].vector;
-      return own.size() != query.vector.size()
+      return own.size() != query.vector.size() ||
+                     pending.inserted[row - committed].embedder != embedder
                  ? 0
                  : rounded_cosine(std::inner_product(query.vector.begin(), query.vector.end(),
                                                      own.begin(), 0.0));
@@ -296,9 +322,9 @@ struct ArchivalIndexes::Search {
     return found;
   }
 
-  static void order(std::vector<Scored>& scored) {
-    std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) {
-      return a.score != b.score ? a.score > b.score : a.row > b.row;
+  void order(std::vector<Scored>& scored) const {
+    std::sort(scored.begin(), scored.end(), [this](const Scored& a, const Scored& b) {
+      return a.score != b.score ? a.score > b.score : is_newer(a.row, b.row);
     });
   }
 
@@ -332,7 +358,8 @@ ArchivalIndexes::ArchivalIndexes(ArchivalOptions options)
 
 ArchivalIndexes::~ArchivalIndexes() {
   // In a forked child its thread is not there, and what it waits with must not be touched.
-  if (builder_ && builder_->forked()) static_cast<void>(builder_.release());
+  if (builder_ && builder_->forked())
+    static_cast<void>(new std::unique_ptr<ListsBuilder>(std::move(builder_)));
 }
 
 void ArchivalIndexes::stop() {
@@ -384,26 +411,27 @@ void ArchivalIndexes::drop_unused() {
 }
 
 ArchivalIndexes::Line ArchivalIndexes::catch_up(Journal& journal, Database& db,
-                                                const std::string& archive, Head head) {
+                                                const std::vector<ArchiveView>& views) {
   if (const auto purge = newest_purge(db); purge != purge_) {
     forget();
     purge_ = purge;
   }
   ++searches_;
   Line line;
-  const auto lineage = journal.lineage(db, head);
-  for (const auto& segment : lineage.segments()) {
-    auto& branch = branches_[archive + '\n' + std::to_string(segment.branch)];
-    if (!branch) branch = std::make_unique<Branch>(archive, segment.branch);
-    branch->read(db, vocabulary_);
-    branch->used = searches_;
-    if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0) {
-      line.parts.push_back({&branch->index, rows});
-      line.branches.push_back(branch.get());
+  for (const auto& view : views)
+    for (const auto& segment : journal.lineage(db, view.head)) {
+      auto& branch = branches_[view.archive + '\n' + std::to_string(segment.branch)];
+      if (!branch) branch = std::make_unique<Branch>(view.archive, segment.branch);
+      branch->read(db, vocabulary_);
+      branch->used = searches_;
+      if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0) {
+        line.parts.push_back({&branch->index, rows});
+        line.branches.push_back(branch.get());
+        line.archives.push_back(view.name);
+      }
+      for (const auto& [seq, id] : branch->retired)
+        if (seq <= segment.last_seq) line.retired.push_back(id);
     }
-    for (const auto& [seq, id] : branch->retired)
-      if (seq <= segment.last_seq) line.retired.push_back(id);
-  }
   drop_unused();
   return line;
 }
@@ -463,36 +491,37 @@ void ArchivalIndexes::put_to_use(const VectorsKey& key, VectorSnapshot made) {
     }
 }
 
-double ArchivalIndexes::idf(Journal& journal, const std::string& archive, Head head,
+double ArchivalIndexes::idf(Journal& journal, const std::vector<ArchiveView>& views,
                             std::string_view word) {
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
-  const auto line = catch_up(journal, reader.db, archive, head);
+  const auto line = catch_up(journal, reader.db, views);
   return memgpt::idf(vocabulary_, line.parts, word);
 }
 
-Sight ArchivalIndexes::sight(Journal& journal, const std::string& archive, Head head,
+Sight ArchivalIndexes::sight(Journal& journal, const ArchiveView& view,
                              const PendingPassages& pending) {
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
   Sight sight;
-  for (const auto& segment : journal.lineage(reader.db, head))
+  for (const auto& segment : journal.lineage(reader.db, view.head))
     sight.line.emplace_back(segment.branch, segment.last_seq);
-  sight.hidden = catch_up(journal, reader.db, archive, head).retired;
+  sight.hidden = catch_up(journal, reader.db, {view}).retired;
   sight.hidden.insert(sight.hidden.end(), pending.retired.begin(), pending.retired.end());
   return sight;
 }
 
-ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archive,
-                                     const std::string& embedder, Head head,
-                                     const ArchivalQuery& query, const PendingPassages& pending) {
+ArchivalPage ArchivalIndexes::search(Journal& journal, const std::vector<ArchiveView>& views,
+                                     const std::string& embedder, const ArchivalQuery& query,
+                                     const PendingPassages& pending) {
   check_ranking(query.ranking);
   ArchivalPage page;
   if (query.limit <= 0 || query.offset < 0) return page;
   const std::scoped_lock lock(mutex_);
   const auto reader = journal.reader();
-  auto line = catch_up(journal, reader.db, archive, head);
-  Search search{reader.db, query, pending, vocabulary_, options_.exact, line.parts};
+  auto line = catch_up(journal, reader.db, views);
+  Search search{reader.db,      query,    pending,    vocabulary_,
+                options_.exact, embedder, line.parts, line.archives};
   for (const auto& part : search.line) search.committed += part.rows;
   line.retired.insert(line.retired.end(), pending.retired.begin(), pending.retired.end());
   TextIndex unwritten;
@@ -536,7 +565,8 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::string& archiv
     auto passage = one.row < search.committed ? load_passage(reader.db, search.key(one.row))
                                               : pending.inserted[one.row - search.committed];
     if (!passage) throw StoreError("a passage is gone from the journal");
-    ArchivalHit hit{std::move(*passage), one.score, one.similarity, {}, {}, {}};
+    ArchivalHit hit{
+        std::move(*passage), search.archive_of(one.row), one.score, one.similarity, {}, {}, {}};
     hit.snippet = make_snippet(hit.passage.text, terms);
     if (search.ranking.explain) {
       auto why = search.ranking.explain(one.ranked);

@@ -9,13 +9,20 @@
 #include <unordered_map>
 #include <vector>
 
-#include "store/lists_builder.h"
 #include "store/journal.h"
+#include "store/lists_builder.h"
 #include "store/passage_vectors.h"
 #include "store/ranking.h"
 #include "store/snippet.h"
 
 namespace memgpt {
+
+// One archive, as it is seen from a head.
+struct ArchiveView {
+  std::string archive;  // its id
+  Head head;
+  std::string name = "";  // of an archive that agents share; empty = the agent's own
+};
 
 struct ArchivalQuery {
   std::string text;           // empty = by the vector, or newest first where that is empty, too
@@ -35,10 +42,13 @@ struct ArchivalQuery {
   int offset = 0;
   AskedTimes times;  // that the text names
   RankingOptions ranking;
+  // Which archive an agent looks into: the name of one, or "" for its own; none = all it has.
+  std::optional<std::string> archive = {};
 };
 
 struct ArchivalHit {
   Passage passage;
+  std::string archive;  // the name of the one that holds it; empty = the agent's own
   // Words and vectors, each as a share of the best hit's, in a weighted mean; without vectors the
   // words' own score, without a word in common the cosine.
   double score = 0;
@@ -58,6 +68,7 @@ struct ArchivalPage {
 // What a step that is not committed yet has done to the passages.
 struct PendingPassages {
   std::vector<Passage> inserted;
+  std::vector<std::string> archives;  // of each, as in ArchivalHit
   std::vector<std::int64_t> retired;  // rows
 };
 
@@ -73,17 +84,17 @@ class ArchivalIndexes {
   explicit ArchivalIndexes(ArchivalOptions options);
   ~ArchivalIndexes();
 
-  // Throws StoreError where the query's dimension is not the passages'.
-  [[nodiscard]] ArchivalPage search(Journal& journal, const std::string& archive,
-                                    const std::string& embedder, Head head,
-                                    const ArchivalQuery& query,
+  // One ranking over all of the archives. Passages that have no vector by the embedder, of the
+  // query's dimension, are found by words.
+  [[nodiscard]] ArchivalPage search(Journal& journal, const std::vector<ArchiveView>& views,
+                                    const std::string& embedder, const ArchivalQuery& query,
                                     const PendingPassages& pending = {});
   // What a store of vectors may show of an archive.
-  [[nodiscard]] Sight sight(Journal& journal, const std::string& archive, Head head,
+  [[nodiscard]] Sight sight(Journal& journal, const ArchiveView& view,
                             const PendingPassages& pending);
-  // How much a word says among the passages that a head sees: BM25's idf of its stem; 0 where no
+  // How much a word says among the passages that are seen: BM25's idf of its stem; 0 where no
   // passage has it.
-  [[nodiscard]] double idf(Journal& journal, const std::string& archive, Head head,
+  [[nodiscard]] double idf(Journal& journal, const std::vector<ArchiveView>& views,
                            std::string_view word);
   // Drops the indexes and their files: the next searches make them anew.
   void clear();
@@ -98,7 +109,8 @@ class ArchivalIndexes {
   // The rows of each branch of a line, read as far as the journal goes. Hold the mutex.
   struct Line {
     std::vector<SeenRows> parts;
-    std::vector<Branch*> branches;  // one a part
+    std::vector<Branch*> branches;      // one a part
+    std::vector<std::string> archives;  // the name of each part's, as in ArchivalHit
     std::vector<std::int64_t> retired;
   };
   void forget();
@@ -108,8 +120,8 @@ class ArchivalIndexes {
                                                     std::size_t dimension);
   void improve(Database& db, Branch& branch, PassageVectors& vectors);
   void put_to_use(const VectorsKey& key, VectorSnapshot made);
-  [[nodiscard]] Line catch_up(Journal& journal, Database& db, const std::string& archive,
-                              Head head);
+  [[nodiscard]] Line catch_up(Journal& journal, Database& db,
+                              const std::vector<ArchiveView>& views);
 
   const ArchivalOptions options_;
   const VectorFiles files_;

@@ -28,13 +28,11 @@ std::string numbers(std::int64_t first, std::int64_t last) {
 
 struct BranchOf {
   std::int64_t id = 0;
-  std::string agent;  // its name
+  std::string agent;  // "agent", or "archive", and its name
   std::int64_t parent = 0;
   std::int64_t parent_seq = 0;
   std::int64_t first_position = 0;
-  [[nodiscard]] std::string name() const {
-    return "branch " + number(id) + " of agent \"" + agent + '"';
-  }
+  [[nodiscard]] std::string name() const { return "branch " + number(id) + " of " + agent; }
 };
 
 class Checker {
@@ -118,9 +116,9 @@ class Checker {
 
   std::vector<BranchOf> read_branches() {
     Statement row(db_.get(),
-                  "SELECT b.id, ifnull((SELECT a.name FROM agent a WHERE a.id = b.agent_id), "
-                  "b.agent_id), ifnull(b.parent, 0), ifnull(b.parent_seq, 0), b.first_position "
-                  "FROM branch b ORDER BY b.id");
+                  "SELECT b.id, ifnull(a.kind, 'agent') || ' \"' || ifnull(a.name, b.agent_id) || "
+                  "'\"', ifnull(b.parent, 0), ifnull(b.parent_seq, 0), b.first_position FROM "
+                  "branch b LEFT JOIN agent a ON a.id = b.agent_id ORDER BY b.id");
     std::vector<BranchOf> branches;
     while (row.step())
       branches.push_back(
@@ -317,6 +315,12 @@ class Checker {
         Rows{"a deletion",
              "SELECT branch, seq FROM retirement t WHERE NOT EXISTS (SELECT 1 FROM step s "
              "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"what was done to an archive",
+             "SELECT branch, seq FROM archive_commit t WHERE NOT EXISTS (SELECT 1 FROM step s "
+             "WHERE s.branch = t.branch AND s.seq = t.seq)"},
+        Rows{"an archive's commit for an agent",
+             "SELECT archive_branch, archive_seq FROM archive_commit t WHERE NOT EXISTS (SELECT 1 "
+             "FROM step s WHERE s.branch = t.archive_branch AND s.seq = t.archive_seq)"},
     };
     for (const auto& rows : kRows) {
       Statement row(db_.get(), rows.sql);
@@ -345,10 +349,10 @@ class Checker {
   void check_agents() {
     Statement row(db_.get(),
                   "SELECT name, head_branch, head_seq, line_branch, line_seq, EXISTS (SELECT 1 "
-                  "FROM config c WHERE c.agent_id = a.id) FROM agent a WHERE deleted_us IS NULL "
-                  "ORDER BY created_us, name");
+                  "FROM config c WHERE c.agent_id = a.id), kind FROM agent a WHERE deleted_us IS "
+                  "NULL ORDER BY created_us, name");
     while (row.step()) {
-      const std::string agent = "agent \"" + row.text(0) + '"';
+      const std::string agent = row.text(6) + " \"" + row.text(0) + '"';
       const auto head = wrong_place({row.integer(1), row.integer(2)});
       if (!head.empty()) add("agents", agent + " stands at " + head);
       const auto line = wrong_place({row.integer(3), row.integer(4)});
@@ -443,7 +447,7 @@ class Checker {
   void check_versions() {
     Statement agents(
         db_.get(),
-        "SELECT name, archive, head_branch, head_seq FROM agent WHERE deleted_us IS NULL");
+        "SELECT name, archive, head_branch, head_seq, kind FROM agent WHERE deleted_us IS NULL");
     static const std::string sql = std::string("SELECT p.uid, count(*) FROM passage p WHERE ") +
                                    kPassageIsSeen + " GROUP BY p.uid HAVING count(*) > 1";
     Statement row(db_.get(), sql);
@@ -451,8 +455,8 @@ class Checker {
       const auto line = Lineage(db_, agents.integer(2)).up_to(agents.integer(3));
       row.bind(agents.view(1), &line);
       while (row.step())
-        add("versions", "agent \"" + agents.text(0) + "\" sees " + number(row.integer(1)) +
-                            " passages of the id " + row.text(0));
+        add("versions", agents.text(4) + " \"" + agents.text(0) + "\" sees " +
+                            number(row.integer(1)) + " passages of the id " + row.text(0));
       row.reset();
     }
   }

@@ -2,7 +2,7 @@
 
 #include "error.h"
 #include "memory/json.h"
-#include "store/check.h"
+#include "store/purge.h"
 #include "store/schema.h"
 #include "store/shared_blocks.h"
 
@@ -198,6 +198,43 @@ void set_head(Database& db, const std::string& agent_id, Head expected, Head hea
         "ran; nothing of the step was written, send again");
 }
 
+[[noreturn]] void throw_overtaken(const Passage& passage) {
+  throw SharedConflict("the passage \"" + passage.id +
+                       "\" of a shared archive was changed or deleted by somebody else meanwhile, "
+                       "and your change of it was not made. Look for it again, and change that");
+}
+
+// Behind what others have written there meanwhile. Inside a transaction of its caller's.
+Head write_archive_commit(Database& db, Commit commit) {
+  Head head;
+  {
+    auto& row = db.prepare(
+        "SELECT a.head_branch, a.head_seq, ifnull(s.passages, 0), (SELECT max(version) FROM config "
+        "c WHERE c.agent_id = a.id) FROM agent a JOIN step s ON s.branch = a.head_branch AND s.seq "
+        "= a.head_seq WHERE a.id = ?1 AND a.kind = 'archive' AND a.deleted_us IS NULL");
+    const Reset reset(row);
+    if (!row.bind(commit.agent_id).step())
+      throw SharedConflict(
+          "the archive was deleted by somebody else meanwhile, and nothing was written into it");
+    head = {row.integer(0), row.integer(1)};
+    commit.step.passages =
+        static_cast<int>(row.integer(2) + std::ssize(commit.passages) - std::ssize(commit.retired));
+    commit.step.config = row.integer(3) + (commit.config ? 1 : 0);
+  }
+  // Its line has one branch: whatever retires a passage is seen.
+  for (const auto& retired : commit.retired) {
+    auto& row = db.prepare(
+        "SELECT 1 FROM passage p WHERE p.id = ?1 AND p.archive = ?2 AND NOT EXISTS (SELECT 1 FROM "
+        "retirement r WHERE r.kind = 'passage' AND r.target = p.id)");
+    const Reset reset(row);
+    if (!row.bind(retired.id, commit.agent_id).step()) throw_overtaken(retired.passage);
+  }
+  const Head next{head.branch, head.seq + 1};
+  set_head(db, commit.agent_id, head, next, next);
+  static_cast<void>(write_rows(db, commit, next));
+  return next;
+}
+
 // Inside a transaction of its caller's.
 Journal::Committed write_commit(Database& db, const Commit& commit) {
   Head next{commit.expected.branch, commit.expected.seq + 1};
@@ -206,23 +243,32 @@ Journal::Committed write_commit(Database& db, const Commit& commit) {
     next.branch = add_branch(db, commit.agent_id, commit.expected, commit.step.time_us);
   set_head(db, commit.agent_id, commit.expected, next, next);
   const auto summary = write_rows(db, commit, next);
+  for (const auto& archive : commit.archives) {
+    const Head there = write_archive_commit(db, archive);
+    db.prepare(
+          "INSERT INTO archive_commit(branch, seq, archive_branch, archive_seq) VALUES(?,?,?,?)")
+        .bind(next.branch, next.seq, there.branch, there.seq)
+        .run();
+  }
   return {next, summary};
 }
 
-void check_name_is_free(Database& db, const std::string& name) {
-  auto& taken = db.prepare("SELECT 1 FROM agent WHERE name = ?1 AND deleted_us IS NULL");
+void check_name_is_free(Database& db, const std::string& name, AgentKind kind) {
+  const std::string what(name_of(kind));
+  auto& taken =
+      db.prepare("SELECT 1 FROM agent WHERE kind = ?2 AND name = ?1 AND deleted_us IS NULL");
   const Reset reset(taken);
-  if (taken.bind(name).step())
-    throw AlreadyExists("an agent named \"" + name +
-                        "\" exists; open it with agent(), pass exist_ok=True, or choose a name");
+  if (taken.bind(name, what).step())
+    throw AlreadyExists("an " + what + " named \"" + name + "\" exists; open it with " + what +
+                        "(), pass exist_ok=True, or choose a name");
 }
 
-void insert_agent(Database& db, const AgentRow& agent) {
+void insert_agent(Database& db, const AgentRow& agent, AgentKind kind) {
   db.prepare(
         "INSERT INTO agent(id, name, created_us, head_branch, head_seq, line_branch, line_seq, "
-        "archive) VALUES(?1, ?2, ?3, ?4, ?5, ?4, ?5, ?6)")
+        "archive, kind) VALUES(?1, ?2, ?3, ?4, ?5, ?4, ?5, ?6, ?7)")
       .bind(agent.id, agent.name, agent.created_us, agent.head.branch, agent.head.seq,
-            agent.archive)
+            agent.archive, name_of(kind))
       .run();
 }
 
@@ -237,17 +283,18 @@ Journal::Journal(const std::string& path, Durability durability)
   add_lineage_function(reader_db_);
 }
 
-AgentRow Journal::create_agent(const std::string& id, const std::string& name, Commit first) {
+AgentRow Journal::create_agent(const std::string& id, const std::string& name, Commit first,
+                               AgentKind kind) {
   first.agent_id = id;
   AgentRow agent;
   queue_.write([&] {
-    check_name_is_free(writer_db_, name);
+    check_name_is_free(writer_db_, name, kind);
     writer_db_.prepare("INSERT INTO branch(agent_id, created_us) VALUES(?1, ?2)")
         .bind(id, first.step.time_us)
         .run();
     const Head head{writer_db_.last_row_id(), 1};
     agent = {id, name, first.step.time_us, head, head, id};
-    insert_agent(writer_db_, agent);
+    insert_agent(writer_db_, agent, kind);
     write_rows(writer_db_, first, head);
   });
   return agent;
@@ -258,10 +305,10 @@ AgentRow Journal::fork_agent(const std::string& id, const std::string& name, con
   first.agent_id = id;
   AgentRow agent;
   queue_.write([&] {
-    check_name_is_free(writer_db_, name);
+    check_name_is_free(writer_db_, name, AgentKind::agent);
     const Head head{add_branch(writer_db_, id, from.head, first.step.time_us), from.head.seq + 1};
     agent = {id, name, first.step.time_us, head, head, from.archive};
-    insert_agent(writer_db_, agent);
+    insert_agent(writer_db_, agent, AgentKind::agent);
     write_rows(writer_db_, first, head);
   });
   return agent;
@@ -306,32 +353,22 @@ Journal::Committed Journal::commit(const Commit& commit) {
   return committed;
 }
 
-namespace {
-
-// Nothing where the file does not say.
-std::optional<std::int64_t> purge_known(Journal& journal) {
-  try {
-    return journal.newest_purge();
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+void Journal::commit_archive(const Commit& commit, std::int64_t purge) {
+  queue_.write([&] {
+    // What was read before may be what was destroyed.
+    if (memgpt::newest_purge(writer_db_) != purge)
+      throw Conflict("a purge came first; read the passage again");
+    static_cast<void>(write_archive_commit(writer_db_, commit));
+  });
 }
 
-}  // namespace
-
-std::vector<std::string> Journal::check(const std::function<void()>& poll) {
-  {
-    // By its name: a file that was moved away would be made anew, and be found sound.
-    const std::scoped_lock lock(writer_mutex_);
-    writer_db_.check_in_place();
-  }
-  for (;;) {
-    const auto purge = purge_known(*this);
-    auto problems = check_file(path_, poll);
-    if (problems.empty()) problems = check_contents(*this, poll);
-    // What a purge destroys meanwhile is no damage.
-    if (problems.empty() || purge_known(*this) == purge) return problems;
-  }
+void Journal::rename_archive(const std::string& archive_id, const std::string& name) {
+  queue_.write([&] {
+    check_name_is_free(writer_db_, name, AgentKind::archive);
+    writer_db_.prepare("UPDATE agent SET name = ?2 WHERE id = ?1 AND kind = 'archive'")
+        .bind(archive_id, name)
+        .run();
+  });
 }
 
 }  // namespace memgpt

@@ -27,6 +27,12 @@ namespace memgpt {
 // full: every commit is on the disk. process: survives a kill, perhaps not a power cut.
 enum class Durability { full, process };
 
+// What has a line of history of its own, and a name. An archive holds passages that agents share.
+enum class AgentKind { agent, archive };
+[[nodiscard]] inline std::string_view name_of(AgentKind kind) {
+  return kind == AgentKind::agent ? "agent" : "archive";
+}
+
 struct AgentRow {
   std::string id;
   std::string name;
@@ -168,7 +174,10 @@ struct Commit {
   std::vector<ToolRunRow> tool_runs;
   std::vector<PinRow> pins;
   std::optional<std::string> config;  // a new version
-  std::int64_t branch = 0;            // when read: that holds it
+  // What it does to archives that agents share: a commit of each, whose `agent_id` is the
+  // archive's, behind whatever the archive's head is by then. Not read.
+  std::vector<Commit> archives;
+  std::int64_t branch = 0;  // when read: that holds it
 
   // When read: a row that contradicts the others of the commit, by kind and in words.
   struct Contradiction {
@@ -209,10 +218,12 @@ class Journal {
  public:
   Journal(const std::string& path, Durability durability);
 
-  // Throws AlreadyExists where a living agent has the name.
-  [[nodiscard]] AgentRow create_agent(const std::string& id, const std::string& name, Commit first);
-  [[nodiscard]] std::optional<AgentRow> find_agent(const std::string& name);
-  [[nodiscard]] std::vector<AgentRow> agents();
+  // Throws AlreadyExists where a living one of the kind has the name.
+  [[nodiscard]] AgentRow create_agent(const std::string& id, const std::string& name, Commit first,
+                                      AgentKind kind = AgentKind::agent);
+  [[nodiscard]] std::optional<AgentRow> find_agent(const std::string& name,
+                                                   AgentKind kind = AgentKind::agent);
+  [[nodiscard]] std::vector<AgentRow> agents(AgentKind kind = AgentKind::agent);  // oldest first
   // A new agent whose history goes on from `from`; its first commit lies behind that. Costs the
   // same however long the history is.
   [[nodiscard]] AgentRow fork_agent(const std::string& id, const std::string& name,
@@ -224,9 +235,29 @@ class Journal {
     Head head;
     std::optional<std::int64_t> summary;  // id of the summary that was written
   };
-  // Throws Conflict where the head is not `expected`. Where that is not the end of its branch, a
-  // new branch begins. Commits of several threads reach the disk together.
+  // Throws Conflict where the head is not `expected`, or an archive's passage that the commit
+  // retires is not seen any more. Where the head is not the end of its branch, a new branch begins.
+  // Commits of several threads reach the disk together.
   Committed commit(const Commit& commit);
+
+  // Archives that agents share, see archives.cpp. One that is alive, by its id.
+  [[nodiscard]] std::optional<AgentRow> archive(const std::string& archive_id);
+  // A commit of an archive alone. Throws Conflict as commit() does for its archives, and where
+  // there was a purge since `purge`.
+  void commit_archive(const Commit& commit, std::int64_t purge);
+  // Throws AlreadyExists.
+  void rename_archive(const std::string& archive_id, const std::string& name);
+  // Throws InvalidInput where agents have it, naming them.
+  void delete_archive(const std::string& archive_id, TimeUs now_us);
+  // Names of the living agents that have it, and whether to read only.
+  [[nodiscard]] std::vector<std::pair<std::string, bool>> agents_with(
+      const std::string& archive_id);
+  // The configuration of an agent or archive that is in force.
+  [[nodiscard]] std::string newest_config(const std::string& agent_id);
+  // Where an archive, which stands at `head`, stood when a commit was made, by the clocks of both.
+  [[nodiscard]] Head archive_at(Head head, Head commit);
+  // Names of archives that the commits of (after, head] wrote into.
+  [[nodiscard]] std::vector<std::string> archives_written(Head head, std::int64_t after);
 
   // The head of an agent that is alive, and the end of its line.
   [[nodiscard]] AgentRow agent_row(const std::string& agent_id);

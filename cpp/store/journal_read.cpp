@@ -225,25 +225,38 @@ AgentRow living_agent(Database& db, const std::string& agent_id) {
 
 }  // namespace
 
-std::optional<AgentRow> Journal::find_agent(const std::string& name) {
+std::optional<AgentRow> Journal::find_agent(const std::string& name, AgentKind kind) {
   const auto reader = this->reader();
-  static const std::string sql =
-      std::string("SELECT ") + kAgentColumns + " FROM agent WHERE name = ?1 AND deleted_us IS NULL";
+  static const std::string sql = std::string("SELECT ") + kAgentColumns +
+                                 " FROM agent WHERE kind = ?1 AND name = ?2 AND deleted_us IS NULL";
   auto& row = reader.db.prepare(sql);
   const Reset reset(row);
-  if (!row.bind(name).step()) return std::nullopt;
+  if (!row.bind(name_of(kind), name).step()) return std::nullopt;
   return read_agent(row);
 }
 
-std::vector<AgentRow> Journal::agents() {
+std::vector<AgentRow> Journal::agents(AgentKind kind) {
   const auto reader = this->reader();
-  static const std::string sql = std::string("SELECT ") + kAgentColumns +
-                                 " FROM agent WHERE deleted_us IS NULL ORDER BY created_us, name";
+  static const std::string sql =
+      std::string("SELECT ") + kAgentColumns +
+      " FROM agent WHERE kind = ?1 AND deleted_us IS NULL ORDER BY created_us, name";
   auto& row = reader.db.prepare(sql);
   const Reset reset(row);
+  row.bind(name_of(kind));
   std::vector<AgentRow> rows;
   while (row.step()) rows.push_back(read_agent(row));
   return rows;
+}
+
+std::optional<AgentRow> Journal::archive(const std::string& archive_id) {
+  const auto reader = this->reader();
+  static const std::string sql = std::string("SELECT ") + kAgentColumns +
+                                 " FROM agent WHERE id = ?1 AND kind = 'archive' AND deleted_us IS "
+                                 "NULL";
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  if (!row.bind(archive_id).step()) return std::nullopt;
+  return read_agent(row);
 }
 
 AgentRow Journal::agent_row(const std::string& agent_id) {

@@ -1,4 +1,5 @@
-// Vectors that come before or after their passages: staged for a commit, or made by another embedder.
+// Vectors that come before or after their passages: staged for a commit, or made by another
+// embedder.
 #include <cstring>
 
 #include "error.h"
@@ -42,8 +43,7 @@ void Journal::stage_vectors(const std::string& embedder, const std::vector<Diges
         auto& row = writer_db_.prepare(
             "INSERT OR REPLACE INTO staged_vector(embedder, digest, vector) VALUES(?1, ?2, ?3)");
         for (std::size_t i = 0; i < texts.size(); ++i)
-          row.bind(embedder, to_hex(texts[i]), vectors.subspan(i * dimension, dimension))
-              .run();
+          row.bind(embedder, to_hex(texts[i]), vectors.subspan(i * dimension, dimension)).run();
       },
       texts.size());
 }
@@ -113,8 +113,9 @@ void Journal::add_vectors(const std::string& archive, const std::string& embedde
           tell_stores_of(writer_db_, rows[i].id, embedder);
         }
         writer_db_
-            .prepare("INSERT INTO vector_epoch(archive, embedder, epoch) VALUES(?1, ?2, 1) "
-                     "ON CONFLICT DO UPDATE SET epoch = epoch + 1")
+            .prepare(
+                "INSERT INTO vector_epoch(archive, embedder, epoch) VALUES(?1, ?2, 1) "
+                "ON CONFLICT DO UPDATE SET epoch = epoch + 1")
             .bind(archive, embedder)
             .run();
       },

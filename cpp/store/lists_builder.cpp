@@ -52,7 +52,8 @@ void ListsBuilder::run() {
     try {
       made = make(job);
     } catch (const std::exception&) {
-      // Searches go on without it, and the next one asks for it again.
+      // Searches go on without, and the next one asks for it again.
+      made.lists.reset();
     }
     if (!stopping()) done_(job.key, std::move(made));
     lock.lock();

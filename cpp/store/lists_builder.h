@@ -1,4 +1,5 @@
-// A thread that makes inverted lists over vectors, and their snapshots, while searches go on without.
+// A thread that makes inverted lists over vectors, and their snapshots, while searches go on
+// without.
 #pragma once
 
 #include <condition_variable>
@@ -24,8 +25,7 @@ class ListsBuilder {
  public:
   // `done` runs on the thread; without lists where another process is at it, or it failed.
   using Done = std::function<void(const VectorsKey& key, VectorSnapshot made)>;
-  ListsBuilder(const VectorFiles& files, Done done)
-      : files_(files), done_(std::move(done)) {}
+  ListsBuilder(const VectorFiles& files, Done done) : files_(files), done_(std::move(done)) {}
   // Stops soon, and leaves what is not done.
   ~ListsBuilder();
   ListsBuilder(const ListsBuilder&) = delete;

@@ -40,8 +40,8 @@ std::span<const std::uint32_t> between(const std::vector<std::uint32_t>& numbers
 struct Part {
   const PassageVectors& vectors;
   std::size_t rows;
-  std::uint32_t first;                         // its first row, counted through
-  std::span<const std::uint32_t> hidden;       // counted through
+  std::uint32_t first;                    // its first row, counted through
+  std::span<const std::uint32_t> hidden;  // counted through
   std::optional<std::span<const std::uint32_t>> only;
 
   [[nodiscard]] std::size_t seen() const { return only ? only->size() : rows - hidden.size(); }
@@ -109,11 +109,9 @@ struct Part {
     });
   }
 
-  void search(NearestRows& nearest, const CodedQuery& query, std::size_t wanted,
-              bool exact) const {
+  void search(NearestRows& nearest, const CodedQuery& query, std::size_t wanted, bool exact) const {
     const auto* lists = vectors.lists();
-    const bool by_lists =
-        !exact && lists != nullptr && seen() * kFewest >= lists->rows().size();
+    const bool by_lists = !exact && lists != nullptr && seen() * kFewest >= lists->rows().size();
     if (by_lists) search_lists(nearest, query, wanted);
     const auto begin = by_lists ? std::min(rows, vectors.listed_rows()) : 0;
     if (only) {
@@ -138,9 +136,8 @@ double rounded_cosine(double cosine) { return std::round(cosine * 1e5) / 1e5; }
 // Rows come in order of id, so what is new lies after the last one we have.
 void PassageVectors::catch_up(Database& db, const VectorFiles& files) {
   if (last_id_ == 0) {
-    if (auto snapshot = files.read(key_);
-        snapshot && !snapshot->last_uid.empty() &&
-        snapshot->last_uid == uid_of(db, snapshot->last_id)) {
+    if (auto snapshot = files.read(key_); snapshot && !snapshot->last_uid.empty() &&
+                                          snapshot->last_uid == uid_of(db, snapshot->last_id)) {
       last_id_ = snapshot->last_id;
       use(std::move(*snapshot));
     }

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "store/lists_builder.h"
 #include "store/sqlite.h"
 #include "store/vector_codes.h"
 #include "store/vector_files.h"
-#include "store/lists_builder.h"
 #include "store/vector_lists.h"
 
 namespace memgpt {

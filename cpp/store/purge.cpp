@@ -24,6 +24,7 @@ void append_count(std::string& words, std::int64_t count, const char* one, const
 std::string counts(const Purged& purged) {
   std::string words;
   append_count(words, purged.agents, "agent", "agents");
+  append_count(words, purged.archives, "archive", "archives");
   append_count(words, purged.messages, "message", "messages");
   append_count(words, purged.blocks, "version of a memory block", "versions of memory blocks");
   append_count(words, purged.passages, "passage", "passages");
@@ -44,6 +45,7 @@ void add(Purged& sum, const Purged& more) {
   sum.configurations += more.configurations;
   sum.commits += more.commits;
   sum.agents += more.agents;
+  sum.archives += more.archives;
   sum.vectors_lost += more.vectors_lost;
   sum.names += more.names;
 }
@@ -84,7 +86,8 @@ Purged destroy(Database& db, const PurgeRequest& request) {
   Purged purged;
   if (request.deleted || request.undone) {
     purged = purge_lines(db, request.deleted, request.undone);
-    if (purged.commits + purged.agents > 0) purged.what = lines_in_words(request, purged);
+    if (purged.commits + purged.agents + purged.archives > 0)
+      purged.what = lines_in_words(request, purged);
   }
   const auto id = memgpt::newest_purge(db) + 1;
   if (!request.text.empty()) {

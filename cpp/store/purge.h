@@ -53,6 +53,7 @@ struct Purged {
   std::int64_t configurations = 0;
   std::int64_t commits = 0;
   std::int64_t agents = 0;
+  std::int64_t archives = 0;
   std::int64_t vectors_lost = 0;  // passages that a search by meaning does not find any more
   std::int64_t names = 0;         // of agents, tags, blocks or tools: they have the text, and stay
   std::string what;

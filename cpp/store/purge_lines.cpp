@@ -87,6 +87,10 @@ void remove_rows(Database& db, Purged& gone) {
   run(db,
       "DELETE FROM retirement WHERE kind = 'passage' AND target NOT IN (SELECT id FROM passage)");
   run(db, "DELETE FROM branch WHERE id NOT IN (SELECT branch FROM temp.kept)");
+  run(db,
+      "DELETE FROM archive_commit AS t WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.branch = "
+      "t.branch AND s.seq = t.seq) OR NOT EXISTS (SELECT 1 FROM step s WHERE s.branch = "
+      "t.archive_branch AND s.seq = t.archive_seq)");
   // What agents share stays, whoever wrote it.
   run(db,
       "UPDATE shared_block AS t SET branch = 0, seq = 0 WHERE t.branch <> 0 AND NOT EXISTS "
@@ -107,6 +111,7 @@ Purged purge_lines(Database& db, bool deleted, bool undone) {
   if (gone.commits > 0) remove_rows(db, gone);
   db.execute("DROP TABLE temp.kept");
   if (!deleted) return gone;
+  gone.archives = run(db, "DELETE FROM agent WHERE deleted_us IS NOT NULL AND kind = 'archive'");
   gone.agents = run(db, "DELETE FROM agent WHERE deleted_us IS NOT NULL");
   run(db, "DELETE FROM tag WHERE agent_id NOT IN (SELECT id FROM agent)");
   run(db,

@@ -306,6 +306,15 @@ ALTER TABLE agent ADD COLUMN kind TEXT NOT NULL DEFAULT 'agent';
 DROP INDEX agent_name;
 CREATE UNIQUE INDEX agent_name ON agent(kind, name) WHERE deleted_us IS NULL;
 
+-- What a commit of an agent did to an archive is a commit of the archive's, in one transaction.
+CREATE TABLE archive_commit(
+  branch INTEGER NOT NULL,       -- the agent's
+  seq INTEGER NOT NULL,
+  archive_branch INTEGER NOT NULL,
+  archive_seq INTEGER NOT NULL,
+  PRIMARY KEY(branch, seq, archive_branch)
+) WITHOUT ROWID;
+
 -- With row ids: without, whatever is longer than a quarter of a page takes a page of its own.
 CREATE TABLE embedding_row(
   passage INTEGER NOT NULL,

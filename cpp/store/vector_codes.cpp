@@ -38,9 +38,9 @@ CodedQuery code_query(std::span<const float> vector) {
   // As fine as 16 bits are, and no sum with a row's codes leaves an int32: it is at most the
   // product of the two lengths.
   const double width = std::sqrt(static_cast<double>(vector.size()));
-  const double scale = std::min(std::numeric_limits<std::int16_t>::max() / most,
-                                std::numeric_limits<std::int32_t>::max() / (kMostCode * width) -
-                                    width);
+  const double scale =
+      std::min(std::numeric_limits<std::int16_t>::max() / most,
+               std::numeric_limits<std::int32_t>::max() / (kMostCode * width) - width);
   double sum = 0;
   for (std::size_t i = 0; i < vector.size(); ++i) {
     const double code = whole(static_cast<double>(vector[i]) * scale);
@@ -62,8 +62,8 @@ void VectorCodes::add(std::span<const float> vector) {
   own.high.resize(begin + dimension_);
   own.low.resize(begin + dimension_);
   Row row;
-  const double scale = vector.empty() ? 0 : static_cast<double>(
-                                                static_cast<float>(largest(vector) / kMostCode));
+  const double scale =
+      vector.empty() ? 0 : static_cast<double>(static_cast<float>(largest(vector) / kMostCode));
   if (scale > 0) {
     const double inverse = 1 / scale;
     double rest = 0;

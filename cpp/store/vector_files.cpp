@@ -185,9 +185,9 @@ std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
   if (std::memcmp(header.digest, digest.data(), digest.size()) != 0) return std::nullopt;
 
   const auto layout = layout_of(header);
-  VectorSnapshot snapshot{VectorCodes(key.dimension), nullptr, header.last_id,
-                          std::string(header.last_uid,
-                                      ::strnlen(header.last_uid, sizeof header.last_uid))};
+  VectorSnapshot snapshot{
+      VectorCodes(key.dimension), nullptr, header.last_id,
+      std::string(header.last_uid, ::strnlen(header.last_uid, sizeof header.last_uid))};
   const auto rows = section<VectorCodes::Row>(*file, layout.rows);
   const auto high = section<std::int8_t>(*file, layout.high);
   const auto low = section<std::int8_t>(*file, layout.low);
@@ -256,9 +256,11 @@ bool VectorFiles::write(const VectorsKey& key, const VectorSnapshot& snapshot) c
     for (const auto& part : snapshot.codes.blocks())
       fine = fine && put(part.rows, block * sizeof(VectorCodes::Row));
     fine = fine && pad_to(layout.high.begin);
-    for (const auto& part : snapshot.codes.blocks()) fine = fine && put(part.high, block * key.dimension);
+    for (const auto& part : snapshot.codes.blocks())
+      fine = fine && put(part.high, block * key.dimension);
     fine = fine && pad_to(layout.low.begin);
-    for (const auto& part : snapshot.codes.blocks()) fine = fine && put(part.low, block * key.dimension);
+    for (const auto& part : snapshot.codes.blocks())
+      fine = fine && put(part.low, block * key.dimension);
     const auto section = [&](const Section& where, const void* bytes) {
       return pad_to(where.begin) && put(bytes, where.bytes);
     };
@@ -271,8 +273,7 @@ bool VectorFiles::write(const VectorsKey& key, const VectorSnapshot& snapshot) c
     if (!mapping) return false;
     const auto digest = digest_of(*mapping);
     std::copy(digest.begin(), digest.end(), header.digest);
-    return ::pwrite(file.get(), &header, sizeof header, 0) ==
-               static_cast<ssize_t>(sizeof header) &&
+    return ::pwrite(file.get(), &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header) &&
            ::fsync(file.get()) == 0;
   }();
   if (written) {

@@ -15,25 +15,30 @@ template <typename Other>
   return sum;
 }
 
-#define MEMGPT_KERNELS(name, target)                                                            \
+#define MEMGPT_KERNELS(name, target)                                                             \
   target void name##_scan(const std::int8_t* rows, const std::int16_t* query, std::size_t width, \
-                          std::size_t count, std::int32_t* sums) {                              \
-    for (std::size_t i = 0; i < count; ++i) sums[i] = sum_of(rows + i * width, query, width);   \
-  }                                                                                             \
-  target std::int32_t name##_dot(const std::int8_t* row, const std::int16_t* query,             \
-                                 std::size_t width) {                                           \
-    return sum_of(row, query, width);                                                           \
-  }                                                                                             \
-  target std::int32_t name##_between(const std::int8_t* row, const std::int8_t* other,          \
-                                     std::size_t width) {                                       \
-    return sum_of(row, other, width);                                                           \
+                          std::size_t count, std::int32_t* sums) {                               \
+    for (std::size_t i = 0; i < count; ++i) sums[i] = sum_of(rows + i * width, query, width);    \
+  }                                                                                              \
+  target std::int32_t name##_dot(const std::int8_t* row, const std::int16_t* query,              \
+                                 std::size_t width) {                                            \
+    return sum_of(row, query, width);                                                            \
+  }                                                                                              \
+  target std::int32_t name##_between(const std::int8_t* row, const std::int8_t* other,           \
+                                     std::size_t width) {                                        \
+    return sum_of(row, other, width);                                                            \
   }
 
 MEMGPT_KERNELS(plain, )
 #ifdef __x86_64__
 MEMGPT_KERNELS(avx2, __attribute__((target("avx2"))))
-MEMGPT_KERNELS(avx512,
-               __attribute__((target("avx512bw,avx512vl,avx512vnni,prefer-vector-width=512"))))
+#ifdef __clang__
+#define MEMGPT_AVX512 "avx512bw,avx512vl,avx512vnni"
+#else
+#define MEMGPT_AVX512 "avx512bw,avx512vl,avx512vnni,prefer-vector-width=512"
+#endif
+MEMGPT_KERNELS(avx512, __attribute__((target(MEMGPT_AVX512))))
+#undef MEMGPT_AVX512
 #endif
 #undef MEMGPT_KERNELS
 

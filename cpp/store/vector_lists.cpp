@@ -2,7 +2,6 @@
 
 #include <faiss/Clustering.h>
 #include <faiss/Index.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,9 @@
 
 #include "error.h"
 #include "store/vector_kernels.h"
+
+// Of the OpenMP that Faiss is built with; not every compiler that reads this has its header.
+extern "C" void omp_set_num_threads(int);
 
 namespace memgpt {
 
@@ -123,18 +125,15 @@ std::shared_ptr<const VectorLists> VectorLists::build(const VectorCodes& codes,
                                                       const VectorLists* grown,
                                                       const std::function<bool()>& go_on) {
   auto lists = std::make_shared<VectorLists>();
-  // One thread, which is the caller's: others have work to do.
-  const int threads = omp_get_max_threads();
+  // On the caller's thread alone, which has nothing else to do: others have.
   omp_set_num_threads(1);
   try {
     lists->centres_ = grown != nullptr && grown->rows_.size() >= rows.size() / 2
                           ? grown->centres_
                           : train(codes, rows, go_on);
   } catch (const Stopped&) {
-    omp_set_num_threads(threads);
     return nullptr;
   }
-  omp_set_num_threads(threads);
 
   std::vector<std::uint32_t> list_of(rows.size());
   std::vector<std::int32_t> sums;
@@ -153,7 +152,7 @@ std::shared_ptr<const VectorLists> VectorLists::build(const VectorCodes& codes,
   return lists;
 }
 
-std::shared_ptr<const VectorLists> VectorLists::read(Centres centres,
+std::shared_ptr<const VectorLists> VectorLists::read(Centres&& centres,
                                                      std::vector<std::uint32_t> begins,
                                                      std::vector<std::uint32_t> rows,
                                                      std::size_t dimension, std::size_t end) {

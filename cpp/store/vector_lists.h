@@ -28,7 +28,7 @@ class VectorLists {
                                       std::vector<std::int32_t>& sums) const;
   };
   // From what the accessors below gave; nothing where it cannot be that, for rows below `end`.
-  [[nodiscard]] static std::shared_ptr<const VectorLists> read(Centres centres,
+  [[nodiscard]] static std::shared_ptr<const VectorLists> read(Centres&& centres,
                                                                std::vector<std::uint32_t> begins,
                                                                std::vector<std::uint32_t> rows,
                                                                std::size_t dimension,

@@ -7,6 +7,7 @@
 """
 
 from memgpt import errors, stores
+from memgpt._archives import Archive, Attached
 from memgpt._branches import BlockVersion, Branch
 from memgpt._core import (
     ArchivalHit,
@@ -53,6 +54,8 @@ __all__ = [
     "Agent",
     "ArchivalHit",
     "ArchivalStore",
+    "Archive",
+    "Attached",
     "BaseMemory",
     "BlockVersion",
     "Branch",

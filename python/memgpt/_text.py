@@ -72,6 +72,17 @@ def checked_number(
     return value
 
 
+def checked_flag(value: Any, what: str) -> bool:
+    """True or False itself.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{what} is True or False, not {value!r}")
+    return value
+
+
 def checked_seconds(value: Any, what: str) -> float:
     """The number of seconds.
 

@@ -3,64 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from memgpt import _core
+from memgpt._archives import Archive, Attached, Passages, between
 from memgpt._calls import CoreHandle
 from memgpt._core import ArchivalHit, Message, Passage, RecallHit
-from memgpt._filing import new_passages, shown_progress
 from memgpt._hits import Hits
-from memgpt._text import checked_number, checked_text, checked_texts
-from memgpt._vectors import flat_row
-from memgpt._zones import zone_named
+from memgpt._text import checked_flag, checked_number, checked_text, checked_texts
 from memgpt.errors import ConfigError, Error, InvalidInput
 from memgpt.memory import MemoryModule, Sections, SharedBlock, make_block
 from memgpt.ranking import Ranking, to_core_ranking
-from memgpt.transcript import microseconds, read_transcript
+from memgpt.transcript import read_transcript
 
 __all__ = ["Archival", "CoreMemory", "Recall"]
 
 
-def _json(metadata: Any) -> str:
-    try:
-        text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"the metadata must be what JSON can hold: {error}") from error
-    return checked_text(text, "the metadata")
+def _id_of_archive(archive: Archive) -> str:
+    if not isinstance(archive, Archive):
+        raise ConfigError(f"{archive!r} is no archive: home.create_archive() makes one")
+    return archive.id
 
 
-def _between(
-    core: _core.CoreAgent,
-    start: dt.datetime | dt.date | str | None,
-    end: dt.datetime | dt.date | str | None,
-) -> tuple[int | None, int | None]:
-    first, last = _bound(core, start, end=False), _bound(core, end, end=True)
-    if first is not None and last is not None and first > last:
-        raise InvalidInput(f"start lies after end: turn them round ({start} and {end})")
-    return first, last
-
-
-def _object(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(metadata, Mapping):
-        raise InvalidInput(f"the metadata must be a dict, not {metadata!r}")
-    return dict(metadata)
-
-
-def _id_of(passage: Passage | str) -> str:
-    return passage.id if isinstance(passage, Passage) else checked_text(passage, "the passage's id")
-
-
-def _numbers(vector: Any) -> Any:
-    if vector is None:
-        return []
-    try:
-        return flat_row(vector)
-    except Exception as error:
-        raise InvalidInput(
-            f"the vector must be one row of numbers, e.g. embedder.embed([text])[0]: {error}"
-        ) from error
+def _name_of(archive: Archive | str | None) -> str | None:
+    if isinstance(archive, Archive):
+        return archive.name
+    return None if archive is None else checked_text(archive, "the archive's name")
 
 
 def _size(tier: str, core: _core.CoreAgent, which: int, what: str) -> str:
@@ -70,20 +39,6 @@ def _size(tier: str, core: _core.CoreAgent, which: int, what: str) -> str:
     except Error as error:  # a repr never raises: the home may be closed
         size = str(error)
     return f"<{tier} of {core.name!r}: {size}>"
-
-
-def _bound(
-    core: _core.CoreAgent, time: dt.datetime | dt.date | str | None, *, end: bool
-) -> int | None:
-    """Microseconds since the epoch; of a text that names a span its begin or its end."""
-    if isinstance(time, dt.date) and not isinstance(time, dt.datetime):
-        time = time.isoformat()
-    if isinstance(time, str):
-        first, last, moment = core.date_span(checked_text(time, "a time"))
-        return last if end and not moment else first
-    if time is None:
-        return None
-    return microseconds(time, zone_named(json.loads(core.config()).get("timezone", "UTC")))
 
 
 class CoreMemory(CoreHandle, Mapping[str, MemoryModule]):
@@ -217,7 +172,7 @@ class Recall(CoreHandle):
         """
         found, total = self._core.search_recall(
             checked_text(query, "the query"),
-            *_between(self._core, start, end),
+            *between(self._core, start, end),
             checked_texts(roles, "a role"),
             checked_number(limit, "limit", InvalidInput),
             checked_number(offset, "offset", InvalidInput),
@@ -267,8 +222,46 @@ class Recall(CoreHandle):
         return _size("Recall", self._core, 0, "message")
 
 
-class Archival(CoreHandle):
-    """What was filed for ever, found by meaning."""
+class Archival(CoreHandle, Passages):
+    """What was filed for ever, found by meaning: the agent's own passages, and those of the shared
+    archives that are attached to it.
+
+    What a tool of the agent does to a shared archive is committed with the tool's step, all or
+    nothing, under the agent's name; ``undo()`` does not take it back, and says so. Outside of a
+    tool it is done at once, under the name ``"user"``.
+    """
+
+    def attach(self, archive: Archive, read_only: bool = False) -> None:
+        """Give the agent an archive of ``home.create_archive()``, which others may have, too: its
+        searches go over its own passages and the archive's, ranked together. A configuration step:
+        it is not undone, and forks have it. Attached again, the archive is read-only or not, as is
+        said now.
+
+        Args:
+            archive: of this agent's home.
+            read_only: neither the agent nor its handle can write into it.
+
+        Raises:
+            ArchiveNotFound: where it is of another home, or was deleted.
+        """
+        self._writer.attach_archive(_id_of_archive(archive), checked_flag(read_only, "read_only"))
+
+    def detach(self, archive: Archive) -> None:
+        """Take a shared archive away from the agent; it stays as it is, and others keep it.
+
+        Raises:
+            ArchiveNotFound: where it is not attached.
+        """
+        self._writer.detach_archive(_id_of_archive(archive))
+
+    @property
+    def attached(self) -> list[Attached]:
+        """The shared archives that the agent has, in the order in which they were attached."""
+        core = self._core
+        return [
+            Attached(Archive(archive), core.name, read_only)
+            for archive, read_only in core.attached_archives()
+        ]
 
     def insert(
         self,
@@ -278,6 +271,7 @@ class Archival(CoreHandle):
         metadata: Mapping[str, Any] | None = None,
         source: str | None = None,
         time: dt.datetime | dt.date | str | None = None,
+        archive: Archive | str | None = None,
     ) -> Passage:
         """File a text; it is on disk when this returns (in a tool: with the tool's step) and found
         by the next search.
@@ -289,110 +283,16 @@ class Archival(CoreHandle):
             source: the document that it is a piece of, as ``metadata["source"]``. Pieces of one
                 source that were filed one after the other are neighbours for the ranking.
             time: when it was written, as in :meth:`Recall.search`; now, where it is None.
+            archive: a shared one that is attached, or its name; None for the agent's own.
 
         Raises:
             InvalidInput: for an empty text.
-            Unbound: where the agent's embedder is not bound.
+            Unbound: where the agent's embedder is not bound, or the shared archive's.
+            ArchiveNotFound: where no such archive is attached.
+            ReadOnlyArchive: where it is attached to be read only.
         """
-        return self._writer.insert_passage(*self._new_passage(text, tags, metadata, source, time))
-
-    def insert_many(
-        self,
-        items: Iterable[str | Mapping[str, Any]],
-        *,
-        progress: bool | Callable[[int, int], Any] | None = None,
-    ) -> list[Passage]:
-        """File many texts in one commit: all of them are on disk when this returns, or none is
-        filed. Where it is broken off (Ctrl-C, a kill, an embedder that fails), call it again:
-        vectors that took long to make are not made again.
-
-        Args:
-            items: texts, or dicts with ``text`` and what :meth:`insert` takes besides: ``tags``,
-                ``metadata``, ``source``, ``time``.
-            progress: a function that is told (done, total) of the vectors, which are the long part;
-                True for a bar on stderr, False for none. By default a bar for a thousand or more,
-                on a terminal or in a notebook.
-
-        Returns:
-            The passages, one per item, in order.
-
-        Raises:
-            InvalidInput: for an item that cannot be read; says which.
-            Unbound: where the agent's embedder is not bound.
-        """
-        read = new_passages(items, self._new_passage)
-        with shown_progress("vectors", len(read), progress) as report:
-            return self._writer.insert_passages(read, report)
-
-    def _new_passage(
-        self,
-        text: str,
-        tags: Sequence[str] = (),
-        metadata: Mapping[str, Any] | None = None,
-        source: str | None = None,
-        time: dt.datetime | dt.date | str | None = None,
-    ) -> tuple[str, list[str], str, int | None]:
-        named = {} if source is None else {"source": checked_text(source, "the source")}
-        return (
-            checked_text(text, "the passage"),
-            checked_texts(tags, "a tag"),
-            _json(_object(metadata or {}) | named),
-            _bound(self._core, time, end=False),
-        )
-
-    def get(self, id: str) -> Passage:
-        """The passage of this id, as the agent sees it now.
-
-        Raises:
-            PassageNotFound: where it sees none: there never was one, or it was deleted or undone.
-        """
-        return self._core.passage(checked_text(id, "the passage's id"))
-
-    def update(
-        self,
-        passage: Passage | str,
-        *,
-        text: str | None = None,
-        tags: Sequence[str] | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Passage:
-        """Change a passage; what is None stays as it is. It keeps its id and the time when it was
-        filed. A step of its own (in a tool: part of the tool's), which ``undo()`` takes back; forks
-        and ``agent.at()`` see the passage as it was.
-
-        Args:
-            passage: it, or its id.
-            text: another text; its vector is made anew.
-            tags: all its tags from now on; ``()`` for none.
-            metadata: all its metadata from now on; ``{}`` for none.
-
-        Returns:
-            The passage as it is now.
-
-        Raises:
-            PassageNotFound: where the agent does not see it.
-            InvalidInput: for an empty text, or where nothing is given.
-            Unbound: where the agent's embedder is needed and not bound.
-        """
-        return self._writer.update_passage(
-            _id_of(passage),
-            None if text is None else checked_text(text, "the passage"),
-            None if tags is None else checked_texts(tags, "a tag"),
-            None if metadata is None else _json(_object(metadata)),
-        )
-
-    def delete(self, passage: Passage | str) -> None:
-        """Delete a passage: no search finds it from here on. A step of its own (in a tool: part of
-        the tool's), which ``undo()`` takes back; forks and ``agent.at()`` keep what they saw. The
-        file keeps it, too: ``home.purge()`` alone destroys.
-
-        Args:
-            passage: it, or its id.
-
-        Raises:
-            PassageNotFound: where the agent does not see it.
-        """
-        self._writer.delete_passage(_id_of(passage))
+        filed = self._filed(text, tags, metadata, source, time)
+        return self._writer.insert_passage(*filed, _name_of(archive) or "")
 
     def search(
         self,
@@ -408,9 +308,11 @@ class Archival(CoreHandle):
         offset: int = 0,
         ranking: Ranking | None = None,
         vector: Any = None,
+        archive: Archive | str | None = None,
     ) -> Hits[ArchivalHit]:
         """Passages by words and, where the agent has an embedder, by meaning, best first; an empty
-        query gives the newest.
+        query gives the newest. Passages of a shared archive with another embedder than the agent's
+        are found by words alone.
 
         Args:
             query: a text; ``"..."`` is a phrase.
@@ -425,33 +327,23 @@ class Archival(CoreHandle):
             vector: what to search by in place of the query's own vector: numbers as the agent's
                 embedder returns them for one text, of any length but 0. With ``query=""`` by it
                 alone, and ``hit.score`` is the cosine.
+            archive: a shared one that is attached, or its name, to search it alone; ``""`` for the
+                agent's own passages; None for all.
 
         Returns:
-            The hits; ``.total`` is how many passages pass the filters. The nearest vectors are
-            found for certain among up to ``exact_search`` passages (:func:`memgpt.open`); among
-            more one in some twenty of them may be missed, once inverted lists are made.
+            The hits; ``.total`` is how many passages pass the filters. ``hit.archive`` is the name
+            of the shared archive, None for the agent's own; ``hit.passage.author`` tells who filed
+            it. The nearest vectors are found for certain among up to ``exact_search`` passages
+            (:func:`memgpt.open`); among more one in some twenty of them may be missed, once
+            inverted lists are made.
 
         Raises:
             InvalidInput: for a filter that cannot be read.
             ConfigError: for a ranking with a value out of its range.
+            ArchiveNotFound: where no such archive is attached.
         """
-        if match not in ("any", "all"):
-            raise InvalidInput(f'match must be "any" or "all", not {match!r}')
-        wanted = _object(metadata or {})
-        if source is not None:
-            wanted["source"] = checked_text(source, "the source")
-        found, total = self._core.search_archival(
-            checked_text(query, "the query"),
-            checked_number(limit, "limit", InvalidInput),
-            checked_number(offset, "offset", InvalidInput),
-            checked_texts(tags, "a tag"),
-            match == "all",
-            [(checked_text(key, "a key"), _json(value)) for key, value in wanted.items()],
-            *_between(self._core, start, end),
-            to_core_ranking(ranking),
-            _numbers(vector),
-        )
-        return Hits(found, query, "archival", total)
+        filters = (limit, tags, match, metadata, source, start, end, offset, ranking, vector)
+        return self._found(query, *filters, _name_of(archive))
 
     def catch_up(self) -> bool:
         """Tell the agent's archival store now what it has not acknowledged yet: all passages, for a
@@ -467,6 +359,7 @@ class Archival(CoreHandle):
         return self._core.catch_up_store()
 
     def __len__(self) -> int:
+        """The agent's own passages; those of shared archives are not among them."""
         return self._core.counts()[1]
 
     def __repr__(self) -> str:

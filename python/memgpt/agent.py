@@ -211,7 +211,7 @@ class Agent(CoreHandle):
 
         Nothing is lost: :meth:`redo` comes back until something is written, and what was undone
         then is found by :meth:`branches`. The configuration is not undone, nor is what tools did
-        outside: the result lists such calls.
+        outside, nor what was written into shared blocks and archives: the result lists them.
 
         Args:
             n: how many.

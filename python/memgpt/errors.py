@@ -11,13 +11,15 @@
     ├── NotFound               (also a LookupError)
     │   ├── AgentNotFound
     │   ├── BlockNotFound
+    │   ├── ArchiveNotFound
     │   ├── PassageNotFound
     │   ├── ToolNotFound
     │   └── ModelNotFound
     ├── AlreadyExists          the name is taken
-    ├── EditFailed             a block edit that changes nothing (also a ValueError)
+    ├── EditFailed             an edit of memory that changes nothing (also a ValueError)
     │   ├── LimitExceeded      the new value is over the block's limit
-    │   └── ReadOnlyBlock
+    │   ├── ReadOnlyBlock
+    │   └── ReadOnlyArchive    it is attached to be read only
     ├── StoreError             the database cannot do what was asked
     │   ├── NotADatabase
     │   ├── NewerVersion       written by a newer memgpt
@@ -48,6 +50,7 @@ __all__ = [
     "AlreadyExists",
     "ArchivalStoreError",
     "ArchivalStoreTimeout",
+    "ArchiveNotFound",
     "AuthenticationFailed",
     "BlockNotFound",
     "Busy",
@@ -72,6 +75,7 @@ __all__ = [
     "ProviderTimeout",
     "ProviderUnreachable",
     "RateLimited",
+    "ReadOnlyArchive",
     "ReadOnlyBlock",
     "ReadOnlyStore",
     "Reentrant",
@@ -126,6 +130,10 @@ class BlockNotFound(NotFound, KeyError):
     """No memory block has this label."""
 
 
+class ArchiveNotFound(NotFound):
+    """No archive has this name, or it is not attached to the agent."""
+
+
 class PassageNotFound(NotFound, KeyError):
     """The agent sees no passage of this id in archival memory."""
 
@@ -143,7 +151,7 @@ class AlreadyExists(Error):
 
 
 class EditFailed(Error, ValueError):
-    """A block edit that changes nothing; the text says what to do."""
+    """An edit of memory that changes nothing; the text says what to do."""
 
 
 class LimitExceeded(EditFailed):
@@ -152,6 +160,10 @@ class LimitExceeded(EditFailed):
 
 class ReadOnlyBlock(EditFailed):
     """The block cannot be edited by tools."""
+
+
+class ReadOnlyArchive(EditFailed):
+    """The archive is attached to the agent to be read only."""
 
 
 class StoreError(Error):

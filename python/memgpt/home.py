@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core, _memory_tools
+from memgpt._archives import Archive
 from memgpt._calls import call_chain, check_loop_is_free
 from memgpt._core import Purged
-from memgpt._text import checked_number, checked_seconds, checked_text
+from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError, Reentrant
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
@@ -278,6 +279,72 @@ class Home:
             del self._live[agent_id]
         self._core.delete_agent(name)
 
+    def create_archive(
+        self,
+        name: str,
+        description: str = "",
+        *,
+        embedding: str | Embedder | type[Embedder] | None = "offline",
+        exist_ok: bool = False,
+    ) -> Archive:
+        """Make an archive for several agents: ``agent.archival.attach(archive)`` gives it to one.
+
+        Args:
+            name: unique among the archives of this home, on one line.
+            description: what it is for.
+            embedding: makes the vectors of all its passages, whoever files them: ``"offline"``, an
+                Embedder, or None for an archive without vectors. Agents with another embedder find
+                its passages by words alone.
+            exist_ok: return the archive of this name if there is one, as :meth:`archive` does.
+
+        Raises:
+            AlreadyExists: where the name is taken.
+            ConfigError: for a name that cannot be.
+        """
+        checked_text(name, "the archive's name")
+        description = checked_text(description, "the archive's description")
+        embedder = to_core_embedder(embedding)
+        try:
+            return Archive(self._core.create_archive(name, description, embedder))
+        except AlreadyExists:
+            if not checked_flag(exist_ok, "exist_ok"):
+                raise
+            return self.archive(name, embedding=embedding)
+
+    def archive(
+        self, name: str, *, embedding: str | Embedder | type[Embedder] | None = None
+    ) -> Archive:
+        """Open an archive that agents share.
+
+        Args:
+            name: its name.
+            embedding: the embedder that it has, where that is written in Python and was not bound
+                to it, or to an agent that has it, since the home was opened.
+
+        Raises:
+            ArchiveNotFound: where there is none of this name; says which there are.
+            ConfigError: for another embedder than it has.
+        """
+        core = self._core.archive(checked_text(name, "the archive's name"))
+        embedder = to_core_embedder(embedding)
+        if embedder is not None:
+            core.bind(embedder)
+        return Archive(core)
+
+    def archives(self) -> list[Archive]:
+        """The archives that agents share, oldest first."""
+        return [Archive(core) for core in self._core.archives()]
+
+    def delete_archive(self, name: str) -> None:
+        """Delete an archive: its name is free afterwards; the passages stay in the file until
+        ``purge(deleted=True)``.
+
+        Raises:
+            ArchiveNotFound: where there is none of this name.
+            InvalidInput: where agents have it, which are named: detach it first.
+        """
+        self._core.delete_archive(checked_text(name, "the archive's name"))
+
     def create_block(
         self,
         label: str,
@@ -318,7 +385,7 @@ class Home:
         Raises:
             StoreError: where the file is gone, or is not the one that was opened.
         """
-        return self._core.check(_flag(replay, "replay"))
+        return self._core.check(checked_flag(replay, "replay"))
 
     def rebuild(self) -> None:
         """Drop everything that is derived: the indexes of the searches, which are in memory. The
@@ -356,12 +423,12 @@ class Home:
         What it cannot destroy: copies and backups of the file, and what file systems keep of it
         (snapshots, copy-on-write, worn blocks of a disk); what was sent to models' providers, and
         to tools; logs; what programs hold, such as a Response, or a system prompt and tools with
-        the text in them, which come back when they are bound again. Names of agents, tags, memory
-        blocks and tools stay: ``.names`` of the result counts those that have the text. Other
-        processes that have the file open notice at their next call. Vectors of changed passages
-        are made anew where their embedder is bound; the other passages are listed still, but no
-        search by a text finds them (``.vectors_lost``). Archival stores are told to delete what was
-        destroyed; one that is not to be had is told when it is.
+        the text in them, which come back when they are bound again. Names of agents, archives,
+        tags, memory blocks and tools stay: ``.names`` of the result counts those that have the
+        text. Other processes that have the file open notice at their next call. Vectors of changed
+        passages are made anew where their embedder is bound; the other passages are listed still,
+        but no search by a text finds them (``.vectors_lost``). Archival stores are told to
+        delete what was destroyed; one that is not to be had is told when it is.
 
         Raises:
             ConfigError: where nothing is asked for.
@@ -378,8 +445,8 @@ class Home:
             check_loop_is_free(self._core.agent_by_id(row.id))
         return self._core.purge(
             None if text is None else checked_text(text, "the text to purge"),
-            deleted=_flag(deleted, "deleted"),
-            undone=_flag(undone, "undone"),
+            deleted=checked_flag(deleted, "deleted"),
+            undone=checked_flag(undone, "undone"),
         )
 
     def purges(self) -> list[Purge]:
@@ -427,12 +494,6 @@ def _warn_of_missing_key(provider: _core.Provider) -> None:
             UserWarning,
             stacklevel=3,
         )
-
-
-def _flag(given: Any, name: str) -> bool:
-    if not isinstance(given, bool):
-        raise ConfigError(f"{name} is True or False, not {given!r}")
-    return given
 
 
 def _window(context_window: int | None) -> int:

@@ -58,6 +58,7 @@ def reason(error: Exception) -> str:
 
 
 agent_html = _safe_html(cards.agent_html)
+archive_html = _safe_html(cards.archive_html)
 memory_html = _safe_html(lambda memory: cards.memory_html(memory._core.blocks()))
 context_html = _safe_html(spans.context_html)
 response_html = _safe_html(turns.response_html)

@@ -13,6 +13,7 @@ from memgpt._views.turns import last_messages, message_item
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from memgpt._archives import Archive
     from memgpt.agent import Agent
 
 _BLOCKS = 20
@@ -74,6 +75,14 @@ def _unbound(agent: Agent) -> Html:
     )
 
 
+def _archives(agent: Agent) -> Html:
+    attached = agent.archival.attached
+    if not attached:
+        return Html()
+    names = ", ".join(map(str, attached[:_ENTRIES]))
+    return div("mute", cut(f"Shared archives: {names}", _SUMMARY_TEXT), dir="auto")
+
+
 def _window(agent: Agent) -> Html:
     context = agent.context()
     return div(
@@ -119,8 +128,30 @@ def agent_html(agent: Agent) -> str:
             ),
         ),
         _unbound(agent),
+        _archives(agent),
         _blocks(agent._core.blocks()),
         _window(agent),
         _summary(agent),
         _last_messages(agent),
+    )
+
+
+def archive_html(archive: Archive) -> str:
+    """The card of an archive that agents share."""
+    name = archive.name
+    agents = [f"{one.agent} (reads only)" if one.read_only else one.agent for one in archive.agents]
+    left = len(agents) - _ENTRIES
+    more = f" and {left:,} more" if left > 0 else ""
+    facts = f"{counted(len(archive), 'passage')} · {counted(len(agents), 'agent')}"
+    return view(
+        f"archive {name}",
+        div(
+            "head",
+            span("title", element("bdi", cut(name, 80)), title=archive.id),
+            span("mute", facts),
+        ),
+        prose(archive.description, _SUMMARY_TEXT) if archive.description else "",
+        div("mute", cut(", ".join(agents[:_ENTRIES]), _SUMMARY_TEXT) + more, dir="auto")
+        if agents
+        else "",
     )

@@ -97,6 +97,8 @@ def agent_text(agent: Agent) -> str:
     if agent.unbound:
         lines.append(f"unbound: {', '.join(agent.unbound)}")
         lines.append(f"to bind them, type: {binding_line(agent.name, agent.unbound)}")
+    if attached := agent.archival.attached:
+        lines.append(f"shared archives: {', '.join(map(str, attached))}")
     lines += _block_lines(agent)
     lines += _window_lines(agent)
     if summary := agent.memory.summary:
@@ -155,7 +157,8 @@ def hits_text(hits: Sequence[RecallHit | ArchivalHit], query: str = "") -> str:
         score = f"{hit.score:.3f}  " if query else ""
         if isinstance(hit, ArchivalHit):
             tags = "".join(f" #{tag}" for tag in hit.passage.tags)
-            lines.append(f"{score}{hit.passage.id}{tags}")
+            filed = f"  {hit.archive}, by {hit.passage.author}" if hit.archive else ""
+            lines.append(f"{score}{hit.passage.id}{tags}{filed}")
         else:
             message = hit.message
             who = f"{message.role} {message.name}" if message.name else message.role

@@ -212,7 +212,9 @@ def passage_html(passage: Passage) -> str:
 def _hit(hit: RecallHit | ArchivalHit, scored: bool = True) -> Html:
     score = div("number", f"score {hit.score:.3f}") if scored else ""
     if isinstance(hit, ArchivalHit):
-        return _item(score, _passage(hit.passage, _SHORT))
+        filed = f"{hit.archive}, by {hit.passage.author}" if hit.archive else ""
+        where = div("mute", cut(filed, _SHORT), dir="auto") if filed else ""
+        return _item(score, where, _passage(hit.passage, _SHORT))
     message = hit.message
     who = f"{message.role} {message.name}" if message.name else message.role
     facts = div("mute", cut(who, 80), f" · {message.time:%Y-%m-%d %H:%M}", dir="auto")

@@ -215,6 +215,8 @@ def moved_lines(moved: Moved) -> Iterator[Text]:
         yield Text(f"what was done outside stays done: {tools}", "yellow")
     if moved.shared:
         yield Text(f"shared blocks stay as they are: {', '.join(moved.shared)}", "yellow")
+    if moved.archives:
+        yield Text(f"shared archives keep what was filed: {', '.join(moved.archives)}", "yellow")
 
 
 def _what(agent: Agent, step: Step) -> str:

@@ -20,7 +20,8 @@ _BLOCK = re.compile(
     re.DOTALL,
 )
 _OUTSIDE = re.compile(
-    r"<outside_context>\n(\d+) messages are in recall memory, (\d+) passages in archival memory\.\n"
+    r"<outside_context>\n(\d+) messages are in recall memory, (\d+) passages in archival memory"
+    r"(?:, more in \d+ shared archives?)?\.\n"
     r"</outside_context>\n"
 )
 _TAGS = re.compile(r"<(?=/?(core_memory|block|outside_context|summary))")
