@@ -151,6 +151,12 @@ void Agent::tell_store_of_inserts(const AgentRow& row) {
   }
 }
 
+void Home::rebuild() {
+  journal()->tell_all_again();  // throws where the home is closed
+  indexes_.clear();
+  recall_.clear();
+}
+
 void Home::tell_of_changes(ArchivalStore& store) {
   const auto journal = this->journal();
   const auto name = store.name();

@@ -384,13 +384,6 @@ std::vector<std::string> Home::check(bool replay) {
   return problems;
 }
 
-void Home::rebuild() {
-  static_cast<void>(journal());  // throws where the home is closed
-  indexes_.clear();
-  recall_.clear();
-  journal()->tell_all_again();
-}
-
 void Home::delete_agent(const std::string& name) {
   const auto agent = this->agent(name);
   const auto hold = agent->take_turn();
