@@ -19,6 +19,7 @@ import pytest
 
 from tests.crash import shim
 from tests.crash.bad_disk import SCENARIOS
+from tests.crash.chat import Chat, Places
 from tests.crash.checks import check_log
 
 pytestmark = pytest.mark.no_replay  # the children's checks replay
@@ -85,7 +86,10 @@ class Writers:
     def check(self, acknowledged: dict[str, list[str]]) -> None:
         with memgpt.open(self.path) as home:
             for name, words in acknowledged.items():
-                agent = home.agent(name)
+                # A call that a kill has broken off has its return with the next message.
+                chat = Chat(home, Places(), self.path.parent, name)
+                chat.send("afterwards")
+                agent = chat.agent
                 log = agent.recall.messages(0, 1_000_000)
                 check_log(log)
                 assert [message.position for message in log] == list(range(len(log)))

@@ -88,7 +88,11 @@ void translate(std::exception_ptr pointer) {
       return;
     }
     const auto type = py::module_::import("memgpt.errors").attr(error.name());
-    py::set_error(type, error.what());
+    // What a damaged file says of itself need not be UTF-8.
+    const std::string_view what = error.what();
+    const auto text = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeUTF8(what.data(), static_cast<Py_ssize_t>(what.size()), "replace"));
+    PyErr_SetObject(type.ptr(), text.ptr());
   }
 }
 

@@ -443,11 +443,11 @@ std::vector<SeenVectors> ArchivalIndexes::vectors_of(Database& db, const Line& l
   std::unordered_map<std::string, std::int64_t> epochs;
   for (std::size_t i = 0; i < line.parts.size(); ++i) {
     auto& branch = *line.branches[i];
-    auto& vectors = branch.vectors[embedder + '\n' + std::to_string(dimension)];
     auto epoch = epochs.find(branch.archive);
     if (epoch == epochs.end())
       epoch = epochs.emplace(branch.archive, vector_epoch(db, branch.archive, embedder)).first;
     VectorsKey key{branch.archive, branch.id, embedder, dimension, purge_, epoch->second};
+    auto& vectors = branch.vectors[embedder + '\n' + std::to_string(dimension)];
     if (!vectors || !(vectors->key() == key))
       vectors = std::make_unique<PassageVectors>(std::move(key));
     vectors->catch_up(db, files_);
