@@ -16,9 +16,9 @@ chat: build
 	@$(BIN)/memgpt run
 
 test: build $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not stores"
 
-test-all: build $(VENV)/.test
+test-all: build $(VENV)/.test $(VENV)/.stores
 	$(BIN)/python -m pytest
 	tools/sanitize.sh
 	$(MAKE) test-wheel
@@ -80,6 +80,6 @@ $(VENV)/.built: $(VENV)/.venv $(SOURCES)
 	$(BIN)/pip install -q --no-build-isolation .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.wheel $(VENV)/.bench: $(VENV)/.%: $(VENV)/.venv
+$(VENV)/.test $(VENV)/.stores $(VENV)/.lint $(VENV)/.wheel $(VENV)/.bench: $(VENV)/.%: $(VENV)/.venv
 	$(BIN)/pip install -q --group $*
 	@touch $@

@@ -24,6 +24,8 @@
 //   |   +-- ReadOnlyStore
 //   |   +-- DiskFull         nothing more can be written until there is space
 //   |   +-- Conflict           the branch head moved under a step
+//   |   +-- ArchivalStoreError    a program's own store of vectors failed
+//   |       +-- ArchivalStoreTimeout  it did not answer in time
 //   +-- TurnError
 //   |   +-- Busy               another sender holds the turn for too long
 //   |   +-- Reentrant          this call chain already holds the turn
@@ -82,6 +84,8 @@ MEMGPT_ERROR(NewerVersion, StoreError);
 MEMGPT_ERROR(ReadOnlyStore, StoreError);
 MEMGPT_ERROR(DiskFull, StoreError);
 MEMGPT_ERROR(Conflict, StoreError);
+MEMGPT_ERROR(ArchivalStoreError, StoreError);
+MEMGPT_ERROR(ArchivalStoreTimeout, ArchivalStoreError);
 MEMGPT_ERROR(TurnError, Error);
 MEMGPT_ERROR(Busy, TurnError);
 MEMGPT_ERROR(Reentrant, TurnError);

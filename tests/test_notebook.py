@@ -16,6 +16,7 @@ from tests.notebook_kernel import BEGIN, TIMEOUT, Kernel, Output, kernel_environ
 QUICKSTART = Path(__file__).parent.parent / "notebooks" / "quickstart.ipynb"
 
 
+ARCHIVAL_STORE = QUICKSTART.parent / "archival_store.ipynb"
 MEMORY_POLICY = QUICKSTART.parent / "memory_policy.ipynb"
 
 
@@ -68,6 +69,21 @@ def test_the_policy_of_the_notebook_beats_the_sliding_window(
     assert int(counts[1][1]) > int(counts[0][1])
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert "MEMGPT_DATA is not set" in text
+
+
+def test_the_notebook_about_stores_runs(tmp_path: Path) -> None:
+    done = executed(nbformat.read(ARCHIVAL_STORE, as_version=4).cells, tmp_path)
+    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
+    text = "".join(output.get("text", "") for output in outputs)
+    for part in (
+        "class FlatFile(ArchivalStore):",
+        "the same hits: True",
+        "words alone are searched until it is to be had",
+        "ArchivalStoreError from ConnectionError('nobody answers')",
+        "4 rows in the store",
+        "['The boiler code is ****.']",
+    ):
+        assert part in text, (part, text)
 
 
 def test_notebooks_are_committed_without_outputs() -> None:

@@ -26,6 +26,8 @@ UNCHECKED = {
     "passage.id": "a row's number",
     "embedding": "what a search found by them stands in the log; they can be made again",
     "purge": "what was destroyed, in words",
+    "store_progress": "what a program's own store was told, which it can be told again",
+    "store_changed": "what such a store is to forget",
     "shared_block": "an agent's rows repeat the versions that it saw; check() compares them",
     "archive_commit": "what was filed stands in the archive's commit; check() follows it",
     "tool_source": "to be read, and never run",

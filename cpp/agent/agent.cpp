@@ -215,6 +215,7 @@ void Agent::commit(WriteSet& writes) {
     throw;
   }
   publish(writes.state);
+  if (!writes.commit.passages.empty()) tell_store_of_inserts(writes.state.agent);
 }
 
 // The write-set of the tool that is running on this thread; null outside of a step.
@@ -408,18 +409,6 @@ ArchivalPage Agent::search_archival(const std::string& text, ArchivalQuery query
   if (turn_.held_by_this_thread() && active_ != nullptr)
     pending = pending_of(active_->commit, views);
   return search_archival_at(views, text, std::move(query), pending);
-}
-
-ArchivalPage Agent::search_archival_at(const std::vector<ArchiveView>& views,
-                                       const std::string& text, ArchivalQuery query,
-                                       const PendingPassages& pending) {
-  query.times = asked_times(text, now_us());
-  const auto embedder = parts()->embedder;
-  if (!query.vector.empty() || (!is_blank(text) && query.ranking.dense.value_or(1) > 0))
-    check_bound_embedder();
-  if (!query.vector.empty() && !embedder)
-    throw ConfigError("agent \"" + name_ + "\" has no embedder: its passages have no vectors");
-  return search_archives(*home_, views, embedder.get(), text, std::move(query), pending);
 }
 
 std::vector<SummaryRow> Agent::summaries() {

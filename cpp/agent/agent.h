@@ -92,6 +92,9 @@ class Agent {
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
   [[nodiscard]] RecallPage search_recall(RecallQuery query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
+  // Tells the program's own store of vectors all that it has not acknowledged. Throws Unbound where
+  // it is not bound, ArchivalStoreError where it fails. False where the agent has none.
+  bool catch_up_store();
   // The clocks of the agent's time zone. They throw ConfigError where this machine does not know
   // it.
   [[nodiscard]] UtcOffset clocks() const;
@@ -246,6 +249,7 @@ class Agent {
     std::shared_ptr<const CompiledTools> compiled_tools;
     std::shared_ptr<LLMProvider> provider;
     std::shared_ptr<Embedder> embedder;
+    std::shared_ptr<ArchivalStore> store;     // null: the kernel's own index, or unbound
     std::shared_ptr<LLMProvider> summarizer;  // null: the provider
     std::shared_ptr<const MemoryPolicy> policy;
     std::shared_ptr<const TokenCounter> counter;
@@ -381,9 +385,22 @@ class Agent {
   [[nodiscard]] static LiveState state_of(AgentState loaded, const Parts& parts);
   [[nodiscard]] static PendingPassages pending_of(const Commit& step,
                                                   const std::vector<ArchiveView>& views);
+
+  // archival_search.cpp
   [[nodiscard]] ArchivalPage search_archival_at(const std::vector<ArchiveView>& views,
                                                 const std::string& text, ArchivalQuery query,
                                                 const PendingPassages& pending);
+  [[nodiscard]] ArchivalPage search_by_store(const Parts& parts,
+                                             const std::vector<ArchiveView>& views,
+                                             const ArchivalQuery& query,
+                                             const PendingPassages& pending);
+  [[nodiscard]] std::optional<ArchivalPage> ask_store(const Parts& parts,
+                                                      const std::vector<ArchiveView>& views,
+                                                      ArchivalQuery& asked,
+                                                      const PendingPassages& pending);
+  [[noreturn]] void throw_unbound_store(const Parts& parts) const;
+  void tell_store(const Parts& parts, const std::string& archive);
+  void tell_store_of_inserts(const AgentRow& row);
 
   std::shared_ptr<Home> home_;
   std::string id_;

@@ -33,8 +33,9 @@ std::string to_json(const AgentConfig& config) {
                          {"context_window", config.context_window},
                          {"max_steps", config.max_steps},
                          {"tools", std::move(tools)}};
-  // Configurations from before there were zones stay as they are.
+  // Configurations from before there were zones, and stores, stay as they are.
   if (config.timezone != "UTC") object["timezone"] = config.timezone;
+  if (!config.archival_store.empty()) object["archival_store"] = config.archival_store;
   // Nor those from before there were archives that agents share.
   if (!config.archives.empty()) {
     json::array archives;
@@ -59,6 +60,7 @@ AgentConfig agent_config_from_json(std::string_view text) {
   config.summarizer = string_or(object, "summarizer");
   config.embedding = string_or(object, "embedding");
   config.embedding_dimension = static_cast<int>(int_or(object, "embedding_dimension", 0));
+  config.archival_store = string_or(object, "archival_store");
   config.policy = string_or(object, "policy");
   config.policy_parameters = string_or(object, "policy_parameters", "{}");
   config.memory_class = string_or(object, "memory_class");

@@ -38,6 +38,7 @@ struct AgentConfig {
   std::string summarizer;  // the model that writes summaries; empty = the agent's own
   std::string embedding;
   int embedding_dimension = 0;
+  std::string archival_store;  // of the program's own; empty = none
   std::string policy;
   std::string policy_parameters = "{}";
   std::string memory_class;

@@ -55,9 +55,8 @@ void check_archive_name(const std::string& name) {
     throw ConfigError("an archive's name is 1 to 200 characters of one line");
 }
 
-ArchivalPage search_archives(Home& home, const std::vector<ArchiveView>& views, Embedder* embedder,
-                             const std::string& text, ArchivalQuery query,
-                             const PendingPassages& pending) {
+ArchivalQuery embedded_query(Home& home, const std::vector<ArchiveView>& views, Embedder* embedder,
+                             const std::string& text, ArchivalQuery query) {
   const auto journal = home.journal();
   query.text = is_blank(text) ? "" : text;
   query.dense = query.ranking.dense.value_or(embedder != nullptr ? embedder->weight() : 1);
@@ -69,8 +68,15 @@ ArchivalPage search_archives(Home& home, const std::vector<ArchiveView>& views, 
         [&](std::string_view word) { return home.indexes().idf(*journal, views, word); });
     normalise_rows(query.vector, embedder->dimension(), 1, embedder->name());
   }
-  return home.indexes().search(*journal, views, embedder != nullptr ? embedder->name() : "", query,
-                               pending);
+  return query;
+}
+
+ArchivalPage search_archives(Home& home, const std::vector<ArchiveView>& views, Embedder* embedder,
+                             const std::string& text, ArchivalQuery query,
+                             const PendingPassages& pending) {
+  query = embedded_query(home, views, embedder, text, std::move(query));
+  return home.indexes().search(*home.journal(), views, embedder != nullptr ? embedder->name() : "",
+                               query, pending);
 }
 
 AgentRow Archive::row() const {

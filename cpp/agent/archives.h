@@ -18,6 +18,9 @@ void check_archive_name(const std::string& name);
 
 // One ranking over all that is seen of the archives; the query's vector is the embedder's, which
 // may be null: then by words alone.
+[[nodiscard]] ArchivalQuery embedded_query(Home& home, const std::vector<ArchiveView>& views,
+                                           Embedder* embedder, const std::string& text,
+                                           ArchivalQuery query);
 [[nodiscard]] ArchivalPage search_archives(Home& home, const std::vector<ArchiveView>& views,
                                            Embedder* embedder, const std::string& text,
                                            ArchivalQuery query, const PendingPassages& pending);

@@ -78,6 +78,7 @@ Agent::Parts Agent::parts_with(AgentConfig config) const {
   if (then.config.embedding != now->config.embedding ||
       then.config.embedding_dimension != now->config.embedding_dimension)
     then.embedder.reset();
+  if (then.config.archival_store != now->config.archival_store) then.store.reset();
   then.compile_tools();
   return then;
 }
@@ -89,6 +90,8 @@ std::vector<std::string> Agent::unbound() {
   if (!parts->provider) names.push_back("model=... (was \"" + config.model + "\")");
   if (!parts->embedder && !config.embedding.empty())
     names.push_back("embedding=... (was \"" + config.embedding + "\")");
+  if (!parts->store && !config.archival_store.empty())
+    names.push_back("archival_store=... (was \"" + config.archival_store + "\")");
   if (!parts->policy) names.push_back("policy=... (was \"" + config.policy + "\")");
   if (!parts->summarizer && !config.summarizer.empty())
     names.push_back("summarizer=... (was \"" + config.summarizer + "\")");
@@ -229,6 +232,10 @@ void Agent::bind(const Binding& binding) {
     parts.embedder = binding.embedder;
     config.embedding = embedder.name();
     config.embedding_dimension = embedder.dimension();
+  }
+  if (binding.archival_store || binding.own_index) {
+    parts.store = binding.archival_store;
+    config.archival_store = binding.archival_store ? binding.archival_store->name() : "";
   }
   if (binding.policy) {
     parts.policy = binding.policy;

@@ -210,6 +210,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   config.model = options.provider->model();
   config.embedding = options.embedder ? options.embedder->name() : "";
   config.embedding_dimension = options.embedder ? options.embedder->dimension() : 0;
+  config.archival_store = options.archival_store ? options.archival_store->name() : "";
   config.policy = options.policy->name();
   config.policy_parameters = options.policy->parameters();
   if (options.summarizer) config.summarizer = options.summarizer->model();
@@ -226,6 +227,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   parts.config = config;
   parts.provider = options.provider;
   parts.embedder = options.embedder;
+  parts.store = options.archival_store;
   parts.policy = options.policy;
   parts.summarizer = options.summarizer;
   parts.counter = counter_for(options.provider.get());
@@ -384,12 +386,6 @@ std::vector<std::string> Home::check(bool replay) {
     }
   }
   return problems;
-}
-
-void Home::rebuild() {
-  static_cast<void>(journal());  // throws where the home is closed
-  indexes_.clear();
-  recall_.clear();
 }
 
 void Home::delete_agent(const std::string& name) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -45,7 +47,8 @@ struct AgentOptions {
   int max_steps = 50;
   std::string timezone;  // an IANA name; empty = UTC
   std::shared_ptr<LLMProvider> provider;
-  std::shared_ptr<Embedder> embedder;  // null: archival memory without vectors
+  std::shared_ptr<Embedder> embedder;             // null: archival memory without vectors
+  std::shared_ptr<ArchivalStore> archival_store;  // null: the kernel's own index
   std::shared_ptr<const MemoryPolicy> policy;
   std::shared_ptr<LLMProvider> summarizer;  // null: the agent's own model
   std::string memory_class;
@@ -58,6 +61,8 @@ struct AgentOptions {
 struct Binding {
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;
+  std::shared_ptr<ArchivalStore> archival_store;
+  bool own_index = false;  // the kernel's, and no store any more
   std::shared_ptr<const MemoryPolicy> policy;
   std::shared_ptr<LLMProvider> summarizer;
   std::string memory_class;
@@ -142,6 +147,14 @@ class Home : public std::enable_shared_from_this<Home> {
   void close();
   [[nodiscard]] const std::string& path() const { return path_; }
 
+  // Tells a store of the program's own, in any archive, what a purge destroyed and what has another
+  // vector than it was told. Throws what the store does.
+  void tell_of_changes(ArchivalStore& store);
+  // Tells the program that a store is not to be had: once, until the store has answered.
+  void warn_of_store(const std::string& store, const std::string& text);
+  void store_answered(const std::string& store);
+  [[nodiscard]] bool store_failed(const std::string& store);
+
   // Used by agents. Throws StoreError once closed.
   void add(const std::shared_ptr<Agent>& agent);
   // The embedder that a program has bound to an archive; null = none.
@@ -174,6 +187,7 @@ class Home : public std::enable_shared_from_this<Home> {
   ArchivalIndexes indexes_;
   std::unordered_map<std::string, std::weak_ptr<Agent>> live_;                    // by id
   std::unordered_map<std::string, std::shared_ptr<Embedder>> archive_embedders_;  // by id
+  std::map<std::string, std::set<std::string>> store_failures_;  // that were told of, by name
 };
 
 // A new file, empty and private, in the system's folder for such.

@@ -121,6 +121,17 @@ Purged Home::purge(const std::optional<std::string>& text, bool deleted, bool un
       continue;  // its next call says so
     }
   }
+  std::map<std::string, std::shared_ptr<ArchivalStore>> stores;
+  for (const auto& agent : agents)
+    if (const auto store = agent->parts()->store) stores.try_emplace(store->name(), store);
+  std::map<std::string, std::string> failures;
+  for (const auto& [name, store] : stores) {
+    try {
+      tell_of_changes(*store);
+    } catch (const StoreError& error) {
+      failures[name] = error.what();
+    }
+  }
   try {
     journal->compact(std::min(kMostWait_s, turn_timeout_s_), environment_.outside.poll);
   } catch (const DiskFull& error) {
@@ -128,6 +139,10 @@ Purged Home::purge(const std::optional<std::string>& text, bool deleted, bool un
   } catch (const StoreError& error) {
     throw StoreError(not_compacted(purged, error.what()));
   }
+  for (const auto& [name, failure] : failures)
+    warn_of_store(name, failure +
+                            "; vectors of passages that were destroyed are still in it, until it "
+                            "is to be had and an agent that it is bound to searches");
   return purged;
 }
 

@@ -250,6 +250,7 @@ void bind_options(py::module_& module) {
           [](AgentOptions& options, std::optional<std::shared_ptr<Embedder>> embedder) {
             options.embedder = std::move(embedder).value_or(nullptr);
           })
+      .def_readwrite("archival_store", &AgentOptions::archival_store)
       .def_property(
           "policy", [](const AgentOptions&) { return py::none(); },
           [](AgentOptions& options, std::shared_ptr<MemoryPolicy> policy) {
@@ -268,6 +269,8 @@ void bind_options(py::module_& module) {
           [](Binding& binding, std::optional<std::shared_ptr<Embedder>> embedder) {
             binding.embedder = std::move(embedder).value_or(nullptr);
           })
+      .def_readwrite("archival_store", &Binding::archival_store)
+      .def_readwrite("own_index", &Binding::own_index)
       .def_property(
           "policy", [](const Binding&) { return py::none(); },
           [](Binding& binding, std::shared_ptr<MemoryPolicy> policy) {
@@ -446,6 +449,7 @@ void bind_agent_class(py::module_& module) {
           py::arg("id"), py::arg("text"), py::arg("tags"), py::arg("metadata"), Release())
       .def("delete_passage", &Agent::delete_passage, py::arg("id"), Release())
       .def("passage", &Agent::passage, py::arg("id"), Release())
+      .def("catch_up_store", &Agent::catch_up_store, Release())
       .def(
           "search_archival",
           [](Agent& agent, const std::string& text, const ArchivalQuery& query) {

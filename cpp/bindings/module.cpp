@@ -123,6 +123,10 @@ Outside process_outside() {
       throw ConfigError(py::str(error.value()).cast<std::string>());
     }
   };
+  outside.warn = [](const std::string& text) {
+    const py::gil_scoped_acquire gil;
+    py::module_::import("memgpt._text").attr("warn")(text);
+  };
   return outside;
 }
 
@@ -136,6 +140,7 @@ PYBIND11_MODULE(_core, module) {
   memgpt::bind_tokens(module);
   memgpt::bind_policy(module);
   memgpt::bind_llm(module);
+  memgpt::bind_stores(module);
   memgpt::bind_history(module);
   module.attr("application_id") = memgpt::kApplicationId;
   module.attr("newest_schema") = memgpt::newest_schema();

@@ -36,6 +36,8 @@ struct Outside {
   // Seconds that clocks of a zone ("Europe/Berlin") are ahead of UTC at a time. Throws ConfigError
   // for a zone that is not known. Not set: all clocks show UTC.
   std::function<int(const std::string& zone, std::int64_t utc_us)> utc_offset_s;
+  // Shows a warning to whoever runs the process; may throw. Not set: nobody is told.
+  std::function<void(const std::string& text)> warn;
 };
 
 // A text, or why there is none; neither where the provider writes no summaries.

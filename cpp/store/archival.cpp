@@ -7,6 +7,8 @@
 #include "error.h"
 #include "memory/exact.h"
 #include "memory/json.h"
+#include "store/file_vectors.h"
+#include "store/passage_labels.h"
 #include "store/passage_vectors.h"
 #include "store/purge.h"
 #include "store/query_words.h"
@@ -23,46 +25,6 @@ constexpr std::size_t kFusedNear = 200;
 // Lists are made anew where a quarter of their rows were deleted, or a tenth came since.
 constexpr std::size_t kDeletedShare = 4;
 constexpr std::size_t kGrowthShare = 10;
-
-std::string tag_label(const std::string& tag) { return "tag\n" + tag; }
-std::string metadata_label(const std::string& key, const std::string& value) {
-  return "metadata\n" + key + '\n' + value;
-}
-
-// Numbers that are equal are the same text: 2.0 is 2.
-std::string canonical(const json::value& value) {
-  if (value.is_double() && value.as_double() == std::floor(value.as_double()) &&
-      std::abs(value.as_double()) < 1e15)
-    return std::to_string(static_cast<std::int64_t>(value.as_double()));
-  return json::serialize(value);
-}
-
-struct Labels {
-  std::vector<std::string> labels;
-  std::string source;  // as JSON; empty = none
-};
-
-Labels labels_of(const std::vector<std::string>& tags, std::string_view metadata) {
-  Labels made;
-  for (const auto& tag : tags) made.labels.push_back(tag_label(tag));
-  boost::system::error_code error;
-  const auto value = json::parse(metadata, error);
-  if (error || !value.is_object()) return made;
-  for (const auto& [key, member] : value.as_object()) {
-    auto text = canonical(member);
-    if (key == "source") made.source = text;
-    made.labels.push_back(metadata_label(std::string(key), text));
-  }
-  std::sort(made.labels.begin(), made.labels.end());
-  made.labels.erase(std::unique(made.labels.begin(), made.labels.end()), made.labels.end());
-  return made;
-}
-
-// Passages of one source are neighbours, and any other stands alone, by a number below 0.
-std::int64_t session_of(const Labels& labels, std::int64_t alone) {
-  if (labels.source.empty()) return alone;
-  return static_cast<std::int64_t>(std::hash<std::string>{}(labels.source) >> 1);
-}
 
 std::optional<Passage> load_passage(Database& db, std::int64_t id) {
   static const std::string sql =
@@ -155,11 +117,13 @@ struct ArchivalIndexes::Search {
   std::vector<std::string> archives;  // of each part that is committed
   std::vector<SeenVectors> vectors = {};
   CodedQuery coded = {};
-  std::size_t committed = 0;  // rows
-  std::size_t rows = 0;       // with those that are pending
+  const FileVectors* in_file = nullptr;  // in their place
+  std::size_t committed = 0;             // rows
+  std::size_t rows = 0;                  // with those that are pending
   std::vector<std::uint32_t> hidden = {};
   // That are seen and pass the filters; nothing: all that are seen.
   std::optional<std::vector<std::uint32_t>> passing = {};
+  std::vector<std::uint32_t> proposed = {};  // of these, by the program's own store
   RankRequest request = {};
   Ranking ranking = {};
 
@@ -186,17 +150,20 @@ struct ArchivalIndexes::Search {
     return mixed && a < committed && b < committed ? key(a) > key(b) : a > b;
   }
 
-  void hide(std::vector<std::int64_t> retired) {
-    std::sort(retired.begin(), retired.end());
+  // Of the committed rows with these ids.
+  [[nodiscard]] std::vector<std::uint32_t> rows_of(std::vector<std::int64_t> ids) const {
+    std::vector<std::uint32_t> rows;
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     std::size_t offset = 0;
     for (std::size_t i = 0; i < line.size() && offset < committed; offset += line[i++].rows)
-      for (const auto id : retired) {
+      for (const auto id : ids) {
         const auto at = line[i].index->rows_before(id);
         if (at < line[i].rows && line[i].index->row(at).key == id)
-          hidden.push_back(static_cast<std::uint32_t>(offset + at));
+          rows.push_back(static_cast<std::uint32_t>(offset + at));
       }
-    std::sort(hidden.begin(), hidden.end());
-    hidden.erase(std::unique(hidden.begin(), hidden.end()), hidden.end());
+    std::sort(rows.begin(), rows.end());
+    return rows;
   }
 
   static void keep(std::vector<std::uint32_t>& rows, const std::vector<std::uint32_t>& others) {
@@ -236,7 +203,7 @@ struct ArchivalIndexes::Search {
       keep(kept, any);
     }
     for (const auto& [key, value] : query.metadata)
-      keep(kept, rows_with(vocabulary, line, metadata_label(key, canonical(json::parse(value)))));
+      keep(kept, rows_with(vocabulary, line, metadata_label(key, json::parse(value))));
   }
 
   [[nodiscard]] std::size_t count() const {
@@ -244,6 +211,24 @@ struct ArchivalIndexes::Search {
   }
   [[nodiscard]] std::size_t wanted() const {
     return static_cast<std::size_t>(query.limit) + static_cast<std::size_t>(query.offset);
+  }
+
+  [[nodiscard]] bool passes(std::uint32_t row) const {
+    return passing ? std::binary_search(passing->begin(), passing->end(), row)
+                   : !std::binary_search(hidden.begin(), hidden.end(), row);
+  }
+  // Those that wait for their commit.
+  [[nodiscard]] std::vector<std::uint32_t> waiting() const {
+    std::vector<std::uint32_t> found;
+    for (auto row = static_cast<std::uint32_t>(committed); row < rows; ++row)
+      if (passes(row)) found.push_back(row);
+    return found;
+  }
+  // False where too few of those pass that the program's own store proposes.
+  bool propose() {
+    for (const auto row : rows_of(*query.proposed))
+      if (passes(row)) proposed.push_back(row);
+    return proposed.size() >= std::min(wanted(), count() - waiting().size());
   }
 
   [[nodiscard]] std::vector<Scored> newest() const {
@@ -254,9 +239,7 @@ struct ArchivalIndexes::Search {
       const auto begin = end - static_cast<std::uint32_t>(part->rows);
       const auto enough = scored.size() + wanted();
       for (auto row = end; row-- > begin && scored.size() < enough;) {
-        const bool seen = passing ? std::binary_search(passing->begin(), passing->end(), row)
-                                  : !std::binary_search(hidden.begin(), hidden.end(), row);
-        if (seen) scored.push_back({row, 0, 0, {}});
+        if (passes(row)) scored.push_back({row, 0, 0, {}});
       }
       end = begin;
     }
@@ -273,6 +256,7 @@ struct ArchivalIndexes::Search {
                  : rounded_cosine(std::inner_product(query.vector.begin(), query.vector.end(),
                                                      own.begin(), 0.0));
     }
+    if (in_file != nullptr) return rounded_cosine(in_file->cosine(key(row)).value_or(0));
     std::size_t at = row;
     for (const auto& part : vectors) {
       if (at < part.rows) {
@@ -321,13 +305,19 @@ struct ArchivalIndexes::Search {
 
   // Rows that are near by their vectors, in order; also those that wait for their commit.
   [[nodiscard]] std::vector<std::uint32_t> near(std::size_t wanted) const {
-    std::vector<std::uint32_t> found;
-    for (const auto& row :
-         nearest(vectors, coded, wanted, passing ? &*passing : nullptr, hidden, exact))
-      found.push_back(row.number);
-    for (auto row = static_cast<std::uint32_t>(committed); row < rows; ++row)
-      if (!passing || std::binary_search(passing->begin(), passing->end(), row))
-        found.push_back(row);
+    auto found = waiting();
+    if (query.proposed) {
+      found.insert(found.end(), proposed.begin(), proposed.end());
+    } else if (in_file != nullptr) {
+      NearestInFile best(*in_file, wanted);
+      for (std::uint32_t row = 0; row < committed; ++row)
+        if (passes(row)) best.offer(row, key(row));
+      for (const auto row : best.rows()) found.push_back(row);
+    } else {
+      for (const auto& row :
+           nearest(vectors, coded, wanted, passing ? &*passing : nullptr, hidden, exact))
+        found.push_back(row.number);
+    }
     std::sort(found.begin(), found.end());
     return found;
   }
@@ -509,6 +499,18 @@ double ArchivalIndexes::idf(Journal& journal, const std::vector<ArchiveView>& vi
   return memgpt::idf(vocabulary_, line.parts, word);
 }
 
+Sight ArchivalIndexes::sight(Journal& journal, const ArchiveView& view,
+                             const PendingPassages& pending) {
+  const std::scoped_lock lock(mutex_);
+  const auto reader = journal.reader();
+  Sight sight;
+  for (const auto& segment : journal.lineage(reader.db, view.head))
+    sight.line.emplace_back(segment.branch, segment.last_seq);
+  sight.hidden = catch_up(journal, reader.db, {view}).retired;
+  sight.hidden.insert(sight.hidden.end(), pending.retired.begin(), pending.retired.end());
+  return sight;
+}
+
 ArchivalPage ArchivalIndexes::search(Journal& journal, const std::vector<ArchiveView>& views,
                                      const std::string& embedder, const ArchivalQuery& query,
                                      const PendingPassages& pending) {
@@ -532,12 +534,19 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::vector<Archive
          session_of(labels, std::numeric_limits<std::int64_t>::min() + number), 1, labels.labels});
   }
   if (unwritten.size() > 0) search.line.push_back({&unwritten, unwritten.size()});
-  search.hide(std::move(line.retired));
+  search.hidden = search.rows_of(std::move(line.retired));
 
   search.rows = search.committed + unwritten.size();
   search.filter();
   page.total = static_cast<std::int64_t>(search.count());
-  if (!query.vector.empty()) {
+  if (query.proposed && !search.propose()) {
+    page.too_few_proposed = true;
+    return page;
+  }
+  const FileVectors in_file(reader.db, embedder, query.vector);
+  if (!query.vector.empty() && query.from_file) {
+    search.in_file = &in_file;
+  } else if (!query.vector.empty()) {
     search.vectors = vectors_of(reader.db, line, embedder, query.vector.size());
     search.coded = code_query(query.vector);
   }

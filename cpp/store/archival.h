@@ -25,9 +25,13 @@ struct ArchiveView {
 };
 
 struct ArchivalQuery {
-  std::string text;               // empty = by the vector, or newest first where that is empty, too
-  std::vector<float> vector;      // of unit length; empty = words alone
-  double dense = 0;               // weight of the vectors beside the words
+  std::string text;           // empty = by the vector, or newest first where that is empty, too
+  std::vector<float> vector;  // of unit length; empty = words alone
+  double dense = 0;           // weight of the vectors beside the words
+  // A store of the program's own has the index: vectors are read from the file one by one.
+  bool from_file = false;
+  // Ids of rows that it finds near, whatever they are; none: all that pass are compared.
+  std::optional<std::vector<std::int64_t>> proposed;
   std::vector<std::string> tags;  // empty = no filter
   bool all_tags = false;          // all of them, else any
   // Keys of the metadata and the values that they have to have, as JSON.
@@ -57,6 +61,8 @@ struct ArchivalHit {
 struct ArchivalPage {
   std::vector<ArchivalHit> hits;
   std::int64_t total = 0;  // visible passages that pass the filters
+  // Of those that were proposed too few pass, and others would: nothing was ranked.
+  bool too_few_proposed = false;
 };
 
 // What a step that is not committed yet has done to the passages.
@@ -83,6 +89,9 @@ class ArchivalIndexes {
   [[nodiscard]] ArchivalPage search(Journal& journal, const std::vector<ArchiveView>& views,
                                     const std::string& embedder, const ArchivalQuery& query,
                                     const PendingPassages& pending = {});
+  // What a store of vectors may show of an archive.
+  [[nodiscard]] Sight sight(Journal& journal, const ArchiveView& view,
+                            const PendingPassages& pending);
   // How much a word says among the passages that are seen: BM25's idf of its stem; 0 where no
   // passage has it.
   [[nodiscard]] double idf(Journal& journal, const std::vector<ArchiveView>& views,

@@ -16,6 +16,7 @@
 #include "memory/message.h"
 #include "memory/policy.h"
 #include "memory/text.h"
+#include "store/archival_store.h"
 #include "store/commit_queue.h"
 #include "store/export.h"
 #include "store/lineage.h"
@@ -370,6 +371,19 @@ class Journal {
   // Passages that a purge of the text will change, with their texts then, without the vectors.
   [[nodiscard]] std::vector<NewVector> changed_passages(const std::string& text);
   [[nodiscard]] PurgedRows purged_rows(const AgentState& state);
+
+  // A program's own stores of vectors, by their names, see store_progress.cpp. Before the first
+  // vector of a set is sent to a store:
+  void begin_telling(const std::string& store, const VectorSet& set);
+  // The next rows of which the store has acknowledged nothing; none: it has all.
+  [[nodiscard]] Untold untold(const std::string& store, const VectorSet& set, std::int64_t limit);
+  void acknowledge(const std::string& store, const VectorSet& set, const Untold& batch);
+  // Rows of one set that the store is to forget, and those of them that it is to have anew; none:
+  // there are none.
+  [[nodiscard]] std::optional<ChangedRows> changed(const std::string& store, std::int64_t limit);
+  void acknowledge(const std::string& store, const ChangedRows& batch);
+  // As if no store had acknowledged anything.
+  void tell_all_again();
 
   // The two connections, for the search indexes of this room. Hold the mutex while in use.
   struct Reader {

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "store/journal.h"
+#include "store/purge.h"
 
 namespace memgpt {
 
@@ -105,10 +106,12 @@ void Journal::add_vectors(const std::string& archive, const std::string& embedde
         auto& row = writer_db_.prepare(
             "INSERT OR IGNORE INTO embedding(passage, embedder, dimension, vector) SELECT ?1, ?2, "
             "?3, ?4 WHERE EXISTS (SELECT 1 FROM passage WHERE id = ?1 AND text = ?5)");
-        for (std::size_t i = 0; i < rows.size(); ++i)
+        for (std::size_t i = 0; i < rows.size(); ++i) {
           row.bind(rows[i].id, embedder, static_cast<std::int64_t>(dimension),
                    vectors.subspan(i * dimension, dimension), rows[i].passage.text)
               .run();
+          tell_stores_of(writer_db_, rows[i].id, embedder);
+        }
         writer_db_
             .prepare(
                 "INSERT INTO vector_epoch(archive, embedder, epoch) VALUES(?1, ?2, 1) "

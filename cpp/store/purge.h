@@ -72,6 +72,13 @@ struct PurgedRows {
 
 [[nodiscard]] std::int64_t newest_purge(Database& db);  // 0 = none
 
+// Stores that programs bring are to hear of the passages `t` of a WHERE clause, or of one passage
+// whose vector by the embedder has changed, see store_progress.cpp.
+void tell_stores_of(Database& db, const std::string& which);
+void tell_stores_of(Database& db, std::int64_t passage, const std::string& embedder);
+// After passages are gone.
+void follow_last_passage(Database& db);
+
 // For one transaction.
 [[nodiscard]] Purged purge_lines(Database& db, bool deleted, bool undone);
 // Marks each commit that it changes with `id`, the purge's.

@@ -66,17 +66,19 @@ std::int64_t run(Database& db, const std::string& sql) {
 
 // Of a commit that does not stay. `t` is the table that the statement changes.
 constexpr const char* kGone =
-    " AS t WHERE NOT EXISTS (SELECT 1 FROM temp.kept k WHERE k.branch = t.branch AND "
+    "WHERE NOT EXISTS (SELECT 1 FROM temp.kept k WHERE k.branch = t.branch AND "
     "k.last_seq >= t.seq)";
 
 std::int64_t remove(Database& db, const std::string& table) {
-  return run(db, "DELETE FROM " + table + kGone);
+  return run(db, "DELETE FROM " + table + " AS t " + kGone);
 }
 
 void remove_rows(Database& db, Purged& gone) {
   gone.messages = remove(db, "message");
   gone.blocks = remove(db, "block");
+  tell_stores_of(db, kGone);
   gone.passages = remove(db, "passage");
+  follow_last_passage(db);
   gone.summaries = remove(db, "summary");
   gone.tool_runs = remove(db, "tool_run");
   gone.configurations = remove(db, "config");

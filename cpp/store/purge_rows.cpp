@@ -189,6 +189,7 @@ class TextPurger {
 
   void renew_vector(const std::string& embedder, std::int64_t passage, const std::string& text) {
     if (!has_vector(db_, embedder, passage)) return;
+    writes_.emplace_back([this, passage, embedder] { tell_stores_of(db_, passage, embedder); });
     const auto made = std::find_if(
         request_.vectors.begin(), request_.vectors.end(), [&](const NewVector& vector) {
           return vector.passage == passage && vector.embedder == embedder && vector.text == text;

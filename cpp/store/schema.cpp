@@ -365,9 +365,19 @@ CREATE TABLE store_progress(
   store TEXT NOT NULL,           -- its name
   archive TEXT NOT NULL,
   embedder TEXT NOT NULL,
+  dimension INTEGER NOT NULL,
   passage INTEGER NOT NULL,      -- the last row id
-  purge INTEGER NOT NULL,        -- the newest that it has followed
-  PRIMARY KEY(store, archive, embedder)
+  PRIMARY KEY(store, archive, embedder, dimension)
+) WITHOUT ROWID;
+
+-- Rows that such a store may have otherwise: destroyed by a purge, or given a vector later.
+CREATE TABLE store_changed(
+  store TEXT NOT NULL,
+  archive TEXT NOT NULL,
+  embedder TEXT NOT NULL,
+  dimension INTEGER NOT NULL,
+  passage INTEGER NOT NULL,      -- a row id
+  PRIMARY KEY(store, archive, embedder, dimension, passage)
 ) WITHOUT ROWID;
 )sql";
 

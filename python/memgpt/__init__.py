@@ -6,7 +6,7 @@
 >>> print(agent.send("My name is Chad and I live in Turin."))  # doctest: +SKIP
 """
 
-from memgpt import errors
+from memgpt import errors, stores
 from memgpt._archives import Archive, Attached
 from memgpt._branches import BlockVersion, Branch
 from memgpt._core import (
@@ -44,6 +44,7 @@ from memgpt.policy import (
     importance,
 )
 from memgpt.ranking import Ranking
+from memgpt.store import ArchivalStore
 from memgpt.tokens import TokenCounter
 from memgpt.tools import Tool, tool
 
@@ -52,6 +53,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Agent",
     "ArchivalHit",
+    "ArchivalStore",
     "Archive",
     "Attached",
     "BaseMemory",
@@ -96,6 +98,7 @@ __all__ = [
     "errors",
     "importance",
     "open",
+    "stores",
     "tool",
 ]
 __all__ += errors.__all__

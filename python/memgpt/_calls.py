@@ -31,6 +31,7 @@ __all__ = [
     "CoreHandle",
     "call_chain",
     "check_loop_is_free",
+    "check_not_cancelled",
     "check_not_inside",
     "in_call",
     "running",
@@ -159,6 +160,19 @@ def call_chain() -> Iterator[Call]:
         if not call.ended and (waiting is None or not waiting.done):
             yield call
         call, waiting = call.outer, call.outer_waiting
+
+
+def check_not_cancelled() -> None:
+    """For who waits in the turn of a ``send_async``.
+
+    Raises:
+        asyncio.CancelledError: where it was cancelled.
+    """
+    for call in call_chain():
+        if call.cancellation.cancelled:
+            import asyncio
+
+            raise asyncio.CancelledError
 
 
 def check_not_inside(core: _core.CoreAgent, what: str) -> None:

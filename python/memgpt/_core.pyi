@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -451,6 +451,13 @@ class OfflineEmbedder(CoreEmbedder):
         ...
 class PythonEmbedder(CoreEmbedder):
     def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, weight: typing.SupportsFloat | typing.SupportsIndex, embed: typing.Any) -> None:
+        ...
+class CoreArchivalStore:
+    @property
+    def name(self) -> str:
+        ...
+class PythonArchivalStore(CoreArchivalStore):
+    def __init__(self, name: str, store: typing.Any) -> None:
         ...
 class HistoryItem:
     def __init__(self, *, role: str, type: str, name: str = '', text: str = '', content: str = '', thinking: str = '', calls: collections.abc.Sequence[tuple[str, str, str]] = [], tool_call_id: str = '', failed: bool = False, id: str = '', time_us: typing.SupportsInt | typing.SupportsIndex | None = None, shown: bool = False) -> None:
@@ -1187,6 +1194,7 @@ class PythonTool(CoreTool):
     def callable(self) -> typing.Any:
         ...
 class AgentOptions:
+    archival_store: CoreArchivalStore
     base_tools: bool
     memory_class: str
     provider: Provider
@@ -1232,7 +1240,9 @@ class AgentOptions:
     def tools(self, arg0: collections.abc.Sequence[CoreTool]) -> None:
         ...
 class Binding:
+    archival_store: CoreArchivalStore
     memory_class: str
+    own_index: bool
     provider: Provider
     summarizer: Provider
     timezone: str
@@ -1348,6 +1358,8 @@ class CoreAgent:
     def bound_tools(self) -> list[CoreTool]:
         ...
     def branches(self) -> list[CoreBranch]:
+        ...
+    def catch_up_store(self) -> bool:
         ...
     def config(self) -> str:
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -102,3 +104,11 @@ def checked_step(step: Any) -> int:
     if isinstance(step, bool) or not isinstance(step, int) or not -(2**63) <= step < 2**63:
         raise InvalidInput(f"step must be the number of a commit, a Step's .seq, not {step!r}")
     return step
+
+
+def warn(text: str) -> None:
+    """A UserWarning at the line that called memgpt."""
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "memgpt":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, UserWarning, stacklevel=level)

@@ -345,6 +345,19 @@ class Archival(CoreHandle, Passages):
         filters = (limit, tags, match, metadata, source, start, end, offset, ranking, vector)
         return self._found(query, *filters, _name_of(archive))
 
+    def catch_up(self) -> bool:
+        """Tell the agent's archival store now what it has not acknowledged yet: all passages, for a
+        store that is new. Searches do so by themselves, and warn where the store fails.
+
+        Returns:
+            False where the agent has none.
+
+        Raises:
+            ArchivalStoreError: where the store fails; ArchivalStoreTimeout where it is too slow.
+            Unbound: where the store or the embedder is only known by name.
+        """
+        return self._core.catch_up_store()
+
     def __len__(self) -> int:
         """The agent's own passages; those of shared archives are not among them."""
         return self._core.counts()[1]

@@ -25,7 +25,9 @@
     │   ├── NewerVersion       written by a newer memgpt
     │   ├── ReadOnlyStore
     │   ├── DiskFull           nothing more can be written until there is space
-    │   └── Conflict           the branch head moved under a step
+    │   ├── Conflict           the branch head moved under a step
+    │   └── ArchivalStoreError        an ArchivalStore failed
+    │       └── ArchivalStoreTimeout  it did not answer in time
     ├── TurnError
     │   ├── Busy               another sender holds the turn for too long
     │   └── Reentrant          this call chain already holds the turn
@@ -46,6 +48,8 @@
 __all__ = [
     "AgentNotFound",
     "AlreadyExists",
+    "ArchivalStoreError",
+    "ArchivalStoreTimeout",
     "ArchiveNotFound",
     "AuthenticationFailed",
     "BlockNotFound",
@@ -184,6 +188,14 @@ class DiskFull(StoreError):
 
 class Conflict(StoreError):
     """The branch head moved under a step; nothing of the step was written."""
+
+
+class ArchivalStoreError(StoreError):
+    """A program's own store of vectors failed; the journal has everything that was inserted."""
+
+
+class ArchivalStoreTimeout(ArchivalStoreError):
+    """A program's own store of vectors did not answer in time."""
 
 
 class TurnError(Error):

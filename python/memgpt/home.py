@@ -23,6 +23,7 @@ from memgpt.errors import AlreadyExists, ConfigError, Reentrant
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.memory import BaseMemory, ChatMemory, SharedBlock, make_block
 from memgpt.policy import MemoryPolicy, RecursiveSummary, to_core_policy
+from memgpt.store import THREAD_NAME, ArchivalStore, Guarded, to_core_store
 from memgpt.tools import to_core
 
 __all__ = ["Home", "open"]
@@ -67,6 +68,7 @@ class Home:
         self._core = _core.CoreHome(os.fspath(path), **self._options)
         # What is bound to an agent stays bound while its home is open, handle or no handle.
         self._live: dict[str, _core.CoreAgent] = {}
+        self._stores: dict[int, Guarded] = {}  # by the store's id()
 
     @property
     def path(self) -> str:
@@ -79,6 +81,7 @@ class Home:
         memory: BaseMemory | type[BaseMemory] | None = None,
         model: str | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | Embedder | type[Embedder] | None = _DEFAULT,
+        archival_store: str | ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
         include_base_tools: bool = True,
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
@@ -99,6 +102,8 @@ class Home:
                 raises MissingKey), or an LLMProvider, e.g. an OpenAICompatible.
             embedding: ``"offline"`` (the default), an Embedder, or None for archival memory without
                 vectors.
+            archival_store: where archival memory's vectors are searched: an ArchivalStore, for
+                example one of ``memgpt.stores``; ``"builtin"``, the kernel's own index, by default.
             tools: functions, ``@memgpt.tool`` functions or Tools. One with the name of a base tool
                 takes its place.
             include_base_tools: offer send_message, the searches and archival_memory_insert.
@@ -116,8 +121,8 @@ class Home:
                 ``"UTC"`` by default. Dates in words and without a zone are of it, and searches show
                 their times in it.
             exist_ok: return the agent of this name if there is one. The memory, model, embedding,
-                tools, policy, window and time zone that are given are bound to it; its blocks keep
-                their values, and the other arguments are for new agents only.
+                archival store, tools, policy, window and time zone that are given are bound to it;
+                its blocks keep their values, and the other arguments are for new agents only.
 
         Raises:
             AlreadyExists: where the name is taken.
@@ -132,6 +137,7 @@ class Home:
                 memory=memory,
                 model=model,
                 embedding=None if embedding is _DEFAULT else embedding,
+                archival_store=archival_store,
                 tools=tools,
                 policy=policy,
                 summarizer=summarizer,
@@ -148,6 +154,8 @@ class Home:
         options = _core.AgentOptions()
         options.provider = provider
         options.embedder = to_core_embedder("offline" if embedding is _DEFAULT else embedding)
+        if archival_store not in (None, "builtin"):
+            options.archival_store = self._store(archival_store)
         options.policy = to_core_policy(RecursiveSummary() if policy is None else policy)
         if summarizer is not None:
             options.summarizer = to_core_provider(summarizer, summarizes=True)
@@ -182,6 +190,7 @@ class Home:
         memory: BaseMemory | type[BaseMemory] | None = None,
         model: str | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | Embedder | type[Embedder] | None = None,
+        archival_store: str | ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
         summarizer: str | LLMProvider | type[LLMProvider] | None = None,
@@ -189,7 +198,8 @@ class Home:
         timezone: str | None = None,
     ) -> Agent:
         """Open an agent. What is given is bound to it; what the journal only knows by name and
-        is not given is listed in ``agent.unbound``.
+        is not given is listed in ``agent.unbound``. ``archival_store="builtin"`` goes back from a
+        store of your own to the kernel's index.
 
         Raises:
             AgentNotFound: where there is none of this name; says which there are.
@@ -211,6 +221,10 @@ class Home:
                 binding.provider = provider
         if embedding is not None:
             binding.embedder = to_core_embedder(embedding)
+        if archival_store == "builtin":
+            binding.own_index = True
+        elif archival_store is not None:
+            binding.archival_store = self._store(archival_store)
         if policy is not None:
             binding.policy = to_core_policy(policy)
         if summarizer is not None:
@@ -236,6 +250,7 @@ class Home:
             bound_tools
             or binding.provider is not None
             or binding.embedder is not None
+            or archival_store is not None
             or policy is not None
             or summarizer is not None
             or context_window is not None
@@ -274,6 +289,11 @@ class Home:
 
             return import_agent_file(self, source, given)
         return self.agent(self._core.import_agent(source, given).name)
+
+    def _store(self, given: ArchivalStore | type[ArchivalStore] | str) -> _core.PythonArchivalStore:
+        core, guarded = to_core_store(given)
+        self._stores[id(guarded.store)] = guarded
+        return core
 
     def agents(self) -> list[str]:
         """Names of the agents, oldest first."""
@@ -401,8 +421,9 @@ class Home:
 
     def rebuild(self) -> None:
         """Drop everything that is derived: the indexes of the searches, which are in memory. The
-        next searches make them anew from the messages and passages, and give what they gave. The
-        file is not changed.
+        next searches make them anew from the messages and passages, and give what they gave.
+        Archival stores of your own are told of all passages again; for these alone the file has a
+        note, and is changed.
 
         Raises:
             StoreError: where the home is closed.
@@ -438,7 +459,8 @@ class Home:
         tags, memory blocks and tools stay: ``.names`` of the result counts those that have the
         text. Other processes that have the file open notice at their next call. Vectors of changed
         passages are made anew where their embedder is bound; the other passages are listed still,
-        but no search by a text finds them (``.vectors_lost``).
+        but no search by a text finds them (``.vectors_lost``). Archival stores are told to
+        delete what was destroyed; one that is not to be had is told when it is.
 
         Raises:
             ConfigError: where nothing is asked for.
@@ -468,9 +490,12 @@ class Home:
         ]
 
     def close(self) -> None:
-        """Close the file; using this home or its agents afterwards raises StoreError."""
+        """Close the file; using this home or its agents afterwards raises StoreError. Archival
+        stores that were given to its agents are closed, too."""
         self._live.clear()
         self._core.close()
+        while self._stores:
+            self._stores.popitem()[1].close()
         _forget(self)
 
     def __enter__(self) -> Home:
@@ -527,7 +552,8 @@ def _zone(timezone: str | None) -> str:
 
 def _at_exit() -> None:
     """Daemon threads that are sending are parked before the interpreter goes."""
-    if threading.active_count() > 1:
+    others = {thread.name for thread in threading.enumerate()} - {threading.current_thread().name}
+    if others - {THREAD_NAME}:
         _core._begin_exit()
     for home in list(_homes.values()):
         home._core.stop_background()

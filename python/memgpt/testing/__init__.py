@@ -3,7 +3,13 @@ checks of what holds for every agent."""
 
 from memgpt.errors import ScriptExhausted
 from memgpt.testing._chaos import FAULTS, ChaosLLM, Event
-from memgpt.testing._chaotic import EMBEDDER_FAULTS, POLICY_FAULTS, TOOL_FAULTS, chaotic
+from memgpt.testing._chaotic import (
+    EMBEDDER_FAULTS,
+    POLICY_FAULTS,
+    STORE_FAULTS,
+    TOOL_FAULTS,
+    chaotic,
+)
 from memgpt.testing._checks import check_context, check_request
 from memgpt.testing._promises import check_agent
 from memgpt.testing._scripted import ScriptedLLM
@@ -12,6 +18,7 @@ __all__ = [
     "EMBEDDER_FAULTS",
     "FAULTS",
     "POLICY_FAULTS",
+    "STORE_FAULTS",
     "TOOL_FAULTS",
     "ChaosLLM",
     "Event",

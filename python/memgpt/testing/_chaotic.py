@@ -1,11 +1,11 @@
-"""Tools, embedders and memory policies that misbehave."""
+"""Tools, embedders, archival stores and memory policies that misbehave."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, overload
 
@@ -13,10 +13,11 @@ from memgpt._calls import settled
 from memgpt._core import Fit, PolicyWindow
 from memgpt.llm import Embedder, to_core_embedder
 from memgpt.policy import MemoryPolicy
+from memgpt.store import ArchivalStore, Row, Visible
 from memgpt.testing._dice import Chaotic, Dice, Event, garbage, some_exception
 from memgpt.tools import Tool, as_tool
 
-__all__ = ["EMBEDDER_FAULTS", "POLICY_FAULTS", "TOOL_FAULTS", "chaotic"]
+__all__ = ["EMBEDDER_FAULTS", "POLICY_FAULTS", "STORE_FAULTS", "TOOL_FAULTS", "chaotic"]
 
 TOOL_FAULTS: Mapping[str, str] = MappingProxyType(
     {
@@ -35,6 +36,15 @@ EMBEDDER_FAULTS: Mapping[str, str] = MappingProxyType(
         "wrong_size": "vectors that are too short or too long",
         "wrong_count": "too few or too many vectors",
         "no_vectors": "something that is no list of vectors",
+    }
+)
+STORE_FAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "raises": "raises an exception",
+        "raises_after": "does what it is told, then raises an exception",
+        "no_ids": "a search gives something that is no list of ids",
+        "wrong_ids": "a search gives ids that are not there, too often, or in another order",
+        "finds_nothing": "a search gives no ids",
     }
 )
 POLICY_FAULTS: Mapping[str, str] = MappingProxyType(
@@ -58,6 +68,10 @@ def chaotic(
 ) -> Embedder: ...
 @overload
 def chaotic(
+    part: ArchivalStore, *, seed: int | str = 0, rate: float = 0.3, faults: Faults = None
+) -> ArchivalStore: ...
+@overload
+def chaotic(
     part: MemoryPolicy, *, seed: int | str = 0, rate: float = 0.3, faults: Faults = None
 ) -> MemoryPolicy: ...
 @overload
@@ -75,12 +89,14 @@ def chaotic(part: Any, *, seed: int | str = 0, rate: float = 0.3, faults: Faults
     time: 0 makes it sound.
 
     Args:
-        part: a tool (function, ``@memgpt.tool`` or Tool), an Embedder, or a MemoryPolicy. A policy
-            misbehaves by the number of the step, for it has to be a pure function.
+        part: a tool (function, ``@memgpt.tool`` or Tool), an Embedder, an ArchivalStore, or a
+            MemoryPolicy. A policy misbehaves by the number of the step, for it has to be a pure
+            function.
         seed: the same seed gives the same run.
         rate: share of the calls that misbehave, 0 to 1.
-        faults: names from ``TOOL_FAULTS``, ``EMBEDDER_FAULTS`` or ``POLICY_FAULTS``; or how often
-            each of them, as a dict of weights. All of them, alike, by default.
+        faults: names from ``TOOL_FAULTS``, ``EMBEDDER_FAULTS``, ``STORE_FAULTS`` or
+            ``POLICY_FAULTS``; or how often each of them, as a dict of weights. All of them, alike,
+            by default.
 
     Raises:
         ConfigError: for a fault that does not exist; says which there are.
@@ -88,6 +104,8 @@ def chaotic(part: Any, *, seed: int | str = 0, rate: float = 0.3, faults: Faults
     """
     if isinstance(part, Embedder):
         return _ChaoticEmbedder(part, Dice(seed, rate, faults, EMBEDDER_FAULTS))
+    if isinstance(part, ArchivalStore):
+        return _ChaoticStore(part, Dice(seed, rate, faults, STORE_FAULTS))
     if isinstance(part, MemoryPolicy):
         return _ChaoticPolicy(part, Dice(seed, rate, faults, POLICY_FAULTS))
     return _ChaoticTool(as_tool(part), Dice(seed, rate, faults, TOOL_FAULTS))
@@ -160,6 +178,54 @@ class _ChaoticEmbedder(Chaotic, Embedder):
         if fault == "no_vectors":
             return rng.choice([None, 7, "vectors", [["x"] * size], [None], {"data": rows}])
         return rows
+
+
+class _ChaoticStore(Chaotic, ArchivalStore):
+    """Keeps what the given store keeps, under its name."""
+
+    def __init__(self, inner: ArchivalStore, dice: Dice) -> None:
+        self._inner, self._dice, self._log = inner, dice, []
+        self.name = inner.name or type(inner).__name__
+        self.timeout_s = inner.timeout_s
+
+    def insert(self, archive: str, rows: Sequence[Row]) -> None:
+        self._call(("raises", "raises_after"), lambda: self._inner.insert(archive, rows))
+
+    def delete(self, archive: str, ids: Sequence[int]) -> None:
+        self._call(("raises", "raises_after"), lambda: self._inner.delete(archive, ids))
+
+    def search(self, archive: str, vector: memoryview[float], limit: int, visible: Visible) -> Any:
+        return self._call(STORE_FAULTS, lambda: self._inner.search(archive, vector, limit, visible))
+
+    def close(self) -> None:
+        settled(self._inner.close())
+
+    def _call(self, among: Iterable[str], function: Callable[[], Any]) -> Any:
+        fault, rng = self._throw(among)
+        if fault == "raises":
+            raise some_exception(rng)
+        found = settled(function())
+        if fault == "raises_after":
+            raise some_exception(rng)
+        return _ANSWERS[fault](rng, list(found)) if fault else found
+
+
+def _wrong_ids(rng: random.Random, found: list[int]) -> list[int]:
+    others = [-1, 0, 2**62, 2**70, *(rng.randrange(1000) for _ in range(20))]
+    wrong = found * 2 + others
+    rng.shuffle(wrong)
+    return wrong
+
+
+_ANSWERS: Mapping[str, Callable[[random.Random, list[int]], Any]] = MappingProxyType(
+    {
+        "no_ids": lambda rng, found: rng.choice(
+            [None, 7, "ids", b"\x01", [0.5], [None], [[1]], object(), [float("nan")]]
+        ),
+        "wrong_ids": _wrong_ids,
+        "finds_nothing": lambda rng, found: [],
+    }
+)
 
 
 class _ChaoticPolicy(Chaotic, MemoryPolicy):
