@@ -33,7 +33,6 @@ UNCHECKED = {
     "tool_source": "to be read, and never run",
     "staged_vector": "made before the commit that is to have them",
     "vector_epoch": "which of the vectors an index in memory has",
-    "store_progress": "how far a program's own store has followed",
     "manifest": "of a file that an agent was exported to; import_agent() compares it",
 }
 WORDS = "the river ran past the old mill and the miller counted seven white geese on its bank "

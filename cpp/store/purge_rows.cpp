@@ -13,8 +13,7 @@ namespace memgpt {
 
 namespace {
 
-// Gathers the changes first: what the commits held is compared with what they recorded before
-// anything is written.
+// Gathers the changes first: commits are compared with what they recorded before they are written.
 class TextPurger {
  public:
   TextPurger(Database& db, const PurgeRequest& request)

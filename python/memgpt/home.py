@@ -6,7 +6,6 @@ import atexit
 import datetime as dt
 import os
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from memgpt._archives import Archive
 from memgpt._calls import call_chain, check_loop_is_free
 from memgpt._core import Purged
 from memgpt._export import file_path, is_agent_file
+from memgpt._options import agent_name, memory_of, warn_of_missing_key, window_of, zone_of
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError, Reentrant
@@ -147,9 +147,9 @@ class Home:
 
         if exist_ok and name in self.agents():
             return existing()
-        own = _instance(memory)
+        own = memory_of(memory)
         provider = to_core_provider("offline" if model is None else model)
-        _warn_of_missing_key(provider)
+        warn_of_missing_key(provider)
         memory_tools, holder = _memory_tools.make_tools(own)
         options = _core.AgentOptions()
         options.provider = provider
@@ -159,10 +159,10 @@ class Home:
         options.policy = to_core_policy(RecursiveSummary() if policy is None else policy)
         if summarizer is not None:
             options.summarizer = to_core_provider(summarizer, summarizes=True)
-        options.context_window = _window(context_window)
+        options.context_window = window_of(context_window)
         options.system_prompt = checked_text(system, "the system prompt")
         options.max_steps = checked_number(max_steps, "max_steps", ConfigError, low=1)
-        options.timezone = _zone(timezone)
+        options.timezone = zone_of(timezone)
         options.memory_class = _memory_tools.class_name(type(own))
         options.blocks = _memory_tools.new_blocks(own)
         options.base_tools = include_base_tools
@@ -216,7 +216,7 @@ class Home:
         binding = _core.Binding()
         if model is not None:
             provider = to_core_provider(model)
-            _warn_of_missing_key(provider)
+            warn_of_missing_key(provider)
             if model != config["model"]:
                 binding.provider = provider
         if embedding is not None:
@@ -229,8 +229,8 @@ class Home:
             binding.policy = to_core_policy(policy)
         if summarizer is not None:
             binding.summarizer = to_core_provider(summarizer, summarizes=True)
-        binding.context_window = _window(context_window)
-        binding.timezone = _zone(timezone)
+        binding.context_window = window_of(context_window)
+        binding.timezone = zone_of(timezone)
         bound_tools = [to_core(tool, agent_getter(agent)) for tool in tools]
         if memory is not None:
             # A class is not constructed anew: its blocks come from the journal.
@@ -283,7 +283,7 @@ class Home:
             InvalidInput: for an ``.af`` file that is none.
         """
         source = file_path(path)
-        given = "" if name is None else _name(name)
+        given = "" if name is None else agent_name(name)
         if is_agent_file(source):
             from memgpt._agent_file_read import import_agent_file
 
@@ -508,46 +508,6 @@ class Home:
         from memgpt import _views
 
         return _views.home_text(self)
-
-
-def _instance(given: BaseMemory | type[BaseMemory] | None) -> BaseMemory:
-    if given is None:
-        return ChatMemory()
-    if isinstance(given, type):
-        return given()
-    return given
-
-
-def _warn_of_missing_key(provider: _core.Provider) -> None:
-    if provider.missing_key:
-        warnings.warn(
-            f"the model {provider.model!r} needs a key: set {provider.missing_key} before the "
-            "first send()",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
-def _name(name: str) -> str:
-    """A name that is given: an empty one is refused."""
-    if not name:
-        raise ConfigError("an agent's name is 1 to 200 characters")
-    return checked_text(name, "the agent's name")
-
-
-def _window(context_window: int | None) -> int:
-    if context_window is None:
-        return 0
-    return checked_number(context_window, "context_window", ConfigError, low=1)
-
-
-def _zone(timezone: str | None) -> str:
-    """The name as the core takes it, which asks for the zone: empty where none is given."""
-    if timezone is None:
-        return ""
-    if not timezone:
-        raise ConfigError('timezone is an IANA name such as "Europe/Berlin", not ""')
-    return checked_text(timezone, "the time zone")
 
 
 def _at_exit() -> None:
