@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := $(shell find cpp python tools -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.S' \
   -o -name '*.py' -o -name '*.txt') CMakeLists.txt pyproject.toml
 
-.PHONY: build chat test test-all bench perpetual-chat lint wheel test-wheel stubs clean
+.PHONY: build chat test test-all bench bench-archival perpetual-chat lint wheel test-wheel stubs clean
 
 build: $(VENV)/.built
 
@@ -33,6 +33,10 @@ bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_replay.py
 	$(BIN)/python benchmarks/bench_policy.py
 	$(BIN)/python benchmarks/bench_journal.py --messages 100 10000
+
+# Beside other stores, which it installs: half an hour.
+bench-archival: build $(VENV)/.bench $(VENV)/.bench-archival
+	$(BIN)/python benchmarks/bench_archival.py --picture benchmarks/archival.png
 
 # make perpetual-chat DATA=locomo10.json [OPTIONS="--context-window 8192"]; see benchmarks/README.md
 perpetual-chat: build
@@ -80,6 +84,6 @@ $(VENV)/.built: $(VENV)/.venv $(SOURCES)
 	$(BIN)/pip install -q --no-build-isolation .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.stores $(VENV)/.lint $(VENV)/.wheel $(VENV)/.bench: $(VENV)/.%: $(VENV)/.venv
+$(VENV)/.test $(VENV)/.stores $(VENV)/.lint $(VENV)/.wheel $(VENV)/.bench $(VENV)/.bench-archival: $(VENV)/.%: $(VENV)/.venv
 	$(BIN)/pip install -q --group $*
 	@touch $@
