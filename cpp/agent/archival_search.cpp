@@ -83,6 +83,7 @@ std::optional<ArchivalPage> Agent::ask_store(const Parts& parts,
   wanted = std::max(kAskedFor, wanted);
   if (wanted > kMostAskedFor) return std::nullopt;
   std::vector<Sight> sights;
+  sights.reserve(views.size());
   for (const auto& view : views) sights.push_back(indexes.sight(*journal, view, pending));
   for (;;) {
     auto& proposed = asked.proposed.emplace();

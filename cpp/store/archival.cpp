@@ -175,35 +175,49 @@ struct ArchivalIndexes::Search {
 
   void filter() {
     if (!query.start && !query.end && query.tags.empty() && query.metadata.empty()) return;
-    auto& kept = passing.emplace();
-    std::uint32_t number = 0;
-    for (const auto& part : line)
-      for (std::size_t i = 0; i < part.rows; ++i, ++number) {
-        const auto time = part.index->row(i).time_us;
-        if ((!query.start || time >= *query.start) && (!query.end || time < *query.end))
-          kept.push_back(number);
-      }
-    if (!hidden.empty()) {
-      std::vector<std::uint32_t> seen;
-      std::set_difference(kept.begin(), kept.end(), hidden.begin(), hidden.end(),
-                          std::back_inserter(seen));
-      kept = std::move(seen);
-    }
+    const auto meet = [&](std::vector<std::uint32_t> found) {
+      if (passing)
+        keep(*passing, found);
+      else
+        passing = std::move(found);
+    };
     if (query.all_tags) {
-      for (const auto& tag : query.tags) keep(kept, rows_with(vocabulary, line, tag_label(tag)));
+      for (const auto& tag : query.tags) meet(rows_with(vocabulary, line, tag_label(tag)));
     } else if (!query.tags.empty()) {
       std::vector<std::uint32_t> any;
       for (const auto& tag : query.tags) {
-        const auto found = rows_with(vocabulary, line, tag_label(tag));
+        auto found = rows_with(vocabulary, line, tag_label(tag));
+        if (any.empty()) {
+          any = std::move(found);
+          continue;
+        }
         std::vector<std::uint32_t> both;
         std::set_union(any.begin(), any.end(), found.begin(), found.end(),
                        std::back_inserter(both));
         any = std::move(both);
       }
-      keep(kept, any);
+      meet(std::move(any));
     }
     for (const auto& [key, value] : query.metadata)
-      keep(kept, rows_with(vocabulary, line, metadata_label(key, json::parse(value))));
+      meet(rows_with(vocabulary, line, metadata_label(key, json::parse(value))));
+    if (query.start || query.end) meet(rows_in_time());
+    if (hidden.empty()) return;
+    std::vector<std::uint32_t> seen;
+    std::set_difference(passing->begin(), passing->end(), hidden.begin(), hidden.end(),
+                        std::back_inserter(seen));
+    passing = std::move(seen);
+  }
+
+  [[nodiscard]] std::vector<std::uint32_t> rows_in_time() const {
+    std::vector<std::uint32_t> found;
+    std::uint32_t number = 0;
+    for (const auto& part : line)
+      for (std::size_t i = 0; i < part.rows; ++i, ++number) {
+        const auto time = part.index->row(i).time_us;
+        if ((!query.start || time >= *query.start) && (!query.end || time < *query.end))
+          found.push_back(number);
+      }
+    return found;
   }
 
   [[nodiscard]] std::size_t count() const {
@@ -359,7 +373,7 @@ ArchivalIndexes::ArchivalIndexes(ArchivalOptions options)
 ArchivalIndexes::~ArchivalIndexes() {
   // In a forked child its thread is not there, and what it waits with must not be touched.
   if (builder_ && builder_->forked())
-    static_cast<void>(new std::unique_ptr<ListsBuilder>(std::move(builder_)));
+    static_cast<void>(builder_.release());  // NOLINT(bugprone-unused-return-value)
 }
 
 void ArchivalIndexes::stop() {

@@ -18,9 +18,6 @@ constexpr std::size_t kFewest = 5;
 // Rows of so many average lists are looked at where this many are wanted; for more, with the root.
 constexpr double kProbes = 32;
 constexpr double kProbesFor = 10;
-// Rows that are fetched ahead of the one that is looked at: they lie anywhere.
-constexpr std::size_t kAhead = 6;
-constexpr std::size_t kCacheLine = 64;
 
 std::string uid_of(Database& db, std::int64_t id) {
   auto& row = db.prepare("SELECT uid FROM passage WHERE id = ?1");
@@ -95,14 +92,17 @@ struct Part {
         kProbes * std::sqrt(std::max(1.0, static_cast<double>(wanted) / kProbesFor));
     const auto enough = static_cast<std::size_t>(probes * average);
     std::size_t looked_at = 0;
-    lists.search(query, [&](std::span<const std::uint32_t> list) {
-      for (std::size_t i = 0; i < list.size(); ++i) {
-        if (i + kAhead < list.size())
-          for (std::size_t at = 0; at < codes.dimension(); at += kCacheLine)
-            __builtin_prefetch(codes.high(list[i + kAhead]) + at);
-        const auto row = list[i];
+    std::vector<std::int32_t> sums;
+    lists.search(query, [&](std::size_t begin, std::size_t end) {
+      sums.resize(end - begin);
+      vector_kernels().scan(lists.listed().high + begin * codes.dimension(), query.codes.data(),
+                            codes.dimension(), end - begin, sums.data());
+      for (std::size_t i = begin; i < end; ++i) {
+        const auto row = lists.rows()[i];
         if (row >= rows || (only ? !passing[row] : !hidden.empty() && hides(row))) continue;
-        offer(nearest, query, row);
+        const auto& scaled = lists.listed().rows[i];
+        nearest.offer(first + row, static_cast<double>(scaled.scale) * query.step * sums[i - begin],
+                      VectorCodes::slack(scaled, query));
         ++looked_at;
       }
       return looked_at >= enough;

@@ -100,7 +100,7 @@ struct Section {
 };
 
 struct Layout {
-  Section rows, high, low, centre_scales, centres, begins, listed;
+  Section rows, high, low, centre_scales, centres, begins, listed, listed_rows, listed_high;
   std::size_t end = 0;
 };
 
@@ -122,6 +122,8 @@ Layout layout_of(const Header& header) {
   layout.centres = next(header.lists * header.dimension);
   layout.begins = next((std::size_t{header.lists} + 1) * sizeof(std::uint32_t));
   layout.listed = next(header.listed_rows * sizeof(std::uint32_t));
+  layout.listed_rows = next(header.listed_rows * sizeof(VectorCodes::Row));
+  layout.listed_high = next(header.listed_rows * header.dimension);
   layout.end = at;
   return layout;
 }
@@ -131,7 +133,7 @@ bool plausible(const Header& header, const VectorsKey& key, std::size_t size) {
   return header.dimension == key.dimension && header.dimension > 0 && header.blocks > 0 &&
          header.file_bytes == size && header.blocks <= size && header.dimension <= size &&
          header.blocks * VectorCodes::kBlockRows <= size / header.dimension + 1 &&
-         header.listed_rows <= size && header.lists <= size / header.dimension &&
+         header.listed_rows <= size / header.dimension && header.lists <= size / header.dimension &&
          layout_of(header).end == size;
 }
 
@@ -208,6 +210,8 @@ std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
   copy(layout.begins, begins);
   copy(layout.listed, listed);
   snapshot.lists = VectorLists::read(std::move(centres), std::move(begins), std::move(listed),
+                                     {section<VectorCodes::Row>(*file, layout.listed_rows).data(),
+                                      section<std::int8_t>(*file, layout.listed_high).data(), file},
                                      key.dimension, rows.size());
   if (!snapshot.lists) return std::nullopt;
   return snapshot;
@@ -267,7 +271,9 @@ bool VectorFiles::write(const VectorsKey& key, const VectorSnapshot& snapshot) c
     fine = fine && section(layout.centre_scales, lists.centres().scales.data()) &&
            section(layout.centres, lists.centres().codes.data()) &&
            section(layout.begins, lists.begins().data()) &&
-           section(layout.listed, lists.rows().data()) && pad_to(layout.end);
+           section(layout.listed, lists.rows().data()) &&
+           section(layout.listed_rows, lists.listed().rows) &&
+           section(layout.listed_high, lists.listed().high) && pad_to(layout.end);
     if (!fine) return false;
     const auto mapping = Mapping::of(draft);
     if (!mapping) return false;

@@ -149,12 +149,22 @@ std::shared_ptr<const VectorLists> VectorLists::build(const VectorCodes& codes,
   lists->rows_.resize(rows.size());
   auto next = lists->begins_;
   for (std::size_t i = 0; i < rows.size(); ++i) lists->rows_[next[list_of[i]]++] = rows[i];
+
+  const auto owned = std::make_shared<Owned>();
+  owned->rows.reserve(rows.size());
+  owned->high.reserve(rows.size() * codes.dimension());
+  for (const auto row : lists->rows_) {
+    owned->rows.push_back(codes.row(row));
+    owned->high.insert(owned->high.end(), codes.high(row), codes.high(row) + codes.dimension());
+  }
+  lists->owned_bytes_ = owned->rows.size() * sizeof(VectorCodes::Row) + owned->high.size();
+  lists->listed_ = {owned->rows.data(), owned->high.data(), owned};
   return lists;
 }
 
 std::shared_ptr<const VectorLists> VectorLists::read(Centres&& centres,
                                                      std::vector<std::uint32_t> begins,
-                                                     std::vector<std::uint32_t> rows,
+                                                     std::vector<std::uint32_t> rows, Listed listed,
                                                      std::size_t dimension, std::size_t end) {
   const bool sound = !centres.scales.empty() && begins.size() == centres.scales.size() + 1 &&
                      centres.codes.size() == centres.scales.size() * dimension &&
@@ -166,12 +176,13 @@ std::shared_ptr<const VectorLists> VectorLists::read(Centres&& centres,
   lists->centres_ = std::move(centres);
   lists->begins_ = std::move(begins);
   lists->rows_ = std::move(rows);
+  lists->listed_ = std::move(listed);
   return lists;
 }
 
 void VectorLists::search(
     const CodedQuery& query,
-    const std::function<bool(std::span<const std::uint32_t> rows)>& take) const {
+    const std::function<bool(std::size_t begin, std::size_t end)>& take) const {
   std::vector<std::int32_t> sums;
   static_cast<void>(centres_.nearest(query, sums));
   std::vector<std::pair<double, std::uint32_t>> order(sums.size());
@@ -182,14 +193,12 @@ void VectorLists::search(
     std::pop_heap(order.begin(), order.end());
     const auto list = order.back().second;
     order.pop_back();
-    const std::span<const std::uint32_t> rows(rows_.data() + begins_[list],
-                                              begins_[list + 1] - begins_[list]);
-    if (take(rows)) return;
+    if (take(begins_[list], begins_[list + 1])) return;
   }
 }
 
 std::size_t VectorLists::bytes() const {
-  return centres_.codes.size() + centres_.scales.size() * sizeof(float) +
+  return owned_bytes_ + centres_.codes.size() + centres_.scales.size() * sizeof(float) +
          (begins_.size() + rows_.size()) * sizeof(std::uint32_t);
 }
 

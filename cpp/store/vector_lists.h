@@ -27,25 +27,39 @@ class VectorLists {
     [[nodiscard]] std::size_t nearest(const CodedQuery& query,
                                       std::vector<std::int32_t>& sums) const;
   };
+  // The rows' codes once more, list by list: a search reads on instead of going anywhere.
+  struct Listed {
+    const VectorCodes::Row* rows = nullptr;
+    const std::int8_t* high = nullptr;
+    std::shared_ptr<const void> owner;
+  };
   // From what the accessors below gave; nothing where it cannot be that, for rows below `end`.
   [[nodiscard]] static std::shared_ptr<const VectorLists> read(Centres&& centres,
                                                                std::vector<std::uint32_t> begins,
                                                                std::vector<std::uint32_t> rows,
-                                                               std::size_t dimension,
+                                                               Listed listed, std::size_t dimension,
                                                                std::size_t end);
 
-  // Calls `take` with the rows of the lists whose centres are nearest, a list at a time, until it
-  // says that it has enough.
+  // Calls `take` with the lists whose centres are nearest, as places in rows(), until it says that
+  // it has enough.
   void search(const CodedQuery& query,
-              const std::function<bool(std::span<const std::uint32_t> rows)>& take) const;
+              const std::function<bool(std::size_t begin, std::size_t end)>& take) const;
 
   [[nodiscard]] const Centres& centres() const { return centres_; }
   // Where each list begins in rows(), and the end of the last one.
   [[nodiscard]] const std::vector<std::uint32_t>& begins() const { return begins_; }
   [[nodiscard]] const std::vector<std::uint32_t>& rows() const { return rows_; }
+  [[nodiscard]] const Listed& listed() const { return listed_; }
+  // In memory of its own.
   [[nodiscard]] std::size_t bytes() const;
 
  private:
+  struct Owned {
+    std::vector<VectorCodes::Row> rows;
+    std::vector<std::int8_t> high;
+  };
+  Listed listed_;
+  std::size_t owned_bytes_ = 0;
   Centres centres_;
   std::vector<std::uint32_t> begins_;
   std::vector<std::uint32_t> rows_;  // list by list, in order within each
