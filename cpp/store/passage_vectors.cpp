@@ -16,7 +16,7 @@ namespace {
 // Where less than a fifth of the listed rows are seen, those are scanned one by one.
 constexpr std::size_t kFewest = 5;
 // Rows of so many average lists are looked at where this many are wanted; for more, with the root.
-constexpr double kProbes = 32;
+constexpr double kProbes = 24;
 constexpr double kProbesFor = 10;
 
 std::string uid_of(Database& db, std::int64_t id) {
