@@ -297,42 +297,6 @@ void Agent::pin(std::int64_t position, bool pinned) {
   });
 }
 
-Passage Agent::make_passage(const std::string& text, std::vector<std::string> tags,
-                            const std::string& metadata_json, const std::string& author,
-                            Trust trust) {
-  check_passage_text(text);
-  check_tags(tags);
-  Passage passage;
-  passage.id = "passage-" + home_->environment().new_uuid();
-  passage.text = text;
-  passage.tags = std::move(tags);
-  passage.metadata = metadata_json;
-  passage.time_us = turn_.held_by_this_thread() ? now_us() : home_->environment().now_us();
-  passage.author = author;
-  passage.trust = trust;
-  return passage;
-}
-
-Passage Agent::insert_passage(const std::string& text, std::vector<std::string> tags,
-                              const std::string& metadata_json, std::optional<TimeUs> time_us,
-                              const std::string& archive) {
-  const bool inside = turn_.held_by_this_thread();
-  if (!archive.empty()) {
-    auto passage = make_passage(text, std::move(tags), metadata_json, inside ? name_ : "user",
-                                inside ? Trust::model : Trust::user);
-    if (time_us) passage.time_us = *time_us;
-    return file_shared(find_attached(archive), std::move(passage));
-  }
-  check_bound_embedder();
-  // The embedder may be slow: it runs before the turn is taken.
-  auto passage = make_passage(text, std::move(tags), metadata_json, inside ? "agent" : "user",
-                              inside ? Trust::model : Trust::user);
-  embed(passage, parts()->embedder.get());
-  if (time_us) passage.time_us = *time_us;
-  edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.file(passage); });
-  return passage;
-}
-
 void Agent::file_passages(const std::vector<Passage>& passages) {
   edit("user", [&](WriteSet& writes, const std::string&, Trust) {
     for (const auto& passage : passages) writes.file(passage);

@@ -182,18 +182,18 @@ class Agent {
   // `time_us`: when it was written; none = now. `archive`: the name of a shared one. What is done
   // to such a one inside of a step is committed with it, by the agent's name; else it is the
   // user's, and no step of the agent. Throws ArchiveNotFound, ReadOnlyArchive.
-  [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
-                                       const std::string& metadata_json,
-                                       std::optional<TimeUs> time_us,
-                                       const std::string& archive = "");
+  [[nodiscard]] Passage insert_passage(NewPassage item, const std::string& archive = "");
   // All in one commit, or none. Where that is broken off, vectors that took long to make are there
   // when it is called again.
   [[nodiscard]] std::vector<Passage> insert_passages(const std::vector<NewPassage>& items,
+                                                     const std::string& archive,
                                                      const Progress& progress);
-  // Makes vectors by another embedder for some of the passages that have none by it, while the
-  // agent goes on with the one it has. Throws ConfigError where the file has vectors of another
-  // dimension by this name.
-  [[nodiscard]] Reembedded reembed_some(Embedder& embedder);
+  // Passages without a vector by this embedder. Throws ConfigError where the file has vectors of
+  // another dimension by its name.
+  [[nodiscard]] std::int64_t to_reembed(Embedder& embedder);
+  // Makes vectors for some of them, from those behind a row on, while the agent goes on with the
+  // embedder that it has.
+  [[nodiscard]] Reembedded reembed_some(Embedder& embedder, std::int64_t after);
   // Makes the last few and gives the agent the embedder, in its turn; false where more than a few
   // are left.
   [[nodiscard]] bool finish_reembedding(const std::shared_ptr<Embedder>& embedder);
@@ -347,7 +347,9 @@ class Agent {
                                                   const std::optional<std::string>& only);
   using SharedPassage = std::pair<Attached, PassageRow>;
   [[nodiscard]] std::optional<SharedPassage> shared_passage(const std::string& id);
-  [[nodiscard]] Passage file_shared(const Attached& attached, Passage passage);
+  [[nodiscard]] std::vector<Passage> file_shared(const Attached& attached,
+                                                 std::vector<Passage> passages,
+                                                 const Progress& progress);
   [[nodiscard]] Passage update_shared(const SharedPassage& shared, const PassageChange& change);
   void delete_shared(const SharedPassage& shared);
   [[nodiscard]] Archive to_write(const Attached& attached);
@@ -372,9 +374,8 @@ class Agent {
   void edit(const std::string& author, Edit&& change);
   [[nodiscard]] Message new_message(const LiveState& state, Role role, std::string type,
                                     TimeUs time_us);
-  [[nodiscard]] Passage make_passage(const std::string& text, std::vector<std::string> tags,
-                                     const std::string& metadata_json, const std::string& author,
-                                     Trust trust);
+  // Of what is filed now: inside of a step by the model, by this name.
+  [[nodiscard]] Filing filing(const std::string& by_model);
   [[nodiscard]] std::optional<PassageRow> seen_passage(const AgentRow& row, const Commit& step,
                                                        const std::string& id,
                                                        const std::string& embedder);

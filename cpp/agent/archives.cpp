@@ -162,33 +162,24 @@ void Archive::edit(Edit&& change) {
   }
 }
 
-Passage Archive::insert_passage(const std::string& text, std::vector<std::string> tags,
-                                const std::string& metadata_json, std::optional<TimeUs> time_us) {
-  check_passage_text(text);
-  check_tags(tags);
-  Passage passage;
-  passage.id = "passage-" + home_->environment().new_uuid();
-  passage.text = text;
-  passage.tags = std::move(tags);
-  passage.metadata = metadata_json;
-  passage.time_us = time_us.value_or(home_->environment().now_us());
-  static_cast<void>(row());
-  embed(passage, embedder(nullptr).get());
-  file({passage});
-  return passage;
+Passage Archive::insert_passage(NewPassage item) {
+  return file_new({checked_passage(std::move(item), filing())}, {}).front();
 }
 
 std::vector<Passage> Archive::insert_passages(const std::vector<NewPassage>& items,
                                               const Progress& progress) {
-  const auto journal = home_->journal();
+  return file_new(checked_passages(items, filing()), progress);
+}
+
+Filing Archive::filing() const {
   const auto& environment = home_->environment();
-  auto passages =
-      checked_passages(items, environment.new_uuid, environment.now_us(), "user", Trust::user);
+  return {environment.new_uuid, environment.now_us(), "user", Trust::user};
+}
+
+std::vector<Passage> Archive::file_new(std::vector<Passage> passages, const Progress& progress) {
   static_cast<void>(row());
-  if (passages.empty()) return passages;
-  const auto staged = embed_all(*journal, embedder(nullptr).get(), passages, progress);
-  file(passages);
-  if (!staged.empty()) journal->drop_staged(passages.front().embedder, staged);
+  embed_and_file(*home_->journal(), embedder(nullptr).get(), passages, progress,
+                 [&] { file(passages); });
   return passages;
 }
 

@@ -48,9 +48,7 @@ class Archive {
   // Null where it has none. `known`: one that may be it. Throws Unbound where it is not to be had.
   [[nodiscard]] std::shared_ptr<Embedder> embedder(const std::shared_ptr<Embedder>& known) const;
 
-  [[nodiscard]] Passage insert_passage(const std::string& text, std::vector<std::string> tags,
-                                       const std::string& metadata_json,
-                                       std::optional<TimeUs> time_us);
+  [[nodiscard]] Passage insert_passage(NewPassage item);
   // All in one commit, or none, as of an agent.
   [[nodiscard]] std::vector<Passage> insert_passages(const std::vector<NewPassage>& items,
                                                      const Progress& progress);
@@ -69,6 +67,9 @@ class Archive {
   template <typename Edit>
   void edit(Edit&& change);
   [[nodiscard]] PassageRow found(const std::string& id) const;
+  [[nodiscard]] Filing filing() const;
+  [[nodiscard]] std::vector<Passage> file_new(std::vector<Passage> passages,
+                                              const Progress& progress);
 
   std::shared_ptr<Home> home_;
   std::string id_;

@@ -114,15 +114,20 @@ Archive Agent::to_write(const Attached& attached) {
   return {home_, attached.archive.id};
 }
 
-Passage Agent::file_shared(const Attached& attached, Passage passage) {
+std::vector<Passage> Agent::file_shared(const Attached& attached, std::vector<Passage> passages,
+                                        const Progress& progress) {
   auto archive = to_write(attached);
   // The agent's own may be the one that it needs.
-  memgpt::embed(passage, archive.embedder(parts()->embedder).get());
-  if (WriteSet* const step = running_step())
-    step->edit_archive(archive.id(), name_).passages.push_back(passage);
-  else
-    archive.file({passage});
-  return passage;
+  const auto embedder = archive.embedder(parts()->embedder);
+  embed_and_file(*home_->journal(), embedder.get(), passages, progress, [&] {
+    if (WriteSet* const step = running_step()) {
+      auto& filed = step->edit_archive(archive.id(), name_).passages;
+      filed.insert(filed.end(), passages.begin(), passages.end());
+    } else {
+      archive.file(passages);
+    }
+  });
+  return passages;
 }
 
 Passage Agent::update_shared(const SharedPassage& shared, const PassageChange& change) {

@@ -184,7 +184,8 @@ std::vector<std::shared_ptr<Tool>> builtin_tools() {
 // ToolScope: what the bodies above may do.
 
 void ToolScope::insert_passage(const std::string& text, std::vector<std::string> tags) {
-  auto passage = agent_.make_passage(text, std::move(tags), "{}", "agent", Trust::model);
+  auto passage =
+      checked_passage({text, std::move(tags), "{}", std::nullopt}, agent_.filing("agent"));
   embed(passage, agent_.parts()->embedder.get());
   writes_.file(std::move(passage));
 }

@@ -66,10 +66,6 @@ void Agent::export_to(const std::string& path, bool overwrite, std::optional<Too
   if (past_)
     throw InvalidInput("this is the agent as it was at commit " + std::to_string(past_->seq) +
                        ": export the agent itself, whose history has it, or fork it here");
-  if (const auto count = config().archives.size(); count > 0)
-    throw InvalidInput("agent \"" + name_ + "\" shares " + std::to_string(count) +
-                       " archives with others, which an export does not hold: detach them first, "
-                       "or export a fork without them");
   const auto& environment = home_->environment();
   home_->journal()->export_agent(
       {id_, path, overwrite, std::move(sources), environment.now_us(), environment.outside.poll});
@@ -96,6 +92,7 @@ std::shared_ptr<Agent> Home::import_agent(const std::string& path, const std::st
     if (rows.size() != 1 || rows.front().id != request.agent_id)
       throw StoreError("the file does not hold the one agent that it names; export it again");
     if (name.empty()) check_agent_name(rows.front().name);
+    for (const auto& archive : file->archives()) check_archive_name(archive->row().name);
     if (journal->find_agent(name.empty() ? rows.front().name : name))
       throw AlreadyExists("an agent named \"" + (name.empty() ? rows.front().name : name) +
                           "\" exists; give the imported one another name with name=...");

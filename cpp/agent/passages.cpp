@@ -43,46 +43,64 @@ void check_change(const PassageChange& change) {
   if (change.tags) check_tags(*change.tags);
 }
 
-std::vector<Passage> checked_passages(const std::vector<NewPassage>& items,
-                                      const std::function<std::string()>& new_uuid, TimeUs time_us,
-                                      const std::string& author, Trust trust) {
+Passage checked_passage(NewPassage item, const Filing& filing) {
+  check_passage_text(item.text);
+  check_tags(item.tags);
+  Passage passage;
+  passage.id = "passage-" + filing.new_uuid();
+  passage.text = std::move(item.text);
+  passage.tags = std::move(item.tags);
+  passage.metadata = std::move(item.metadata);
+  passage.time_us = item.time_us.value_or(filing.time_us);
+  passage.author = filing.author;
+  passage.trust = filing.trust;
+  return passage;
+}
+
+std::vector<Passage> checked_passages(const std::vector<NewPassage>& items, const Filing& filing) {
   std::vector<Passage> passages;
   passages.reserve(items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto& item = items[i];
+  for (const auto& item : items) {
     try {
-      check_passage_text(item.text);
-      check_tags(item.tags);
+      passages.push_back(checked_passage(item, filing));
     } catch (const InvalidInput& error) {
-      throw InvalidInput("item " + std::to_string(i + 1) + " of " + std::to_string(items.size()) +
-                         ": " + error.what() + "; nothing was stored");
+      throw InvalidInput("item " + std::to_string(passages.size() + 1) + " of " +
+                         std::to_string(items.size()) + ": " + error.what() +
+                         "; nothing was stored");
     }
-    auto& passage = passages.emplace_back();
-    passage.id = "passage-" + new_uuid();
-    passage.text = item.text;
-    passage.tags = item.tags;
-    passage.metadata = item.metadata;
-    passage.time_us = item.time_us.value_or(time_us);
-    passage.author = author;
-    passage.trust = trust;
   }
   return passages;
 }
 
-std::vector<Passage> Agent::insert_passages(const std::vector<NewPassage>& items,
-                                            const Progress& progress) {
-  check_bound_embedder();
-  const bool inside = turn_.held_by_this_thread();
+Filing Agent::filing(const std::string& by_model) {
   const auto& environment = home_->environment();
-  auto passages =
-      checked_passages(items, environment.new_uuid, inside ? now_us() : environment.now_us(),
-                       inside ? "agent" : "user", inside ? Trust::model : Trust::user);
-  if (passages.empty()) return passages;
-  const auto journal = home_->journal();
+  if (turn_.held_by_this_thread()) return {environment.new_uuid, now_us(), by_model, Trust::model};
+  return {environment.new_uuid, environment.now_us(), "user", Trust::user};
+}
+
+Passage Agent::insert_passage(NewPassage item, const std::string& archive) {
+  if (!archive.empty()) {
+    const auto attached = find_attached(archive);
+    return file_shared(attached, {checked_passage(std::move(item), filing(name_))}, {}).front();
+  }
+  check_bound_embedder();
   // The embedder may be slow: it runs before the turn is taken.
-  const auto staged = embed_all(*journal, parts()->embedder.get(), passages, progress);
-  file_passages(passages);
-  if (!staged.empty()) journal->drop_staged(passages.front().embedder, staged);
+  auto passage = checked_passage(std::move(item), filing("agent"));
+  embed(passage, parts()->embedder.get());
+  file_passages({passage});
+  return passage;
+}
+
+std::vector<Passage> Agent::insert_passages(const std::vector<NewPassage>& items,
+                                            const std::string& archive, const Progress& progress) {
+  if (!archive.empty()) {
+    const auto attached = find_attached(archive);
+    return file_shared(attached, checked_passages(items, filing(name_)), progress);
+  }
+  check_bound_embedder();
+  auto passages = checked_passages(items, filing("agent"));
+  embed_and_file(*home_->journal(), parts()->embedder.get(), passages, progress,
+                 [&] { file_passages(passages); });
   return passages;
 }
 
@@ -117,6 +135,9 @@ Passage changed(Passage passage, const PassageChange& change, const Passage& emb
   return passage;
 }
 
+namespace {
+
+// Gives the digests of texts whose vectors are staged until their commit.
 std::vector<Digest> embed_all(Journal& journal, Embedder* embedder, std::vector<Passage>& passages,
                               const Progress& progress) {
   std::vector<Digest> staged;
@@ -162,19 +183,35 @@ std::vector<Digest> embed_all(Journal& journal, Embedder* embedder, std::vector<
   return staged;
 }
 
-Reembedded Agent::reembed_some(Embedder& embedder) {
+}  // namespace
+
+void embed_and_file(Journal& journal, Embedder* embedder, std::vector<Passage>& passages,
+                    const Progress& progress, const std::function<void()>& file) {
+  if (passages.empty()) return;
+  const auto staged = embed_all(journal, embedder, passages, progress);
+  file();
+  if (!staged.empty()) journal.drop_staged(passages.front().embedder, staged);
+}
+
+std::int64_t Agent::to_reembed(Embedder& embedder) {
   const auto name = embedder.name();
   const auto journal = home_->journal();
   journal->check_dimension(name, static_cast<std::size_t>(std::max(0, embedder.dimension())));
+  return journal->count_without_vector(state().agent.archive, name);
+}
+
+Reembedded Agent::reembed_some(Embedder& embedder, std::int64_t after) {
+  const auto name = embedder.name();
+  const auto journal = home_->journal();
   const auto archive = state().agent.archive;
-  const auto rows = journal->without_vector(archive, name, 0, static_cast<std::int64_t>(kBatch));
-  if (!rows.empty()) {
-    std::vector<std::string> texts;
-    texts.reserve(rows.size());
-    for (const auto& row : rows) texts.push_back(row.passage.text);
-    journal->add_vectors(archive, name, rows, embed_rows(embedder, texts));
-  }
-  return {static_cast<std::int64_t>(rows.size()), journal->count_without_vector(archive, name)};
+  const auto rows =
+      journal->without_vector(archive, name, after, static_cast<std::int64_t>(kBatch));
+  if (rows.empty()) return {};
+  std::vector<std::string> texts;
+  texts.reserve(rows.size());
+  for (const auto& row : rows) texts.push_back(row.passage.text);
+  journal->add_vectors(archive, name, rows, embed_rows(embedder, texts));
+  return {static_cast<std::int64_t>(rows.size()), rows.back().id};
 }
 
 bool Agent::finish_reembedding(const std::shared_ptr<Embedder>& embedder) {
@@ -183,9 +220,8 @@ bool Agent::finish_reembedding(const std::shared_ptr<Embedder>& embedder) {
                     "\" is in the middle of a step; its embedder is changed between turns");
   const auto hold = take_turn();
   refresh();
-  const auto archive = state().agent.archive;
-  if (home_->journal()->count_without_vector(archive, embedder->name()) > kLastFew) return false;
-  while (reembed_some(*embedder).left > 0) {
+  if (to_reembed(*embedder) > kLastFew) return false;
+  for (Reembedded some; (some = reembed_some(*embedder, some.last)).made > 0;) {
   }
   Parts changed = *parts();
   changed.embedder = embedder;

@@ -30,28 +30,36 @@ struct NewPassage {
 // Told how much is done, of how much; what it throws ends the work.
 using Progress = std::function<void(std::size_t done, std::size_t of)>;
 
-// Passages that were given a vector, and those that still have none.
+// What is the same of all that are filed at once.
+struct Filing {
+  std::function<std::string()> new_uuid;
+  TimeUs time_us = 0;  // where an item does not say
+  std::string author;
+  Trust trust = Trust::user;
+};
+
+// Passages that were given a vector.
 struct Reembedded {
   std::int64_t made = 0;
-  std::int64_t left = 0;
+  std::int64_t last = 0;  // id of the last one's row
 };
 
 // They throw InvalidInput.
 void check_passage_text(const std::string& text);
 void check_tags(const std::vector<std::string>& tags);
 void check_change(const PassageChange& change);
-// Throws InvalidInput and says which of them it is. Without vectors.
+// Without a vector.
+[[nodiscard]] Passage checked_passage(NewPassage item, const Filing& filing);
+// Says which of them it is that cannot be.
 [[nodiscard]] std::vector<Passage> checked_passages(const std::vector<NewPassage>& items,
-                                                    const std::function<std::string()>& new_uuid,
-                                                    TimeUs time_us, const std::string& author,
-                                                    Trust trust);
+                                                    const Filing& filing);
 
 // By the embedder, if there is one.
 void embed(Passage& passage, Embedder* embedder);
-// The same of many. Returns the digests of texts whose vectors are staged until their commit.
-[[nodiscard]] std::vector<Digest> embed_all(Journal& journal, Embedder* embedder,
-                                            std::vector<Passage>& passages,
-                                            const Progress& progress);
+// The same of many, which are then filed by `file`. Where that is broken off, vectors that took
+// long to make are there when the same texts are embedded again.
+void embed_and_file(Journal& journal, Embedder* embedder, std::vector<Passage>& passages,
+                    const Progress& progress, const std::function<void()>& file);
 // Takes a passage out of what the commit's line shows. One that the commit itself has filed is in
 // no row yet.
 void retire(Commit& commit, PassageRow row, const std::string& author);

@@ -410,8 +410,12 @@ void bind_agent_class(py::module_& module) {
           "What a text names: begin and end in microseconds of UTC, and whether it names a time of "
           "day.")
       .def("import_transcript", &Agent::import_transcript, py::arg("items"), Release())
-      .def("insert_passage", &Agent::insert_passage, py::arg("text"), py::arg("tags"),
-           py::arg("metadata"), py::arg("time_us"), py::arg("archive"), Release())
+      .def(
+          "insert_passage",
+          [](Agent& agent, PassageParts item, const std::string& archive) {
+            return agent.insert_passage(new_passage(std::move(item)), archive);
+          },
+          py::arg("item"), py::arg("archive"), Release())
       .def("attach_archive", &Agent::attach_archive, py::arg("archive_id"), py::arg("read_only"),
            Release())
       .def("detach_archive", &Agent::detach_archive, py::arg("archive_id"), Release())
@@ -427,17 +431,24 @@ void bind_agent_class(py::module_& module) {
           Release(), "With each, whether it is to be read only.")
       .def(
           "insert_passages",
-          [](Agent& agent, std::vector<PassageParts> items, const Progress& progress) {
-            return agent.insert_passages(new_passages(std::move(items)), progress);
+          [](Agent& agent, std::vector<PassageParts> items, const std::string& archive,
+             const Progress& progress) {
+            return agent.insert_passages(new_passages(std::move(items)), archive, progress);
           },
-          py::arg("items"), py::arg("progress"), Release())
+          py::arg("items"), py::arg("archive"), py::arg("progress"), Release())
       .def(
-          "reembed_some",
+          "to_reembed",
           [](Agent& agent, const std::shared_ptr<Embedder>& embedder) {
-            const auto done = agent.reembed_some(*embedder);
-            return std::make_pair(done.made, done.left);
+            return agent.to_reembed(*embedder);
           },
           py::arg("embedder"), Release())
+      .def(
+          "reembed_some",
+          [](Agent& agent, const std::shared_ptr<Embedder>& embedder, std::int64_t after) {
+            const auto done = agent.reembed_some(*embedder, after);
+            return std::make_pair(done.made, done.last);
+          },
+          py::arg("embedder"), py::arg("after"), Release())
       .def("finish_reembedding", &Agent::finish_reembedding, py::arg("embedder"), Release())
       .def(
           "update_passage",

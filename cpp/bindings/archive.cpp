@@ -48,8 +48,12 @@ void bind_archive(py::module_& module) {
       .def("rename", &Archive::rename, py::arg("name"), Release())
       .def("describe", &Archive::describe, py::arg("description"), Release())
       .def("bind", &Archive::bind, py::arg("embedder"), Release())
-      .def("insert_passage", &Archive::insert_passage, py::arg("text"), py::arg("tags"),
-           py::arg("metadata"), py::arg("time_us"), Release())
+      .def(
+          "insert_passage",
+          [](Archive& archive, PassageParts item) {
+            return archive.insert_passage(new_passage(std::move(item)));
+          },
+          py::arg("item"), Release())
       .def(
           "insert_passages",
           [](Archive& archive, std::vector<PassageParts> items, const Progress& progress) {

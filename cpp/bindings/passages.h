@@ -14,11 +14,14 @@ namespace memgpt {
 using PassageParts =
     std::tuple<std::string, std::vector<std::string>, std::string, std::optional<TimeUs>>;
 
+[[nodiscard]] inline NewPassage new_passage(PassageParts item) {
+  return std::make_from_tuple<NewPassage>(std::move(item));
+}
+
 [[nodiscard]] inline std::vector<NewPassage> new_passages(std::vector<PassageParts> items) {
   std::vector<NewPassage> passages;
   passages.reserve(items.size());
-  for (auto& [text, tags, metadata, time_us] : items)
-    passages.push_back({std::move(text), std::move(tags), std::move(metadata), time_us});
+  for (auto& item : items) passages.push_back(new_passage(std::move(item)));
   return passages;
 }
 

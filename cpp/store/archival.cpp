@@ -51,8 +51,9 @@ struct ArchivalIndexes::Branch {
   std::int64_t id;
   TextIndex index;
   std::int64_t last_id = 0;
-  std::int64_t last_retired = 0;                                             // seq
-  std::vector<std::pair<std::int64_t, std::int64_t>> retired;                // seq, id
+  std::int64_t last_retired = 0;                               // seq
+  std::vector<std::pair<std::int64_t, std::int64_t>> retired;  // seq, id
+  std::vector<std::uint32_t> retired_rows;                     // of the branch itself, in order
   std::unordered_map<std::string, std::unique_ptr<PassageVectors>> vectors;  // by embedder
   std::uint64_t used = 0;
 
@@ -60,18 +61,6 @@ struct ArchivalIndexes::Branch {
     std::size_t sum = index.bytes();
     for (const auto& [embedder, part] : vectors) sum += part->bytes();
     return sum;
-  }
-
-  // Rows that were deleted on the branch itself, in order.
-  [[nodiscard]] std::vector<std::uint32_t> retired_rows() const {
-    std::vector<std::uint32_t> rows;
-    for (const auto& [seq, id] : retired) {
-      const auto at = index.rows_before(id);
-      if (at < index.size() && index.row(at).key == id)
-        rows.push_back(static_cast<std::uint32_t>(at));
-    }
-    std::sort(rows.begin(), rows.end());
-    return rows;
   }
 
   void read(Database& db, Vocabulary& vocabulary) {
@@ -94,7 +83,12 @@ struct ArchivalIndexes::Branch {
     while (gone.step()) {
       last_retired = gone.integer(0);
       retired.emplace_back(gone.integer(0), gone.integer(1));
+      const auto at = index.rows_before(gone.integer(1));
+      if (at < index.size() && index.row(at).key == gone.integer(1))
+        retired_rows.push_back(static_cast<std::uint32_t>(at));
     }
+    if (!std::is_sorted(retired_rows.begin(), retired_rows.end()))
+      std::sort(retired_rows.begin(), retired_rows.end());
   }
 };
 
@@ -475,7 +469,7 @@ std::vector<SeenVectors> ArchivalIndexes::vectors_of(Database& db, const Line& l
 void ArchivalIndexes::improve(Database& db, Branch& branch, PassageVectors& vectors) {
   const auto rows = vectors.codes().size();
   if (vectors.in_work || rows <= options_.exact) return;
-  const auto retired = branch.retired_rows();
+  const auto& retired = branch.retired_rows;
   const auto* lists = vectors.lists();
   if (lists != nullptr) {
     const bool sparse =

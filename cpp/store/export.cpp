@@ -140,6 +140,7 @@ class Exporter {
     db_.execute("CREATE TEMP TABLE self(id TEXT NOT NULL)");
     db_.prepare("INSERT INTO temp.self(id) VALUES(?1)").bind(request_.agent_id).run();
     find_agent();
+    find_archives();
     find_kept();
     copy_agents();
     copy_commits();
@@ -182,12 +183,25 @@ class Exporter {
     archive_ = row.text(4);
   }
 
+  // Those that it shares with others, and has now: a line of history each, which goes along whole.
+  void find_archives() {
+    db_.execute("CREATE TEMP TABLE shared(id TEXT PRIMARY KEY)");
+    db_.prepare(
+           "INSERT INTO temp.shared SELECT id FROM main.agent WHERE kind = 'archive' AND "
+           "deleted_us IS NULL AND id IN (SELECT json_extract(j.value, '$.id') FROM main.config c "
+           "JOIN json_each(c.json, '$.archives') j WHERE c.agent_id = ?1 AND c.version = "
+           "(SELECT max(version) FROM main.config n WHERE n.agent_id = ?1))")
+        .bind(request_.agent_id)
+        .run();
+  }
+
   // How much of each branch the agent's lines have: what others wrote behind that is theirs.
   void find_kept() {
     constexpr auto kAll = std::numeric_limits<std::int64_t>::max();
     Statement row(db_.get(),
-                  "SELECT id, ?2 FROM main.branch WHERE agent_id = ?1 UNION ALL "
-                  "SELECT branch, seq FROM main.tag WHERE agent_id = ?1");
+                  "SELECT id, ?2 FROM main.branch WHERE agent_id = ?1 OR agent_id IN (SELECT id "
+                  "FROM temp.shared) UNION ALL SELECT branch, seq FROM main.tag WHERE "
+                  "agent_id = ?1");
     row.bind(request_.agent_id, kAll);
     while (row.step()) places_.push_back({row.integer(0), row.integer(1)});
     std::map<std::int64_t, std::int64_t> kept;
@@ -206,7 +220,8 @@ class Exporter {
   // Those that it was forked from come as agents that were deleted: their history stays with what
   // goes on from it.
   void copy_agents() {
-    copy("agent", "WHERE t.id = (SELECT id FROM temp.self)");
+    const std::string whole = "(SELECT id FROM temp.self UNION SELECT id FROM temp.shared)";
+    copy("agent", "WHERE t.id IN " + whole);
     // CROSS JOIN: what comes first is gone through first.
     copy("branch", "FROM temp.kept k CROSS JOIN main.branch t WHERE t.id = k.branch");
     struct Place {
@@ -218,8 +233,8 @@ class Exporter {
     Statement row(db_.get(),
                   "SELECT b.agent_id, b.id, min(k.last_seq, ifnull((SELECT max(seq) FROM main.step "
                   "s WHERE s.branch = b.id), 0)), b.created_us FROM temp.kept k JOIN main.branch b "
-                  "ON b.id = k.branch WHERE b.agent_id <> ?1 ORDER BY b.id");
-    row.bind(request_.agent_id);
+                  "ON b.id = k.branch WHERE b.agent_id NOT IN " +
+                      whole + " ORDER BY b.id");
     while (row.step())
       ancestors[row.text(0)] = {row.text(0), {row.integer(1), row.integer(2)}, row.integer(3)};
     // A purge may have taken the agent away.
@@ -240,6 +255,10 @@ class Exporter {
                               "summary", "window", "tool_run", "pin"})
       copy(table, std::string("FROM temp.kept k CROSS JOIN main.") + table +
                       " t WHERE t.branch = k.branch AND t.seq <= k.last_seq");
+    copy(
+        "archive_commit",
+        "FROM temp.kept k CROSS JOIN main.archive_commit t CROSS JOIN temp.kept a WHERE t.branch = "
+        "k.branch AND t.seq <= k.last_seq AND a.branch = t.archive_branch");
   }
 
   void copy_vectors() {

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "memory/text.h"
 #include "store/export_file.h"
+#include "store/import_archives.h"
 #include "store/journal.h"
 #include "store/rows.h"
 
@@ -59,9 +60,14 @@ class Importer {
       : from_(from), home_(home), request_(request) {}
 
   std::string run() {
+    const auto known = leave_known_archives(from_, home_);
     name_agents();
     name_archives();
     branches_ = Numbers(from_, home_, "branch");
+    for (const auto& archive : known) {
+      branches_.add(archive.branch_there, archive.branch_here);
+      agents_[archive.id] = archive.id;
+    }
     messages_ = Numbers(from_, home_, "message");
     passages_ = Numbers(from_, home_, "passage");
     summaries_ = Numbers(from_, home_, "summary");
@@ -136,6 +142,11 @@ class Importer {
   }
 
   void name_agents() {
+    std::set<std::string> archives;
+    {
+      Statement row(from_.get(), "SELECT id FROM agent WHERE kind = 'archive'");
+      while (row.step()) archives.insert(row.text(0));
+    }
     Statement row(from_.get(), "SELECT id FROM agent UNION SELECT agent_id FROM branch");
     while (row.step()) {
       auto id = row.text(0);
@@ -143,7 +154,8 @@ class Importer {
       const bool taken = is_here(
           "SELECT 1 FROM agent WHERE id = ?1 UNION ALL SELECT 1 FROM branch WHERE agent_id = ?1",
           id);
-      agents_[id] = taken ? "agent-" + request_.new_uuid() : id;
+      const char* const kind = archives.contains(id) ? "archive-" : "agent-";
+      agents_[id] = taken ? kind + request_.new_uuid() : id;
     }
   }
 
@@ -220,10 +232,12 @@ class Importer {
 
   void copy_agents() {
     // Those of others that its lines begin with were deleted there, too.
-    const Change agent_name = [this](Statement& insert, int index, const Statement& row,
-                                     int column) {
-      const bool own = row.view(0) == request_.agent_id;
-      insert.bind_one(index, own ? own_name(row.text(column)) : row.text(column));
+    const auto archives = archive_names();
+    const Change agent_name = [&](Statement& insert, int index, const Statement& row, int column) {
+      const auto archive = archives.find(row.view(0));
+      insert.bind_one(index, row.view(0) == request_.agent_id ? own_name(row.text(column))
+                             : archive != archives.end()      ? archive->second
+                                                              : row.text(column));
     };
     copy("agent", {{"id", name(agents_)},
                    {"name", agent_name},
@@ -232,10 +246,32 @@ class Importer {
     copy("branch", {{"id", number(branches_)}, {"parent", number(branches_)}}, "ORDER BY id");
   }
 
+  [[nodiscard]] bool is_called(const std::string& name, const std::string& kind) {
+    auto& row =
+        home_.prepare("SELECT 1 FROM agent WHERE kind = ?1 AND name = ?2 AND deleted_us IS NULL");
+    const Reset reset(row);
+    return row.bind(kind, name).step();
+  }
+
+  // By id: "papers", or "papers 2" where there is another archive of that name.
+  Names archive_names() {
+    Names names;
+    std::set<std::string> given;
+    Statement row(from_.get(),
+                  "SELECT id, name FROM agent WHERE kind = 'archive' AND deleted_us IS NULL");
+    while (row.step()) {
+      auto name = row.text(1);
+      for (int i = 2; is_called(name, "archive") || given.contains(name); ++i)
+        name = row.text(1) + ' ' + std::to_string(i);
+      given.insert(name);
+      names[row.text(0)] = std::move(name);
+    }
+    return names;
+  }
+
   std::string own_name(const std::string& there) {
     const auto& name = request_.name.empty() ? there : request_.name;
-    if (is_here("SELECT 1 FROM agent WHERE kind = 'agent' AND name = ?1 AND deleted_us IS NULL",
-                name))
+    if (is_called(name, "agent"))
       throw AlreadyExists("an agent named \"" + name +
                           "\" exists; give the imported one another name with name=...");
     return name;
@@ -282,7 +318,7 @@ class Importer {
   }
 
   void copy_rest() {
-    copy("config", {});
+    copy("config", {{"json", config_json()}});
     copy("block", {{"id", block_id()}});
     copy_shared();
     copy("passage", {{"id", number(passages_)}}, "ORDER BY id");
@@ -294,6 +330,23 @@ class Importer {
     copy("pin", {});
     copy("tag", {});
     copy("tool_source", {});
+    copy("archive_commit", {{"archive_branch", number(branches_)}});
+  }
+
+  [[nodiscard]] Change config_json() {
+    const auto here = [this](const std::string& archive) {
+      const auto found = agents_.find(archive);
+      if (found != agents_.end()) return found->second;
+      // One that did not come along is none of this home's, whatever its id.
+      auto& gone = gone_[archive];
+      if (gone.empty()) gone = "archive-" + request_.new_uuid();
+      return gone;
+    };
+    return [this, here](Statement& insert, int index, const Statement& row, int column) {
+      const auto json = with_archives(row.view(column), here);
+      if (json) changed_.emplace(branches_[row.integer(2)], row.integer(3));
+      insert.bind_one(index, json ? std::string_view(*json) : row.view(column));
+    };
   }
 
   void copy_shared() {
@@ -337,6 +390,7 @@ class Importer {
   const ImportRequest& request_;
   Names agents_;
   Names archives_;
+  Names gone_;    // archives that did not come along
   Names blocks_;  // shared ones that are written
   Names copies_;  // ids of messages that were taken
   Numbers branches_;
@@ -350,6 +404,7 @@ class Importer {
 }  // namespace
 
 std::string import_rows(Database& from, Database& home, const ImportRequest& request) {
+  const Transaction taken_back(from);  // the file may have to be taken in once more
   return Importer(from, home, request).run();
 }
 

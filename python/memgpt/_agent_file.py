@@ -191,6 +191,9 @@ def _left_out(agent: Agent, sources: Mapping[str, str]) -> Iterable[str]:
     config = agent.config
     if count := len(agent.archival):
         yield f"{_counted(count, 'passage')} of archival memory, with their vectors"
+    if attached := agent.archival.attached:
+        names = ", ".join(f'"{entry.archive.name}"' for entry in attached)
+        yield f"the shared archives {names}, and that they are attached"
     if (count := len(agent.branches()) - 1) > 0:
         yield f"{_counted(count, 'other line')} of history"
     if count := len(agent.tags()):

@@ -10,7 +10,7 @@ from typing import Any
 
 from memgpt import _core
 from memgpt._core import ArchivalHit, CoreAgent, CoreArchive, Passage
-from memgpt._filing import new_passages, shown_progress
+from memgpt._filing import Item, Report, new_passages, shown_progress
 from memgpt._hits import Hits
 from memgpt._text import checked_number, checked_text, checked_texts
 from memgpt._vectors import flat_row
@@ -106,33 +106,15 @@ class Passages:
             bound(self._core, time, end=False),
         )
 
-    def insert_many(
+    def _filed_many(
         self,
         items: Iterable[str | Mapping[str, Any]],
-        *,
-        progress: bool | Callable[[int, int], Any] | None = None,
+        progress: bool | Report | None,
+        file: Callable[[list[Item], Report], list[Passage]],
     ) -> list[Passage]:
-        """File many texts in one commit: all of them are on disk when this returns, or none is
-        filed. Where it is broken off (Ctrl-C, a kill, an embedder that fails), call it again:
-        vectors that took long to make are not made again.
-
-        Args:
-            items: texts, or dicts with ``text`` and what :meth:`insert` takes besides: ``tags``,
-                ``metadata``, ``source``, ``time``.
-            progress: a function that is told (done, total) of the vectors, which are the long part;
-                True for a bar on stderr, False for none. By default a bar for a thousand or more,
-                on a terminal or in a notebook.
-
-        Returns:
-            The passages, one per item, in order.
-
-        Raises:
-            InvalidInput: for an item that cannot be read; says which.
-            Unbound: where the embedder is not bound.
-        """
         read = new_passages(items, self._filed)
         with shown_progress("vectors", len(read), progress) as report:
-            return self._writer.insert_passages(read, report)
+            return file(read, report)
 
     def get(self, id: str) -> Passage:
         """The passage of this id, as it is seen now.
@@ -329,7 +311,33 @@ class Archive(Passages):
             Unbound: where its embedder is not bound: ``home.archive(name, embedding=...)``.
             ArchiveNotFound: where the archive was deleted.
         """
-        return self._own.insert_passage(*self._filed(text, tags, metadata, source, time))
+        return self._own.insert_passage(self._filed(text, tags, metadata, source, time))
+
+    def insert_many(
+        self,
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        progress: bool | Callable[[int, int], Any] | None = None,
+    ) -> list[Passage]:
+        """File many texts in one commit: all of them are on disk when this returns, or none is
+        filed. Where it is broken off (Ctrl-C, a kill, an embedder that fails), call it again:
+        vectors that took long to make are not made again.
+
+        Args:
+            items: texts, or dicts with ``text`` and what :meth:`insert` takes besides: ``tags``,
+                ``metadata``, ``source``, ``time``.
+            progress: a function that is told (done, total) of the vectors, which are the long part;
+                True for a bar on stderr, False for none. By default a bar for a thousand or more,
+                on a terminal or in a notebook.
+
+        Returns:
+            The passages, one per item, in order.
+
+        Raises:
+            InvalidInput: for an item that cannot be read; says which.
+            Unbound: where the embedder is not bound.
+        """
+        return self._filed_many(items, progress, self._own.insert_passages)
 
     def search(
         self,

@@ -12,7 +12,7 @@ from memgpt import _core
 from memgpt._text import checked_text, error_text
 from memgpt.errors import ConfigError, Error, InvalidInput
 
-__all__ = ["Reembedding", "new_passages", "shown_progress"]
+__all__ = ["Item", "Reembedding", "Report", "new_passages", "shown_progress"]
 
 Item = tuple[str, list[str], str, "int | None"]
 Report = Callable[[int, int], Any]
@@ -116,10 +116,14 @@ class Reembedding:
     def _run(self) -> None:
         try:
             while not self._cancelled:
-                made, left = self._core.reembed_some(self._embedder)
-                self.done += made
-                self.total = self.done + left
-                if left == 0 and self._core.finish_reembedding(self._embedder):
+                # Others may have filed some meanwhile.
+                self.total = self.done + self._core.to_reembed(self._embedder)
+                made, last = self._core.reembed_some(self._embedder, 0)
+                while made > 0 and not self._cancelled:
+                    self.done += made
+                    self.total = max(self.total, self.done)
+                    made, last = self._core.reembed_some(self._embedder, last)
+                if not self._cancelled and self._core.finish_reembedding(self._embedder):
                     return
         except BaseException as error:
             self.error = error

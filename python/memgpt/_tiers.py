@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from memgpt import _core
@@ -292,7 +292,42 @@ class Archival(CoreHandle, Passages):
             ReadOnlyArchive: where it is attached to be read only.
         """
         filed = self._filed(text, tags, metadata, source, time)
-        return self._writer.insert_passage(*filed, _name_of(archive) or "")
+        return self._writer.insert_passage(filed, _name_of(archive) or "")
+
+    def insert_many(
+        self,
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        progress: bool | Callable[[int, int], Any] | None = None,
+        archive: Archive | str | None = None,
+    ) -> list[Passage]:
+        """File many texts in one commit: all of them are on disk when this returns, or none is
+        filed. Where it is broken off (Ctrl-C, a kill, an embedder that fails), call it again:
+        vectors that took long to make are not made again.
+
+        Args:
+            items: texts, or dicts with ``text`` and what :meth:`insert` takes besides: ``tags``,
+                ``metadata``, ``source``, ``time``.
+            progress: a function that is told (done, total) of the vectors, which are the long part;
+                True for a bar on stderr, False for none. By default a bar for a thousand or more,
+                on a terminal or in a notebook.
+            archive: a shared one that is attached, or its name; None for the agent's own.
+
+        Returns:
+            The passages, one per item, in order.
+
+        Raises:
+            InvalidInput: for an item that cannot be read; says which.
+            Unbound: where the agent's embedder is not bound, or the shared archive's.
+            ArchiveNotFound: where no such archive is attached.
+            ReadOnlyArchive: where it is attached to be read only.
+        """
+        into = _name_of(archive) or ""
+        return self._filed_many(
+            items,
+            progress,
+            lambda read, report: self._writer.insert_passages(read, into, report),
+        )
 
     def search(
         self,

@@ -348,8 +348,10 @@ class Agent(CoreHandle):
         self, path: str | os.PathLike[str], *, overwrite: bool = False, sources: bool = True
     ) -> None:
         """Write everything that the agent is into one file: blocks, the whole history with its
-        branches and tags, passages with their vectors, tools' schemas and sources, configuration.
-        Never keys: none are kept. ``home.import_agent(path)`` brings it back, in any home.
+        branches and tags, passages with their vectors, tools' schemas and sources, configuration;
+        and the shared archives that are attached to it, whole, with what others filed in them:
+        detach those that are not to be handed on. Never keys: none are kept.
+        ``home.import_agent(path)`` brings it back, in any home.
 
         The file is a database like a home's, with this agent alone in it; ``memgpt.open`` opens
         it, too. It is written beside ``path`` first: an export that is broken off leaves what was

@@ -268,7 +268,9 @@ class Home:
         unbound as after ``home.agent(name)``, which binds them; ``agent.tool_sources`` has the
         text of the tools. An id that is taken in this home becomes another one, as do those of
         messages that are here already. A shared block that this home has, with the same versions,
-        is attached; any other one comes along, and is shared with nobody yet.
+        is attached; any other one comes along, and is shared with nobody yet. So do shared
+        archives: one that this home has, with all that the file has of it and perhaps more, is
+        attached, and any other one comes along, as ``"papers 2"`` where there is a ``"papers"``.
 
         Args:
             path: the file; one that ends in ``.af`` is read as a Letta agent file, as far as that
