@@ -77,7 +77,7 @@ class Kernel:
         self.kernel.interrupt_kernel()
         output = self.finish(cell)
         # IPython fails over the traceback of one that came between two lines; it shows both errors.
-        shown = output.error == "AssertionError" and "\nKeyboardInterrupt\n" in output.text
+        shown = output.error == "AssertionError" and "KeyboardInterrupt" in output.text
         assert output.error == "KeyboardInterrupt" or shown, output.text
         return output
 

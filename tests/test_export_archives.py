@@ -125,7 +125,9 @@ def test_the_same_archive_is_shared_again(kit: Any, other: memgpt.Home, file: Pa
     assert "Only here." in texts(back.archival) and "Only here." not in texts(forked.archival)
     assert "From Ben." in texts(forked.archival) and "From Ben." not in texts(back.archival)
     fifth = taken_in(kit.home, file, "fifth")
-    assert [str(entry) for entry in fifth.archival.attached][0] == "team 3"  # its id is another one
+    assert (
+        next(str(entry) for entry in fifth.archival.attached) == "team 3"
+    )  # its id is another one
     check_replay(kit.home)
     check_replay(other)
 
@@ -213,7 +215,7 @@ def test_a_purge_finds_what_came_along(kit: Any, other: memgpt.Home, file: Path)
     there.export(file, overwrite=True)
     assert b"fern" not in file.read_bytes()
     again = taken_in(kit.home, file, "again")
-    assert [str(entry) for entry in again.archival.attached][0] == "team 2"
+    assert next(str(entry) for entry in again.archival.attached) == "team 2"
     assert FERN in texts(kit.home.archive("team"))
     check_replay(kit.home)
 

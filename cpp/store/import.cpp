@@ -11,7 +11,7 @@
 #include "error.h"
 #include "memory/text.h"
 #include "store/export_file.h"
-#include "store/import_archives.h"
+#include "store/import_known.h"
 #include "store/journal.h"
 #include "store/rows.h"
 
@@ -72,7 +72,9 @@ class Importer {
     passages_ = Numbers(from_, home_, "passage");
     summaries_ = Numbers(from_, home_, "summary");
     copy_purges();
-    name_shared();
+    for (const auto& [id, known] : shared_blocks_of(from_, home_))
+      if (known != Known::same)
+        blocks_[id] = known == Known::no ? id : "block-" + request_.new_uuid();
     copy_agents();
     copy_messages();
     copy_steps();
@@ -189,34 +191,6 @@ class Importer {
           .bind(row.integer(1), row.text(2))
           .run();
       purges_.add(row.integer(0), home_.last_row_id());
-    }
-  }
-
-  // What its versions say, one after the other.
-  static std::string versions_of(Database& db, const std::string& id) {
-    auto& row = db.prepare(
-        "SELECT version, label, value, char_limit, description, read_only, author, trust, time_us "
-        "FROM shared_block WHERE id = ?1 ORDER BY version");
-    const Reset reset(row);
-    row.bind(id);
-    std::string versions;
-    while (row.step())
-      for (int i = 0; i < row.columns(); ++i)
-        (versions += std::to_string(row.view(i).size()) + ':') += row.view(i);
-    return versions;
-  }
-
-  // Those that are to be written here, and how they are called here.
-  void name_shared() {
-    std::set<std::string> there;
-    {
-      Statement row(from_.get(), "SELECT DISTINCT id FROM shared_block");
-      while (row.step()) there.insert(row.text(0));
-    }
-    for (const auto& id : there) {
-      const auto here = versions_of(home_, id);
-      if (!here.empty() && here == versions_of(from_, id)) continue;
-      blocks_[id] = here.empty() ? id : "block-" + request_.new_uuid();
     }
   }
 
@@ -414,29 +388,6 @@ std::string Journal::import_agent(const ImportRequest& request) {
   std::string id;
   queue_.write([&] { id = import_rows(from, writer_db_, request); }, CommitQueue::kLargestGroup);
   return id;
-}
-
-void Journal::keep_sources(const std::string& agent_id, const ToolSources& sources) {
-  queue_.write([&] {
-    for (const auto& [name, source] : sources) {
-      if (source.empty()) continue;
-      writer_db_
-          .prepare("INSERT OR REPLACE INTO tool_source(agent_id, name, source) VALUES(?1, ?2, ?3)")
-          .bind(agent_id, name, source)
-          .run();
-    }
-  });
-}
-
-ToolSources Journal::tool_sources(const std::string& agent_id) {
-  const auto reader = this->reader();
-  auto& row =
-      reader.db.prepare("SELECT name, source FROM tool_source WHERE agent_id = ?1 ORDER BY name");
-  const Reset reset(row);
-  row.bind(agent_id);
-  ToolSources sources;
-  while (row.step()) sources.emplace_back(row.text(0), row.text(1));
-  return sources;
 }
 
 }  // namespace memgpt

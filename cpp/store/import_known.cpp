@@ -1,10 +1,24 @@
-#include "store/import_archives.h"
+#include "store/import_known.h"
 
 #include "memory/json.h"
 
 namespace memgpt {
 
 namespace {
+
+// What its versions say, one after the other.
+std::string versions_of(Database& db, const std::string& id) {
+  auto& row = db.prepare(
+      "SELECT version, label, value, char_limit, description, read_only, author, trust, time_us "
+      "FROM shared_block WHERE id = ?1 ORDER BY version");
+  const Reset reset(row);
+  row.bind(id);
+  std::string versions;
+  while (row.step())
+    for (int i = 0; i < row.columns(); ++i)
+      (versions += std::to_string(row.view(i).size()) + ':') += row.view(i);
+  return versions;
+}
 
 bool goes_on(Database& from, std::int64_t there, Database& home, std::int64_t here) {
   constexpr const char* kContents = "SELECT seq, content FROM step WHERE branch = ?1 ORDER BY seq";
@@ -33,6 +47,19 @@ void forget(Database& from, const KnownArchive& archive) {
 }
 
 }  // namespace
+
+std::map<std::string, Known> shared_blocks_of(Database& from, Database& home) {
+  std::map<std::string, Known> blocks;
+  Statement row(from.get(), "SELECT DISTINCT id FROM shared_block");
+  while (row.step()) {
+    const auto id = row.text(0);
+    const auto here = versions_of(home, id);
+    blocks[id] = here.empty()                    ? Known::no
+                 : here == versions_of(from, id) ? Known::same
+                                                 : Known::otherwise;
+  }
+  return blocks;
+}
 
 std::vector<KnownArchive> leave_known_archives(Database& from, Database& home) {
   std::vector<KnownArchive> known;

@@ -1,7 +1,8 @@
-// Archives that an exported agent shares, where the home that it is taken into may have them.
+// What an exported agent shares with others, and the home that it is taken into may have already.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,11 @@
 #include "store/sqlite.h"
 
 namespace memgpt {
+
+enum class Known { no, same, otherwise };
+
+// By id, whether the home has each with the versions that the file has.
+[[nodiscard]] std::map<std::string, Known> shared_blocks_of(Database& from, Database& home);
 
 struct KnownArchive {
   std::string id;
