@@ -200,6 +200,34 @@ def test_a_lists_is_made_and_finds_nearly_all(path: Path) -> None:
             assert nearest(agent, vector_of(texts(1, i)[0]), 1) == texts(1, i)
 
 
+def test_equal_vectors_by_the_thousand_in_lists(path: Path) -> None:
+    class Copies(Topics):
+        """Passages of topic "same" differ in their words alone."""
+
+        name = "copies"
+
+        def embed(self, texts: Sequence[str]) -> Any:
+            return np.stack([vector_of("same:" if t.startswith("same:") else t) for t in texts])
+
+    others = texts(1500)
+    copies = [f"same:copy {i}" for i in range(3000)]
+    mixed = [*others, *copies]
+    random.Random(4).shuffle(mixed)
+    with opened(path) as home:
+        agent = sam(home, Copies())
+        agent.archival.insert_many(mixed)
+        nearest(agent, questions(1)[0])
+        home._core.wait_for_background()
+        assert len(snapshots(path)) == 1
+        newest = [text for text in reversed(mixed) if text in set(copies)]
+        assert nearest(agent, vector_of("same:"), 50) == newest[:50]
+        found = [recall(nearest(agent, q), truth(others, q)) for q in questions(40)]
+        assert sum(found) / len(found) >= 0.95
+        for hit in list(agent.archival.search("", vector=vector_of("same:"), limit=1000)):
+            agent.archival.delete(hit.passage)
+        assert nearest(agent, vector_of("same:"), 50) == newest[1000:1050]
+
+
 def test_filters_deletions_branches_and_the_past(path: Path) -> None:
     """A random life, compared with a scan of what should be seen."""
     generator = random.Random(3)

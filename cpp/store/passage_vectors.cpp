@@ -201,8 +201,8 @@ std::vector<NearRow> nearest(const std::vector<SeenVectors>& line, const CodedQu
       const auto known = std::min(rows, vectors->codes().size());
       Part part{*vectors, known, static_cast<std::uint32_t>(first),
                 between(hidden, first, first + known), std::nullopt};
-      if (only != nullptr) part.only = between(*only, first, first + known);
       seen += part.seen();
+      if (only != nullptr) part.only = between(*only, first, first + known);
       parts.push_back(part);
     }
     first += rows;

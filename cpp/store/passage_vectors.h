@@ -62,7 +62,7 @@ struct SeenVectors {
 
 // The nearest rows of a line, counted through, best first and ties newest first. `hidden` are as if
 // they were not there, and `only` count where given; both in order. Up to `exact` rows that are
-// seen, and where filters leave few, the nearest are found for certain.
+// seen, and where `only` leaves few of more, the nearest are found for certain.
 [[nodiscard]] std::vector<NearRow> nearest(const std::vector<SeenVectors>& line,
                                            const CodedQuery& query, std::size_t wanted,
                                            const std::vector<std::uint32_t>* only,
