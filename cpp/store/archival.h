@@ -105,7 +105,6 @@ class ArchivalIndexes {
 
  private:
   struct Branch;
-  struct Search;
   // The rows of each branch of a line, read as far as the journal goes. Hold the mutex.
   struct Line {
     std::vector<SeenRows> parts;
@@ -114,7 +113,6 @@ class ArchivalIndexes {
     std::vector<std::int64_t> retired;
   };
   void forget();
-  void drop_unused();
   [[nodiscard]] std::vector<SeenVectors> vectors_of(Database& db, const Line& line,
                                                     const std::string& embedder,
                                                     std::size_t dimension);

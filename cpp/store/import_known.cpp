@@ -87,9 +87,9 @@ std::optional<std::string> with_archives(
   for (auto& entry : list->get_array()) {
     if (!entry.is_object()) continue;
     const auto there = string_or(entry.get_object(), "id");
-    auto name = here(there);
+    const auto name = here(there);
     differs = differs || name != there;
-    entry.get_object()["id"] = std::move(name);
+    entry.get_object()["id"] = name;
   }
   if (!differs) return std::nullopt;
   return json::serialize(value);

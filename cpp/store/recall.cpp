@@ -9,6 +9,7 @@
 #include "store/purge.h"
 #include "store/query_words.h"
 #include "store/rows.h"
+#include "store/unused.h"
 
 namespace memgpt {
 
@@ -151,24 +152,8 @@ Lineage RecallIndexes::catch_up(Journal& journal, Head head) {
     branch->used = searches_;
     if (branch->last_seq < segment.last_seq) branch->read(reader.db, vocabulary_, segment.branch);
   }
-  drop_unused(line);
+  drop_unused(branches_, vocabulary_.bytes(), most_bytes_, searches_);
   return line;
-}
-
-// Those go that were not searched for longest: they are read again when they are.
-void RecallIndexes::drop_unused(const Lineage& line) {
-  std::size_t bytes = vocabulary_.bytes();
-  for (const auto& [id, branch] : branches_) bytes += branch->bytes();
-  while (bytes > most_bytes_ && branches_.size() > line.segments().size()) {
-    auto oldest = branches_.end();
-    for (auto at = branches_.begin(); at != branches_.end(); ++at)
-      if (at->second->used != searches_ &&
-          (oldest == branches_.end() || at->second->used < oldest->second->used))
-        oldest = at;
-    if (oldest == branches_.end()) return;
-    bytes -= oldest->second->bytes();
-    branches_.erase(oldest);
-  }
 }
 
 // Nothing where another thread has dropped what this one had read.

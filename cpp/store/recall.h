@@ -61,7 +61,6 @@ class RecallIndexes {
   [[nodiscard]] std::optional<std::vector<Found>> find(const Lineage& line, Journal& journal,
                                                        const RecallQuery& query,
                                                        std::int64_t& total);
-  void drop_unused(const Lineage& line);
 
   const std::size_t most_bytes_;
   std::shared_mutex mutex_;
