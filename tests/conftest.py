@@ -135,6 +135,13 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[memgpt.Home]:
+    """A second home."""
+    with memgpt.open(tmp_path / "elsewhere.db", durability="process") as home:
+        yield home
+
+
 def check_replay(home: memgpt.Home) -> None:
     """The file is sound, and the journal gives every context that the agents' models saw."""
     assert home.check() == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,7 @@ import pytest
 from memgpt.errors import AlreadyExists, InvalidInput, StoreError
 
 from tests.conftest import CheckedLLM
-from tests.test_export import lived, ship
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "elsewhere.db", durability="process") as home:
-        yield home
+from tests.export_checks import lived, ship
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import threading
 import warnings
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,115 +17,18 @@ from memgpt.errors import (
     AlreadyExists,
     ConfigError,
     InvalidInput,
-    NewerVersion,
-    NotADatabase,
     StoreError,
     Unbound,
 )
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule
 
 from tests.conftest import CheckedLLM, check_replay
-
-
-@memgpt.tool
-def ship(where: str) -> str:
-    """Ship a parcel.
-
-    Args:
-        where: to.
-    """
-    return f"shipped to {where}"
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "elsewhere.db", durability="process") as home:
-        yield home
+from tests.export_checks import answers, digest, lived, ship, taken_in
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "sam.memgpt"
-
-
-def lived(kit: Any, name: str = "sam", **options: Any) -> memgpt.Agent:
-    """An agent with a bit of everything: edits, evictions, a tool, passages, tags, undone lines."""
-    options = {"context_window": 3584, "tools": [ship], **options}
-    agent = kit.agent([], name=name, **options)
-    script = iter(
-        [
-            kit.call("core_memory_append", name="human", content="Lives in Turin."),
-            kit.say("Turin, noted."),
-            kit.call("ship", where="Oslo"),
-            kit.say("It is on its way."),
-            kit.call("archival_memory_insert", content="The bridge was built in 1903."),
-            kit.say("Filed."),
-        ]
-    )
-    kit.llm.script = lambda context: next(script, kit.say("Well, that is " + "so " * 40))
-    agent.send("I live in Turin.", name="Ann")
-    agent.save("early")
-    agent.send("Ship it to Oslo, please.")
-    agent.send("Keep the year of the bridge.")
-    for i in range(12):
-        agent.send(f"Story {i} of the lantern and the goose: " + "it went on and on " * 20)
-    first = agent.archival.insert("A goose walked over the bridge.", tags=["goose"], source="book")
-    agent.archival.insert("The lantern was green.", metadata={"page": 7})
-    gone = agent.archival.insert("To be deleted.")
-    agent.archival.update(first.id, text="A goose flew over the bridge.")
-    agent.archival.delete(gone.id)
-    agent.recall.import_transcript(
-        [{"speaker": "Ben", "text": "The orchard is old.", "time": "2023-05-08T13:56", "id": "1"}]
-    )
-    agent.send("Forget this one.")
-    agent.undo()
-    agent.send("Rather this one.")
-    agent.pin(agent.window[-1])
-    agent.send("And this, which is undone.")
-    agent.undo()
-    return agent
-
-
-QUERIES = ["bridge", "goose", "lantern green", "Turin", '"on and on"', "orchard", "story 7"]
-
-
-def answers(agent: memgpt.Agent) -> dict[str, Any]:
-    """What an agent tells of itself, without the ids that a home gives."""
-    return {
-        "context": agent.context().to_request(),
-        "spans": [(span.kind, span.text, span.tokens) for span in agent.context().spans],
-        "past": [agent.context(step.seq).to_request() for step in agent.steps() if step.digest],
-        "recall": [
-            [(h.message.text, h.score, h.snippet) for h in agent.recall.search(q)] for q in QUERIES
-        ],
-        "archival": [
-            [
-                (h.passage.id, h.passage.text, h.score, h.passage.tags, h.passage.metadata)
-                for h in agent.archival.search(q)
-            ]
-            for q in ["", *QUERIES]
-        ],
-        "log": [
-            (m.role, m.name, m.text, m.time, m.position, m.tool_call_id, m.source_id)
-            for m in agent.recall.messages(0, 10_000)
-        ],
-        "blocks": {label: agent.memory[label].value for label in agent.memory},
-        "tags": [(tag.name, tag.head.seq) for tag in agent.tags()],
-        "branches": len(agent.branches()),
-        "summaries": [(s.text, s.author) for s in agent.summaries()],
-        "steps": [(s.seq, s.kind, s.author, s.digest, s.time_us) for s in agent.steps()],
-        "pins": agent.pinned,
-        "config": agent.config,
-    }
-
-
-def taken_in(home: memgpt.Home, file: Path, name: str | None = None) -> memgpt.Agent:
-    """Imported, with its model and its tool bound as in :func:`lived`: no step is made for that."""
-    agent = home.import_agent(file, name)
-    steps = len(agent.steps())
-    agent = home.agent(agent.name, model=CheckedLLM([]), tools=[ship])
-    assert agent.unbound == [] and len(agent.steps()) == steps
-    return agent
 
 
 def walk(agent: memgpt.Agent) -> list[Any]:
@@ -554,229 +455,10 @@ def test_every_table_goes_along_or_stays_for_a_reason(kit: Any, file: Path) -> N
     }  # fmt: skip
 
 
-def changed(file: Path, sql: str, reseal: bool = False) -> Path:
-    """A copy that was edited by hand; ``reseal``: by somebody who knows about the digest."""
-    copy = file.with_name("edited.memgpt")
-    shutil.copyfile(file, copy)
-    with closing(sqlite3.connect(copy)) as db, db:
-        assert db.executescript(sql) is not None
-        if reseal:
-            db.execute("UPDATE manifest SET digest = ?", (digest(db),))
-    return copy
-
-
-def digest(db: sqlite3.Connection) -> str:
-    """The manifest's digest, as cpp/store/export_file.h describes it."""
-    import hashlib
-
-    (schema,) = db.execute("PRAGMA user_version").fetchone()
-    out = hashlib.sha256(f"schema {schema}\n".encode())
-    names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-    for (table,) in db.execute(names).fetchall():
-        if table == "manifest" or table.startswith("sqlite_"):
-            continue
-        info = db.execute(f"PRAGMA table_info({table})").fetchall()
-        columns = ",".join(row[1] for row in info)
-        key = ",".join(row[1] for row in sorted(info, key=lambda row: row[5]) if row[5])
-        out.update(f"{table}({columns})\n".encode())
-        for row in db.execute(f"SELECT {columns} FROM {table} ORDER BY {key}"):
-            for value in row:
-                if value is None:
-                    out.update(b"n")
-                elif isinstance(value, int):
-                    out.update(f"i{value};".encode())
-                else:
-                    data = value.encode() if isinstance(value, str) else value
-                    kind = "t" if isinstance(value, str) else "b"
-                    out.update(f"{kind}{len(data)}:".encode() + data)
-            out.update(b"\n")
-    return out.hexdigest()
-
-
 def test_the_digest_is_the_one_that_is_described(kit: Any, file: Path) -> None:
     lived(kit).export(file)
     with closing(sqlite3.connect(file)) as db:
         assert db.execute("SELECT digest FROM manifest").fetchall() == [(digest(db),)]
-
-
-EDITS = [
-    "UPDATE message SET text = text || '!' WHERE position = 3",
-    "UPDATE embedding SET vector = zeroblob(length(vector))",
-    "UPDATE agent SET head_seq = head_seq - 1",
-    "UPDATE agent SET archive = 'agent-nobody'",
-    "UPDATE config SET json = replace(json, 'max_steps', 'min_steps')",
-    "UPDATE tool_source SET source = 'import os'",
-    "UPDATE tag SET seq = seq + 1",
-    "DELETE FROM pin",
-    "DELETE FROM passage WHERE id = 1",
-    "DELETE FROM step WHERE seq = 4",
-    "INSERT INTO purge(id, time_us, what) VALUES(9, 9, 'x')",
-    "UPDATE window SET summary = 99 WHERE summary IS NOT NULL",
-    "PRAGMA user_version = 7",
-    "DELETE FROM manifest",
-    "UPDATE manifest SET agent_id = 'agent-nobody'",
-    "INSERT INTO manifest VALUES('agent-2', 1, 'x')",
-    "CREATE VIEW v AS SELECT 1",
-    "DROP INDEX message_time",
-    "CREATE TRIGGER t AFTER INSERT ON message BEGIN DELETE FROM step; END",
-    "UPDATE message SET text = x'ff00'",
-    "UPDATE message SET tokens = 'many'",
-    "UPDATE message SET text = CAST(x'c328' AS TEXT)",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("sql", EDITS)
-def test_what_was_edited_is_refused(kit: Any, other: memgpt.Home, file: Path, sql: str) -> None:
-    lived(kit).export(file)
-    with pytest.raises(StoreError) as caught:
-        other.import_agent(changed(file, sql))
-    assert str(file.with_name("edited.memgpt")) in str(caught.value) and ";" in str(caught.value)
-    assert other.agents() == [] and other.check() == []
-
-
-RESEALED = [
-    "UPDATE message SET text = text || '!' WHERE position = 3",
-    "UPDATE message SET position = position + 1000",
-    "UPDATE agent SET head_seq = head_seq + 1",
-    "UPDATE agent SET head_branch = 99",
-    "UPDATE branch SET parent = id",
-    "UPDATE branch SET parent = NULL, parent_seq = NULL",
-    "UPDATE branch SET first_position = 4611686018427387904",
-    "UPDATE config SET json = '{'",
-    "UPDATE config SET agent_id = 'agent-nobody'",
-    "DELETE FROM agent",
-    "UPDATE agent SET deleted_us = 1",
-    "INSERT INTO agent SELECT 'agent-2', 'second', created_us, NULL, head_branch, head_seq, "
-    "line_branch, line_seq, archive, kind FROM agent",
-    "UPDATE agent SET name = ''",
-    "UPDATE agent SET kind = 'archive'",
-    "UPDATE window SET summary = 99 WHERE summary IS NOT NULL",
-    "UPDATE window SET ranges = '[[0,'",
-    "UPDATE summary SET replaces = 99",
-    "UPDATE passage SET branch = 77",
-    "UPDATE passage SET archive = 'agent-nobody'",
-    "UPDATE embedding SET passage = passage + 1000",
-    "UPDATE embedding SET dimension = 3",
-    "UPDATE retirement SET target = 999",
-    "UPDATE retirement SET kind = 'message'",
-    "UPDATE tag SET branch = 99",
-    "UPDATE pin SET position = 9999",
-    "UPDATE step SET purged = 5",
-    "UPDATE step SET content = NULL",
-    "DELETE FROM message WHERE role = 'tool'",
-    "UPDATE message SET tool_calls = 'x'",
-    "UPDATE message SET role = 'emperor'",
-    "UPDATE block SET shared = 3",
-    "UPDATE message SET id = id + 9223372036854700000",
-    "UPDATE tool_source SET source = '<script>alert(1)</script>'",
-    "UPDATE tag SET name = '<script>'",
-    "UPDATE agent SET created_us = -9223372036854775807",
-    "INSERT INTO staged_vector VALUES('x', x'00', x'00')",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("sql", RESEALED)
-def test_what_was_forged_is_refused_or_does_no_harm(
-    kit: Any, other: memgpt.Home, file: Path, sql: str
-) -> None:
-    """By somebody who made the digest anew: what is imported keeps all promises, or nothing is."""
-    resident = other.create_agent("resident", model=CheckedLLM(lambda context: kit.say("Mine.")))
-    resident.send("Are you there?")
-    resident.archival.insert("A resident's passage.")
-    before = answers(resident)
-    lived(kit).export(file)
-    try:
-        there = other.import_agent(changed(file, sql, reseal=True))
-    except memgpt.Error as error:
-        assert ";" in str(error) or isinstance(error, ConfigError), error
-        assert other.agents() == ["resident"]
-    else:
-        llm = CheckedLLM([])
-        there = other.agent(there.name, model=llm, tools=[ship])
-        answers(there)
-        str(there), repr(there), there._repr_html_()
-        kit.still_answers(there, llm)
-    assert answers(resident) == before
-    check_replay(other)
-
-
-def test_from_the_future(kit: Any, other: memgpt.Home, file: Path) -> None:
-    kit.agent([]).export(file)
-    for reseal in (False, True):
-        with pytest.raises(NewerVersion, match="upgrade memgpt"):
-            other.import_agent(changed(file, "PRAGMA user_version = 99", reseal))
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"x", b"SQLite format 3\0", b"\0" * 5000, b"PK\x03\x04" + b"z" * 500, b"{}"]
-)
-def test_what_is_no_export(other: memgpt.Home, file: Path, content: bytes) -> None:
-    file.write_bytes(content)
-    with pytest.raises(NotADatabase):
-        other.import_agent(file)
-
-
-def test_other_files(kit: Any, other: memgpt.Home, file: Path, tmp_path: Path) -> None:
-    with pytest.raises(StoreError):
-        other.import_agent(tmp_path / "not there.memgpt")
-    with pytest.raises(StoreError, match="no file"):
-        other.import_agent(tmp_path)
-    with closing(sqlite3.connect(file)) as db, db:
-        db.execute("CREATE TABLE message(id)")
-    with pytest.raises(NotADatabase, match="another program"):
-        other.import_agent(file)
-    kit.agent([])
-    kit.home.close()
-    with pytest.raises(StoreError, match=r"memgpt.open\(\)"):
-        other.import_agent(kit.home.path)
-    with pytest.raises(ConfigError):
-        other.import_agent(file, name="")
-    assert other.agents() == []
-
-
-def damaged(content: bytes, seed: int) -> bytes:
-    rng = np.random.default_rng(seed)
-    data = bytearray(content)
-    if seed % 3 == 0:
-        return bytes(data[: int(rng.integers(0, len(data)))])
-    for _ in range(int(rng.integers(1, 9))):
-        at = int(rng.integers(0, len(data)))
-        data[at] ^= int(rng.integers(1, 256))
-    if seed % 3 == 1:
-        at = int(rng.integers(0, len(data) // 4096)) * 4096
-        data[at : at + 4096] = rng.bytes(4096)
-    return bytes(data)
-
-
-def damage(kit: Any, other: memgpt.Home, file: Path, seeds: range) -> None:
-    agent = lived(kit)
-    agent.export(file)
-    before = answers(agent)
-    content = file.read_bytes()
-    refused = 0
-    for seed in seeds:
-        file.write_bytes(damaged(content, seed))
-        try:
-            there = taken_in(other, file)
-        except StoreError:
-            refused += 1
-            continue
-        # In a page that is free, or a byte that says nothing.
-        assert answers(there) == before, seed
-        other.delete_agent("sam")
-    assert refused > len(seeds) * 3 // 4
-    file.write_bytes(content)
-    assert answers(taken_in(other, file)) == before
-    check_replay(other)
-
-
-def test_damaged_files(kit: Any, other: memgpt.Home, file: Path) -> None:
-    damage(kit, other, file, range(40))
-
-
-@pytest.mark.slow
-def test_a_thousand_damaged_files(kit: Any, other: memgpt.Home, file: Path) -> None:
-    damage(kit, other, file, range(100, 1100))
 
 
 def test_stock_parts_bind_themselves(kit: Any, other: memgpt.Home, file: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,8 @@ import pytest
 from memgpt.errors import ConfigError, InvalidInput, ReadOnlyArchive
 
 from tests.conftest import CheckedLLM, check_replay
+from tests.export_checks import answers, changed
 from tests.test_archives import FERN, GEESE, OVEN, Letters, filing, found, texts, uses
-from tests.test_export import answers, changed
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "elsewhere.db", durability="process") as home:
-        yield home
 
 
 @pytest.fixture
@@ -167,6 +160,49 @@ def test_forged_to_reach_an_archive_of_the_home(kit: Any, other: memgpt.Home, fi
         return
     assert "The safe is behind the fern." not in texts(there.archival)
     assert private.agents == []
+
+
+FORGED = [
+    "UPDATE agent SET kind = 'agent' WHERE kind = 'archive'",
+    "UPDATE agent SET kind = 'archive'",
+    "UPDATE agent SET deleted_us = 1 WHERE kind = 'archive'",
+    "DELETE FROM agent WHERE kind = 'archive'",
+    "UPDATE agent SET head_branch = 1, line_branch = 1 WHERE kind = 'archive'",
+    "UPDATE agent SET head_seq = 0, line_seq = 0 WHERE kind = 'archive'",
+    "UPDATE agent SET archive = 'agent-nobody' WHERE kind = 'archive'",
+    "UPDATE agent SET id = 'archive-x' WHERE name = 'team'",
+    "UPDATE archive_commit SET archive_seq = 99",
+    "UPDATE archive_commit SET archive_branch = 99",
+    "UPDATE archive_commit SET archive_branch = branch",
+    "DELETE FROM archive_commit",
+    "UPDATE config SET json = replace(json, '\"archives\":[', '\"archives\":[7,')",
+    'UPDATE config SET json = replace(json, \'"archives":[\', \'"archives":[{"id":3},\')',
+    "UPDATE passage SET archive = (SELECT id FROM agent WHERE name = 'rules')",
+    "UPDATE step SET content = NULL",
+]
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("sql", FORGED)
+def test_what_was_forged_is_refused_or_does_no_harm(
+    kit: Any, other: memgpt.Home, file: Path, sql: str, known: bool
+) -> None:
+    sharing(kit).export(file)
+    if known:
+        taken_in(other, file, "resident")
+    resident = other.create_agent("resident", model=CheckedLLM([]), exist_ok=True)
+    before, held = archives(resident), {a.name: texts(a) for a in other.archives()}
+    try:
+        there = other.import_agent(changed(file, sql, reseal=True))
+    except (memgpt.StoreError, ConfigError):
+        assert other.agents() == ["resident"]
+    else:
+        archives(there), str(there), there.archival.search("oven")
+        other.agent(there.name, model=kit.llm, tools=[filing(OVEN)])
+        kit.still_answers(there)
+    assert archives(resident) == before
+    assert {name: texts(other.archive(name)) for name in held} == held
+    check_replay(other)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "", "x" * 201])
