@@ -356,6 +356,34 @@ def test_it_asks_for_more_then_compares_all(home: memgpt.Home) -> None:
         assert [hit.similarity for hit in twins.one.archival.search("copper")] == [0] * 10
 
 
+def test_shared_archives_are_searched_in_it_too(home: memgpt.Home) -> None:
+    store = Memory()
+    agent, own = filled(home, store), filled(home, None, "own")
+    team, notes = home.create_archive("team"), home.create_archive("notes", embedding=None)
+    for one in (agent, own):
+        one.archival.attach(team)
+        one.archival.attach(notes, read_only=True)
+    team.insert_many(["a violin in the river", "two lanterns of marble", "the market of Turin"])
+    notes.insert("bread is by words alone")
+
+    def compare() -> None:
+        for query in ("lanterns", "bread", "river market", "ladder"):
+            for options in ({}, {"archive": team}, {"limit": 2}, {"offset": 2}):
+                assert hits(agent, query, **options) == hits(own, query, **options)
+
+    compare()
+    assert sum(archive.startswith(team.id) for archive, _ in store.rows) == 3
+    gone = team.search("lanterns")[0].passage
+    agent.archival.insert("pepper of the team", archive=team)
+    team.update(team.search("Turin")[0].passage, text="the market of Oslo")
+    team.delete(gone)
+    compare()
+    assert gone.text not in [hit.passage.text for hit in agent.archival.search("lanterns")]
+    agent.archival.detach(team)
+    own.archival.detach(team)
+    assert all(hit.archive != "team" for hit in agent.archival.search("pepper"))
+
+
 def test_a_search_by_a_vector(home: memgpt.Home) -> None:
     """Without a text there are no words to go by while the store is down."""
     store = Memory()
