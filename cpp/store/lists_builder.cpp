@@ -74,9 +74,7 @@ VectorSnapshot ListsBuilder::make(ListsJob& job) {
   job.snapshot.lists = VectorLists::build(job.snapshot.codes, job.rows, job.grown.get(),
                                           [this] { return !stopping(); });
   if (!job.snapshot.lists) return none;
-  if (files_.write(job.key, job.snapshot))
-    // The codes are in the file now, and need not be in memory.
-    if (auto mapped = files_.read(job.key)) return *std::move(mapped);
+  static_cast<void>(files_.write(job.key, job.snapshot));
   return std::move(job.snapshot);
 }
 

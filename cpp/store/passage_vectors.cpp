@@ -15,9 +15,8 @@ namespace {
 
 // Where less than a fifth of the listed rows are seen, those are scanned one by one.
 constexpr std::size_t kFewest = 5;
-// Rows of so many average lists are looked at where this many are wanted; for more, with the root.
-constexpr double kProbes = 24;
-constexpr double kProbesFor = 10;
+// What the lists say is for so many; for more it grows with the root.
+constexpr double kLooksFor = 10;
 
 std::string uid_of(Database& db, std::int64_t id) {
   auto& row = db.prepare("SELECT uid FROM passage WHERE id = ?1");
@@ -86,11 +85,9 @@ struct Part {
       passing.resize(rows);
       for (const auto number : *only) passing[number - first] = true;
     }
-    const auto average = static_cast<double>(lists.rows().size()) /
-                         static_cast<double>(lists.centres().scales.size());
-    const double probes =
-        kProbes * std::sqrt(std::max(1.0, static_cast<double>(wanted) / kProbesFor));
-    const auto enough = static_cast<std::size_t>(probes * average);
+    const auto enough =
+        static_cast<std::size_t>(static_cast<double>(lists.looks()) *
+                                 std::sqrt(std::max(1.0, static_cast<double>(wanted) / kLooksFor)));
     std::size_t looked_at = 0;
     std::vector<std::int32_t> sums;
     lists.search(query, [&](std::size_t begin, std::size_t end) {
@@ -111,7 +108,8 @@ struct Part {
 
   void search(NearestRows& nearest, const CodedQuery& query, std::size_t wanted, bool exact) const {
     const auto* lists = vectors.lists();
-    const bool by_lists = !exact && lists != nullptr && seen() * kFewest >= lists->rows().size();
+    const bool by_lists = !exact && lists != nullptr && lists->looks() < lists->rows().size() &&
+                          seen() * kFewest >= lists->rows().size();
     if (by_lists) search_lists(nearest, query, wanted);
     const auto begin = by_lists ? std::min(rows, vectors.listed_rows()) : 0;
     if (only) {

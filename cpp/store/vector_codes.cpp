@@ -97,7 +97,6 @@ void VectorCodes::replace(std::span<const Block> blocks) {
     open_.reset();
     size_ = rows;
   }
-  lent_ = blocks.size();
 }
 
 VectorCodes VectorCodes::full_blocks() const {
@@ -131,7 +130,7 @@ void VectorCodes::decode(std::size_t at, float* vector) const {
 }
 
 std::size_t VectorCodes::bytes() const {
-  return (blocks_.size() - lent_) * kBlockRows * (2 * dimension_ + sizeof(Row));
+  return blocks_.size() * kBlockRows * (2 * dimension_ + sizeof(Row));
 }
 
 void NearestRows::keep(std::uint32_t number, double estimate, double slack) {

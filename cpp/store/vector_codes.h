@@ -69,7 +69,6 @@ class VectorCodes {
   [[nodiscard]] double cosine(std::size_t at, const CodedQuery& query) const;
   // As floats, by the high codes.
   void decode(std::size_t at, float* vector) const;
-  // In memory of its own.
   [[nodiscard]] std::size_t bytes() const;
 
  private:
@@ -82,7 +81,6 @@ class VectorCodes {
   std::size_t size_ = 0;
   std::vector<Block> blocks_;
   std::shared_ptr<Owned> open_;  // the last block, while it is not full
-  std::size_t lent_ = 0;         // blocks that replace() brought
 };
 
 // A row of several codes, counted through, and how near it is.

@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <new>
 #include <system_error>
 
 #include "memory/text.h"
@@ -17,7 +17,7 @@ namespace memgpt {
 
 namespace {
 
-constexpr char kMagic[8] = {'M', 'G', 'P', 'T', 'V', 'E', 'C', '1'};
+constexpr char kMagic[8] = {'M', 'G', 'P', 'T', 'V', 'E', 'C', '2'};
 constexpr std::uint32_t kByteOrder = 0x01020304;
 constexpr std::size_t kAligned = 64;
 constexpr std::size_t kNameLength = 32;
@@ -31,6 +31,7 @@ struct Header {
   std::uint64_t dimension = 0;
   std::uint64_t blocks = 0;
   std::uint64_t listed_rows = 0;
+  std::uint64_t looks = 0;
   std::int64_t last_id = 0;
   std::int64_t purge = 0;
   std::int64_t epoch = 0;
@@ -69,28 +70,37 @@ class File {
   int file_;
 };
 
-// A file's bytes, as long as somebody reads them.
-class Mapping {
+// A file's bytes, in memory.
+class Bytes {
  public:
-  static std::shared_ptr<const Mapping> of(const std::string& path) {
-    const File file(path, O_RDONLY);
+  static std::shared_ptr<const Bytes> of(const std::string& path) {
+    // Without waiting for somebody to write, should it be a pipe.
+    const File file(path, O_RDONLY | O_NONBLOCK);
     struct stat status{};
-    if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return nullptr;
+    if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+      return nullptr;
     const auto size = static_cast<std::size_t>(status.st_size);
     if (size < sizeof(Header)) return nullptr;
-    void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-    if (bytes == MAP_FAILED) return nullptr;
-    return std::make_shared<const Mapping>(static_cast<const char*>(bytes), size);
+    auto bytes = std::make_shared<Bytes>(size);
+    std::size_t at = 0;
+    while (at < size) {
+      const auto got = ::read(file.get(), bytes->begin_.get() + at, size - at);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return nullptr;
+      at += static_cast<std::size_t>(got);
+    }
+    return bytes;
   }
-  Mapping(const char* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
-  ~Mapping() { ::munmap(const_cast<char*>(bytes_), size_); }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  [[nodiscard]] const char* bytes() const { return bytes_; }
+  explicit Bytes(std::size_t size)
+      : begin_(static_cast<char*>(::operator new(size, std::align_val_t{kAligned}))), size_(size) {}
+  [[nodiscard]] const char* bytes() const { return begin_.get(); }
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  const char* bytes_;
+  struct Free {
+    void operator()(char* bytes) const { ::operator delete(bytes, std::align_val_t{kAligned}); }
+  };
+  std::unique_ptr<char, Free> begin_;
   std::size_t size_;
 };
 
@@ -137,19 +147,15 @@ bool plausible(const Header& header, const VectorsKey& key, std::size_t size) {
          layout_of(header).end == size;
 }
 
-Digest digest_of(const Mapping& file) {
-  // The header is small enough to be copied; the rest is hashed where it lies.
-  Header header;
-  std::memcpy(&header, file.bytes(), sizeof header);
+Digest digest_of(Header header, const Digest& body) {
   std::fill(std::begin(header.digest), std::end(header.digest), static_cast<unsigned char>(0));
-  const auto body = sha256({file.bytes() + sizeof header, file.size() - sizeof header});
   std::string both(reinterpret_cast<const char*>(&header), sizeof header);
   both.append(reinterpret_cast<const char*>(body.data()), body.size());
   return sha256(both);
 }
 
 template <typename T>
-std::span<const T> section(const Mapping& file, const Section& where) {
+std::span<const T> section(const Bytes& file, const Section& where) {
   return {reinterpret_cast<const T*>(file.bytes() + where.begin), where.bytes / sizeof(T)};
 }
 
@@ -167,7 +173,7 @@ std::string VectorFiles::path(const VectorsKey& key) const {
 
 std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
   if (folder_.empty()) return std::nullopt;
-  const auto file = Mapping::of(path(key));
+  const auto file = Bytes::of(path(key));
   if (!file) return std::nullopt;
   Header header;
   std::memcpy(&header, file->bytes(), sizeof header);
@@ -183,7 +189,8 @@ std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
       std::memcmp(header.key, wanted.data(), wanted.size()) != 0 ||
       !plausible(header, key, file->size()))
     return std::nullopt;
-  const auto digest = digest_of(*file);
+  const auto digest =
+      digest_of(header, sha256({file->bytes() + sizeof header, file->size() - sizeof header}));
   if (std::memcmp(header.digest, digest.data(), digest.size()) != 0) return std::nullopt;
 
   const auto layout = layout_of(header);
@@ -212,7 +219,7 @@ std::optional<VectorSnapshot> VectorFiles::read(const VectorsKey& key) const {
   snapshot.lists = VectorLists::read(std::move(centres), std::move(begins), std::move(listed),
                                      {section<VectorCodes::Row>(*file, layout.listed_rows).data(),
                                       section<std::int8_t>(*file, layout.listed_high).data(), file},
-                                     key.dimension, rows.size());
+                                     key.dimension, rows.size(), header.looks);
   if (!snapshot.lists) return std::nullopt;
   return snapshot;
 }
@@ -232,6 +239,7 @@ bool VectorFiles::write(const VectorsKey& key, const VectorSnapshot& snapshot) c
   header.dimension = key.dimension;
   header.blocks = snapshot.codes.blocks().size();
   header.listed_rows = lists.rows().size();
+  header.looks = lists.looks();
   header.last_id = snapshot.last_id;
   header.purge = key.purge;
   header.epoch = key.epoch;
@@ -247,7 +255,9 @@ bool VectorFiles::write(const VectorsKey& key, const VectorSnapshot& snapshot) c
     const File file(draft, O_RDWR | O_CREAT | O_TRUNC);
     if (file.get() < 0) return false;
     std::size_t at = 0;
+    Sha256 body;
     const auto put = [&](const void* bytes, std::size_t count) {
+      if (at >= sizeof header) body.add({static_cast<const char*>(bytes), count});
       at += count;
       return file.write(bytes, count);
     };
@@ -275,9 +285,7 @@ bool VectorFiles::write(const VectorsKey& key, const VectorSnapshot& snapshot) c
            section(layout.listed_rows, lists.listed().rows) &&
            section(layout.listed_high, lists.listed().high) && pad_to(layout.end);
     if (!fine) return false;
-    const auto mapping = Mapping::of(draft);
-    if (!mapping) return false;
-    const auto digest = digest_of(*mapping);
+    const auto digest = digest_of(header, body.digest());
     std::copy(digest.begin(), digest.end(), header.digest);
     return ::pwrite(file.get(), &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header) &&
            ::fsync(file.get()) == 0;

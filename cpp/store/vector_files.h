@@ -37,7 +37,7 @@ class VectorFiles {
   explicit VectorFiles(std::string folder) : folder_(std::move(folder)) {}
 
   // Nothing where there is none of this key, or it is damaged, or another version's or machine's.
-  // The codes stay in the file, mapped.
+  // Read as a whole: what is mapped would change, or be cut off, with the file.
   [[nodiscard]] std::optional<VectorSnapshot> read(const VectorsKey& key) const;
   // False where it could not be written, which loses nothing; what was there before stays then.
   bool write(const VectorsKey& key, const VectorSnapshot& snapshot) const;

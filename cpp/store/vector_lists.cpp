@@ -24,6 +24,14 @@ constexpr double kListsEach = 4;
 constexpr std::size_t kSampled = 40;
 constexpr int kRounds = 8;
 constexpr std::size_t kAskEvery = 512;
+// Queries that the looks are measured by, and the nearest of each; as many of those are to be
+// found.
+constexpr std::size_t kAsked = 200;
+constexpr std::size_t kNearest = 10;
+constexpr double kFound = 0.975;
+constexpr double kOther = 0.5;
+// Where more than this share of the rows has to be looked at, a scan of all costs no more.
+constexpr double kMostLooks = 0.4;
 
 class Stopped : public Error {
  public:
@@ -157,18 +165,74 @@ std::shared_ptr<const VectorLists> VectorLists::build(const VectorCodes& codes,
     owned->rows.push_back(codes.row(row));
     owned->high.insert(owned->high.end(), codes.high(row), codes.high(row) + codes.dimension());
   }
-  lists->owned_bytes_ = owned->rows.size() * sizeof(VectorCodes::Row) + owned->high.size();
   lists->listed_ = {owned->rows.data(), owned->high.data(), owned};
+  const auto looks = lists->measured_looks(codes.dimension(), go_on);
+  if (!looks) return nullptr;
+  lists->looks_ = *looks;
   return lists;
+}
+
+// Asks for what lies between two rows, nearer to one of them: a question is like what was filed,
+// and as a rule not quite like any of it. Its nearest rows are found by a scan, and then in the
+// lists: how many rows would have been looked at before each?
+std::optional<std::size_t> VectorLists::measured_looks(std::size_t dimension,
+                                                       const std::function<bool()>& go_on) const {
+  const auto count = rows_.size();
+  const auto asked = std::min(kAsked, count);
+  std::vector<std::uint32_t> list_of(count);
+  for (std::uint32_t list = 0; list + 1 < begins_.size(); ++list)
+    std::fill(list_of.begin() + begins_[list], list_of.begin() + begins_[list + 1], list);
+  std::vector<std::size_t> looks;
+  std::vector<std::int32_t> sums(count);
+  std::vector<float> between(dimension);
+  std::vector<std::size_t> before(centres_.scales.size());
+  std::vector<std::pair<double, std::size_t>> near(count);
+  const auto& kernels = vector_kernels();
+  for (std::size_t i = 0; i < asked; ++i) {
+    if (!go_on()) return std::nullopt;
+    const auto one = i * count / asked;
+    const auto other = (one + count / 2 + i * 7919) % count;
+    double length = 0;
+    for (std::size_t k = 0; k < dimension; ++k) {
+      const double x =
+          static_cast<double>(listed_.rows[one].scale) * listed_.high[one * dimension + k] +
+          kOther * static_cast<double>(listed_.rows[other].scale) *
+              listed_.high[other * dimension + k];
+      between[k] = static_cast<float>(x);
+      length += x * x;
+    }
+    if (length <= 0) continue;
+    for (auto& x : between) x = static_cast<float>(static_cast<double>(x) / std::sqrt(length));
+    const auto query = code_query(between);
+    kernels.scan(listed_.high, query.codes.data(), dimension, count, sums.data());
+    for (std::size_t row = 0; row < count; ++row)
+      near[row] = {-static_cast<double>(listed_.rows[row].scale) * sums[row], row};
+    const auto nearest = std::min(kNearest, count);
+    std::partial_sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(nearest),
+                      near.end());
+    std::size_t seen = 0;
+    search(query, [&](std::size_t begin, std::size_t end) {
+      seen += end - begin;
+      if (begin < end) before[list_of[begin]] = seen;
+      return false;
+    });
+    for (std::size_t k = 0; k < nearest; ++k) looks.push_back(before[list_of[near[k].second]]);
+  }
+  if (looks.empty()) return count;
+  const auto found =
+      looks.begin() + static_cast<std::ptrdiff_t>(kFound * static_cast<double>(looks.size() - 1));
+  std::nth_element(looks.begin(), found, looks.end());
+  return static_cast<double>(*found) > kMostLooks * static_cast<double>(count) ? count : *found;
 }
 
 std::shared_ptr<const VectorLists> VectorLists::read(Centres&& centres,
                                                      std::vector<std::uint32_t> begins,
                                                      std::vector<std::uint32_t> rows, Listed listed,
-                                                     std::size_t dimension, std::size_t end) {
+                                                     std::size_t dimension, std::size_t end,
+                                                     std::size_t looks) {
   const bool sound = !centres.scales.empty() && begins.size() == centres.scales.size() + 1 &&
                      centres.codes.size() == centres.scales.size() * dimension &&
-                     begins.front() == 0 && begins.back() == rows.size() &&
+                     begins.front() == 0 && begins.back() == rows.size() && looks <= rows.size() &&
                      std::is_sorted(begins.begin(), begins.end()) &&
                      std::all_of(rows.begin(), rows.end(), [&](auto row) { return row < end; });
   if (!sound) return nullptr;
@@ -177,6 +241,7 @@ std::shared_ptr<const VectorLists> VectorLists::read(Centres&& centres,
   lists->begins_ = std::move(begins);
   lists->rows_ = std::move(rows);
   lists->listed_ = std::move(listed);
+  lists->looks_ = looks;
   return lists;
 }
 
@@ -198,8 +263,10 @@ void VectorLists::search(
 }
 
 std::size_t VectorLists::bytes() const {
-  return owned_bytes_ + centres_.codes.size() + centres_.scales.size() * sizeof(float) +
-         (begins_.size() + rows_.size()) * sizeof(std::uint32_t);
+  const auto dimension = centres_.codes.size() / std::max<std::size_t>(1, centres_.scales.size());
+  return centres_.codes.size() + centres_.scales.size() * sizeof(float) +
+         (begins_.size() + rows_.size()) * sizeof(std::uint32_t) +
+         rows_.size() * (sizeof(VectorCodes::Row) + dimension);
 }
 
 }  // namespace memgpt

@@ -1,10 +1,12 @@
 // Inverted lists over vectors' codes: each row in the list of the nearest of some centres, which
-// Faiss's k-means finds. A search looks into the lists of the nearest centres, and may miss some.
+// Faiss's k-means finds. A search looks into the lists of the nearest centres, and may miss some:
+// how many rows it has to look at for that to be few is measured on the vectors themselves.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -38,7 +40,7 @@ class VectorLists {
                                                                std::vector<std::uint32_t> begins,
                                                                std::vector<std::uint32_t> rows,
                                                                Listed listed, std::size_t dimension,
-                                                               std::size_t end);
+                                                               std::size_t end, std::size_t looks);
 
   // Calls `take` with the lists whose centres are nearest, as places in rows(), until it says that
   // it has enough.
@@ -50,6 +52,8 @@ class VectorLists {
   [[nodiscard]] const std::vector<std::uint32_t>& begins() const { return begins_; }
   [[nodiscard]] const std::vector<std::uint32_t>& rows() const { return rows_; }
   [[nodiscard]] const Listed& listed() const { return listed_; }
+  // Rows to look at for the nearest ten; all of them where lists are of no use.
+  [[nodiscard]] std::size_t looks() const { return looks_; }
   // In memory of its own.
   [[nodiscard]] std::size_t bytes() const;
 
@@ -58,8 +62,11 @@ class VectorLists {
     std::vector<VectorCodes::Row> rows;
     std::vector<std::int8_t> high;
   };
+  [[nodiscard]] std::optional<std::size_t> measured_looks(std::size_t dimension,
+                                                          const std::function<bool()>& go_on) const;
+
   Listed listed_;
-  std::size_t owned_bytes_ = 0;
+  std::size_t looks_ = 0;
   Centres centres_;
   std::vector<std::uint32_t> begins_;
   std::vector<std::uint32_t> rows_;  // list by list, in order within each
