@@ -108,6 +108,7 @@ void ArchivalIndexes::wait() {
 
 void ArchivalIndexes::forget() {
   branches_.clear();
+  retired_.clear();
   vocabulary_ = Vocabulary();
 }
 
@@ -118,6 +119,56 @@ void ArchivalIndexes::clear() {
   files_.remove();
 }
 
+std::vector<ArchivalIndexes::Segment> ArchivalIndexes::segments_of(Journal& journal, Database& db,
+                                                                   const ArchiveView& view) {
+  std::vector<Segment> segments;
+  for (const auto& segment : journal.lineage(db, view.head)) {
+    auto& branch = branches_[view.archive + '\n' + std::to_string(segment.branch)];
+    if (!branch) branch = std::make_unique<Branch>(view.archive, segment.branch);
+    branch->read(db, vocabulary_);
+    branch->used = searches_;
+    const auto& retired = branch->retired;
+    const auto end =
+        std::upper_bound(retired.begin(), retired.end(), segment.last_seq,
+                         [](std::int64_t seq, const auto& entry) { return seq < entry.first; });
+    segments.push_back({branch.get(), branch->index.rows_up_to(segment.last_seq),
+                        static_cast<std::size_t>(end - retired.begin())});
+  }
+  return segments;
+}
+
+const std::vector<std::uint32_t>& ArchivalIndexes::retired_rows(
+    const std::string& view, const std::vector<Segment>& segments) {
+  auto& known = retired_[view];
+  // It goes on from there where all but the end of the last segment are what they were.
+  bool goes_on = known.seen.size() == segments.size();
+  for (std::size_t i = 0; goes_on && i < segments.size(); ++i) {
+    const auto [rows, retired] = known.seen[i];
+    goes_on = i + 1 < segments.size() ? rows == segments[i].rows && retired == segments[i].retired
+                                      : rows <= segments[i].rows && retired <= segments[i].retired;
+  }
+  if (!goes_on) known = {};
+  const auto before = static_cast<std::ptrdiff_t>(known.rows.size());
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto& retired = segments[i].branch->retired;
+    for (auto k = goes_on ? known.seen[i].second : 0; k < segments[i].retired; ++k) {
+      std::size_t offset = 0;
+      for (const auto& [branch, rows, of] : segments) {
+        const auto at = branch->index.rows_before(retired[k].second);
+        if (at < rows && branch->index.row(at).key == retired[k].second)
+          known.rows.push_back(static_cast<std::uint32_t>(offset + at));
+        offset += rows;
+      }
+    }
+  }
+  std::sort(known.rows.begin() + before, known.rows.end());
+  std::inplace_merge(known.rows.begin(), known.rows.begin() + before, known.rows.end());
+  known.rows.erase(std::unique(known.rows.begin(), known.rows.end()), known.rows.end());
+  known.seen.clear();
+  for (const auto& segment : segments) known.seen.emplace_back(segment.rows, segment.retired);
+  return known.rows;
+}
+
 ArchivalIndexes::Line ArchivalIndexes::catch_up(Journal& journal, Database& db,
                                                 const std::vector<ArchiveView>& views) {
   if (const auto purge = newest_purge(db); purge != purge_) {
@@ -126,20 +177,20 @@ ArchivalIndexes::Line ArchivalIndexes::catch_up(Journal& journal, Database& db,
   }
   ++searches_;
   Line line;
-  for (const auto& view : views)
-    for (const auto& segment : journal.lineage(db, view.head)) {
-      auto& branch = branches_[view.archive + '\n' + std::to_string(segment.branch)];
-      if (!branch) branch = std::make_unique<Branch>(view.archive, segment.branch);
-      branch->read(db, vocabulary_);
-      branch->used = searches_;
-      if (const auto rows = branch->index.rows_up_to(segment.last_seq); rows > 0) {
-        line.parts.push_back({&branch->index, rows});
-        line.branches.push_back(branch.get());
-        line.archives.push_back(view.name);
-      }
-      for (const auto& [seq, id] : branch->retired)
-        if (seq <= segment.last_seq) line.retired.push_back(id);
+  std::size_t offset = 0;
+  for (const auto& view : views) {
+    const auto segments = segments_of(journal, db, view);
+    for (const auto row :
+         retired_rows(view.archive + '\n' + std::to_string(view.head.branch), segments))
+      line.retired.push_back(static_cast<std::uint32_t>(offset + row));
+    for (const auto& segment : segments) {
+      if (segment.rows == 0) continue;
+      line.parts.push_back({&segment.branch->index, segment.rows});
+      line.branches.push_back(segment.branch);
+      line.archives.push_back(view.name);
+      offset += segment.rows;
     }
+  }
   drop_unused(branches_, vocabulary_.bytes(), options_.bytes, searches_);
   return line;
 }
@@ -214,7 +265,10 @@ Sight ArchivalIndexes::sight(Journal& journal, const ArchiveView& view,
   Sight sight;
   for (const auto& segment : journal.lineage(reader.db, view.head))
     sight.line.emplace_back(segment.branch, segment.last_seq);
-  sight.hidden = catch_up(journal, reader.db, {view}).retired;
+  static_cast<void>(catch_up(journal, reader.db, {view}));
+  for (const auto& segment : segments_of(journal, reader.db, view))
+    for (std::size_t i = 0; i < segment.retired; ++i)
+      sight.hidden.push_back(segment.branch->retired[i].second);
   sight.hidden.insert(sight.hidden.end(), pending.retired.begin(), pending.retired.end());
   return sight;
 }
@@ -231,7 +285,6 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::vector<Archive
   ArchivalSearch search{reader.db,      query,    pending,    vocabulary_,
                         options_.exact, embedder, line.parts, line.archives};
   for (const auto& part : search.line) search.committed += part.rows;
-  line.retired.insert(line.retired.end(), pending.retired.begin(), pending.retired.end());
   TextIndex unwritten;
   for (const auto& passage : pending.inserted) {
     const auto labels = labels_of(passage.tags, passage.metadata);
@@ -242,7 +295,16 @@ ArchivalPage ArchivalIndexes::search(Journal& journal, const std::vector<Archive
          session_of(labels, std::numeric_limits<std::int64_t>::min() + number), 1, labels.labels});
   }
   if (unwritten.size() > 0) search.line.push_back({&unwritten, unwritten.size()});
-  search.hidden = search.rows_of(std::move(line.retired));
+  search.hidden = search.rows_of(pending.retired);
+  if (search.hidden.empty()) {
+    search.hidden = std::move(line.retired);
+  } else {
+    const auto own = static_cast<std::ptrdiff_t>(search.hidden.size());
+    search.hidden.insert(search.hidden.end(), line.retired.begin(), line.retired.end());
+    std::inplace_merge(search.hidden.begin(), search.hidden.begin() + own, search.hidden.end());
+    search.hidden.erase(std::unique(search.hidden.begin(), search.hidden.end()),
+                        search.hidden.end());
+  }
 
   search.rows = search.committed + unwritten.size();
   search.filter();

@@ -108,9 +108,21 @@ class ArchivalIndexes {
   // The rows of each branch of a line, read as far as the journal goes. Hold the mutex.
   struct Line {
     std::vector<SeenRows> parts;
-    std::vector<Branch*> branches;      // one a part
-    std::vector<std::string> archives;  // the name of each part's, as in ArchivalHit
-    std::vector<std::int64_t> retired;
+    std::vector<Branch*> branches;       // one a part
+    std::vector<std::string> archives;   // the name of each part's, as in ArchivalHit
+    std::vector<std::uint32_t> retired;  // rows that were deleted, counted through; in order
+  };
+  // What a head sees of one archive.
+  struct Segment {
+    Branch* branch = nullptr;
+    std::size_t rows = 0;
+    std::size_t retired = 0;  // of Branch::retired
+  };
+  // Rows of an archive that were deleted, as the last search from a branch saw them: what was
+  // deleted since is added.
+  struct Retired {
+    std::vector<std::pair<std::size_t, std::size_t>> seen;  // rows and retired of each segment
+    std::vector<std::uint32_t> rows;
   };
   void forget();
   [[nodiscard]] std::vector<SeenVectors> vectors_of(Database& db, const Line& line,
@@ -120,12 +132,17 @@ class ArchivalIndexes {
   void put_to_use(const VectorsKey& key, VectorSnapshot made);
   [[nodiscard]] Line catch_up(Journal& journal, Database& db,
                               const std::vector<ArchiveView>& views);
+  [[nodiscard]] std::vector<Segment> segments_of(Journal& journal, Database& db,
+                                                 const ArchiveView& view);
+  [[nodiscard]] const std::vector<std::uint32_t>& retired_rows(
+      const std::string& view, const std::vector<Segment>& segments);
 
   const ArchivalOptions options_;
   const VectorFiles files_;
   std::mutex mutex_;
   Vocabulary vocabulary_;
   std::unordered_map<std::string, std::unique_ptr<Branch>> branches_;  // by archive and branch
+  std::unordered_map<std::string, Retired> retired_;                   // of heads on these branches
   std::uint64_t searches_ = 0;
   std::int64_t purge_ = 0;  // the newest when they were made
   std::unique_ptr<ListsBuilder> builder_;

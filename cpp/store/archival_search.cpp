@@ -101,7 +101,7 @@ void ArchivalSearch::filter() {
   for (const auto& [key, value] : query.metadata)
     meet(rows_with(vocabulary, line, metadata_label(key, json::parse(value))));
   if (query.start || query.end) meet(rows_in_time());
-  if (hidden.empty()) return;
+  if (hidden.empty() || passing->empty()) return;
   std::vector<std::uint32_t> seen;
   std::set_difference(passing->begin(), passing->end(), hidden.begin(), hidden.end(),
                       std::back_inserter(seen));

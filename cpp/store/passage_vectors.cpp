@@ -41,10 +41,6 @@ struct Part {
   std::optional<std::span<const std::uint32_t>> only;
 
   [[nodiscard]] std::size_t seen() const { return only ? only->size() : rows - hidden.size(); }
-  [[nodiscard]] bool hides(std::uint32_t row) const {
-    return std::binary_search(hidden.begin(), hidden.end(), first + row);
-  }
-
   void offer(NearestRows& nearest, const CodedQuery& query, std::uint32_t row) const {
     const auto& codes = vectors.codes();
     if (codes.row(row).scale > 0)
@@ -84,6 +80,9 @@ struct Part {
     if (only) {
       passing.resize(rows);
       for (const auto number : *only) passing[number - first] = true;
+    } else if (!hidden.empty()) {
+      passing.resize(rows, true);
+      for (const auto number : hidden) passing[number - first] = false;
     }
     const auto enough =
         static_cast<std::size_t>(static_cast<double>(lists.looks()) *
@@ -96,7 +95,7 @@ struct Part {
                             codes.dimension(), end - begin, sums.data());
       for (std::size_t i = begin; i < end; ++i) {
         const auto row = lists.rows()[i];
-        if (row >= rows || (only ? !passing[row] : !hidden.empty() && hides(row))) continue;
+        if (row >= rows || (!passing.empty() && !passing[row])) continue;
         const auto& scaled = lists.listed().rows[i];
         nearest.offer(first + row, static_cast<double>(scaled.scale) * query.step * sums[i - begin],
                       VectorCodes::slack(scaled, query));
@@ -119,11 +118,15 @@ struct Part {
       scan(nearest, query, begin, rows);
     }
     if (!by_lists) return;
-    // What was deleted when the lists were made may be seen again.
-    for (const auto row : vectors.left_out())
-      if (row < rows && !hides(row) &&
-          (!only || std::binary_search(only->begin(), only->end(), first + row)))
+    // What was deleted when the lists were made may be seen again. Both are in order.
+    auto skip = hidden.begin();
+    for (const auto row : vectors.left_out()) {
+      if (row >= rows) break;
+      while (skip != hidden.end() && *skip < first + row) ++skip;
+      if (skip != hidden.end() && *skip == first + row) continue;
+      if (!only || std::binary_search(only->begin(), only->end(), first + row))
         offer(nearest, query, row);
+    }
   }
 };
 
