@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -228,6 +227,41 @@ def test_equal_vectors_by_the_thousand_in_lists(path: Path) -> None:
         assert nearest(agent, vector_of("same:"), 50) == newest[1000:1050]
 
 
+@pytest.mark.parametrize("kind", ["noise", "wide", "narrow"])
+def test_nearly_all_are_found_whatever_the_vectors_are_like(path: Path, kind: str) -> None:
+    """Where centres say little about who is near, more is looked at."""
+    generator = np.random.default_rng(6)
+    latent = {"noise": WIDTH, "wide": 12, "narrow": 4}[kind]
+    projection = generator.normal(size=(latent, WIDTH))
+
+    def some(count: int) -> Any:
+        return (generator.normal(size=(count, latent)) @ projection).astype(np.float32)
+
+    rows = some(5000)
+
+    class Rows(memgpt.Embedder):
+        name = "rows"
+        dimension = WIDTH
+
+        def embed(self, texts: Sequence[str]) -> Any:
+            return rows[[int(text) for text in texts]]
+
+    with opened(path) as home:
+        agent = sam(home, Rows())
+        agent.archival.insert_many([str(i) for i in range(len(rows))])
+        queries = some(60).astype(np.float64)
+        nearest(agent, queries[0])
+        home._core.wait_for_background()
+        assert len(snapshots(path)) == 1
+        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        best = np.argsort(-(queries @ unit.T), axis=1)[:, :10]
+        found = [
+            recall(nearest(agent, query), [str(i) for i in near])
+            for query, near in zip(queries, best, strict=True)
+        ]
+        assert sum(found) / len(found) >= 0.94
+
+
 def test_filters_deletions_branches_and_the_past(path: Path) -> None:
     """A random life, compared with a scan of what should be seen."""
     generator = random.Random(3)
@@ -369,6 +403,33 @@ def test_a_damaged_snapshot_is_not_trusted(path: Path, damage: str) -> None:
         assert snapshots(path)[0].read_bytes()[240:] == whole[240:]
 
 
+@pytest.mark.parametrize("change", ["cut", "zeros", "noise", "gone", "pipe"])
+def test_a_snapshot_that_is_changed_under_an_open_home_changes_nothing(
+    path: Path, change: str
+) -> None:
+    with opened(path) as home:
+        with_lists(home)
+    with opened(path) as home:
+        agent = sam(home)
+        before = [nearest(agent, query) for query in questions(20)]
+        (snapshot,) = snapshots(path)
+        size = snapshot.stat().st_size
+        if change == "cut":
+            os.truncate(snapshot, 1000)
+        elif change in ("gone", "pipe"):
+            snapshot.unlink()
+            if change == "pipe":
+                os.mkfifo(snapshot)
+        else:
+            with snapshot.open("r+b") as file:
+                file.write(bytes(size) if change == "zeros" else os.urandom(size))
+        assert [nearest(agent, query) for query in questions(20)] == before
+    with opened(path) as home:
+        agent = sam(home)
+        found = [recall(nearest(agent, q), truth(texts(4096), q)) for q in questions(20)]
+        assert sum(found) / len(found) >= 0.95
+
+
 def test_the_snapshot_of_another_file_is_not_trusted(path: Path, tmp_path: Path) -> None:
     """A backup that was put back has other passages than those that were filed since."""
     with opened(path) as home:
@@ -492,201 +553,3 @@ def test_a_forked_child_ends_while_its_parent_makes_lists(path: Path) -> None:
     )
     assert child.communicate(timeout=60)[0].strip() == "0"
     assert child.returncode == 0
-
-
-# --- many at once ---------------------------------------------------------------------------------
-
-
-def test_many_are_filed_in_one_step(path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    with memgpt.open(path) as home:
-        agent = sam(home)
-        steps = len(agent.steps())
-        items: list[Any] = [
-            *texts(700),
-            {
-                "text": "dated",
-                "tags": ["a"],
-                "time": "2023-05-08",
-                "source": "book",
-                "metadata": {"page": 2},
-            },
-        ]
-        made = agent.archival.insert_many(items, progress=lambda d, t: told.append((d, t)))
-        assert [p.text for p in made] == [*texts(700), "dated"]
-        assert len(agent.steps()) == steps + 1 and len(agent.archival) == 701
-        assert told[-1] == (701, 701) and told == sorted(told)
-        last = agent.archival.get(made[-1].id)
-        assert (last.tags, last.metadata) == (["a"], {"page": 2, "source": "book"})
-        assert str(last.time).startswith("2023-05-08")
-        assert agent.archival.insert_many([]) == []
-        agent.undo()
-        assert len(agent.archival) == 0
-
-
-@pytest.mark.parametrize(
-    "items",
-    [
-        "text",
-        [""],
-        ["a", 3],
-        ["a", {"txt": "b"}],
-        [{"tags": ["x"]}],
-        ["a", {"text": "b", "tags": "x"}],
-        [{"text": "a", "time": "x"}],
-        ["a", "\ud800"],
-        {"text": "a"},
-    ],
-)
-def test_a_bad_item_is_named_and_nothing_is_stored(path: Path, items: Any) -> None:
-    with memgpt.open(path) as home:
-        agent = sam(home)
-        with pytest.raises(errors.InvalidInput) as refused:
-            agent.archival.insert_many(items)
-        if isinstance(items, list):
-            assert f"item {len(items)}" in str(refused.value)
-        assert len(agent.archival) == 0
-
-
-def test_it_goes_on_where_it_was_broken_off(path: Path) -> None:
-    class Slow(Topics):
-        def embed(self, texts: Sequence[str]) -> Any:
-            if self.seen >= 512:
-                raise RuntimeError("the network is gone")
-            threading.Event().wait(0.3)
-            return super().embed(texts)
-
-    with memgpt.open(path) as home:
-        slow = Slow()
-        agent = sam(home, slow)
-        with pytest.raises(RuntimeError, match="network"):
-            agent.archival.insert_many(texts(1000))
-        assert len(agent.archival) == 0
-    with memgpt.open(path) as home:
-        quick = Topics()
-        agent = sam(home, quick)
-        agent.archival.insert_many(texts(1000))
-        assert quick.seen == 1000 - 512
-        query = questions(1)[0]
-        assert nearest(agent, query) == truth(texts(1000), query)
-
-
-def test_ctrl_c_ends_it_and_nothing_is_filed(path: Path) -> None:
-    class Slow(Topics):
-        def embed(self, texts: Sequence[str]) -> Any:
-            os.kill(os.getpid(), signal.SIGINT)
-            return super().embed(texts)
-
-    with memgpt.open(path) as home:
-        agent = sam(home, Slow())
-        with pytest.raises(KeyboardInterrupt):
-            agent.archival.insert_many(texts(1000))
-        assert len(agent.archival) == 0
-
-
-# --- another embedder -----------------------------------------------------------------------------
-
-
-def test_reembedding(path: Path) -> None:
-    with memgpt.open(path) as home:
-        agent = filled(home, 600)
-        fork = agent.fork("fork", at=agent.steps()[-1].seq)
-        fork.archival.insert("3:only the fork's")
-        with pytest.raises(errors.ConfigError, match=r"agent\.reembed\(\)"):
-            home.agent("sam", embedding=Wide())
-        work = agent.reembed(Wide())
-        assert work.wait(60) and work.finished
-        assert (work.done, work.total) == (601, 601)
-        assert "done" in repr(work)
-        assert agent.config["embedding"] == "wide"
-        query = vector_of("3:passage 43", 48)
-        assert nearest(agent, query, 1) == ["3:passage 43"]
-        agent.archival.insert("4:filed since")
-        assert nearest(agent, vector_of("4:filed since", 48), 1) == ["4:filed since"]
-        # The fork works with the embedder that it has.
-        assert nearest(fork, vector_of("3:only the fork's"), 1) == ["3:only the fork's"]
-    with memgpt.open(path) as home:
-        agent = home.agent("sam", embedding=Wide())
-        assert not agent.unbound
-        assert nearest(agent, query, 1) == ["3:passage 43"]
-
-
-def test_the_old_embedder_serves_meanwhile(path: Path) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    class Waits(Wide):
-        def embed(self, texts: Sequence[str]) -> Any:
-            begun.set()
-            go_on.wait(30)
-            return super().embed(texts)
-
-    with memgpt.open(path) as home:
-        agent = filled(home, 300)
-        work = agent.reembed(Waits())
-        assert begun.wait(30) and not work.finished
-        query = questions(1)[0]
-        assert nearest(agent, query) == truth(texts(300), query)
-        agent.archival.insert("5:filed meanwhile")
-        assert nearest(agent, vector_of("5:filed meanwhile"), 1) == ["5:filed meanwhile"]
-        assert not work.wait(0.05)
-        go_on.set()
-        assert work.wait(60)
-        assert nearest(agent, vector_of("5:filed meanwhile", 48), 1) == ["5:filed meanwhile"]
-
-
-def test_reembedding_goes_on_after_a_kill(path: Path) -> None:
-    with memgpt.open(path, durability="process") as home:
-        filled(home, 1500)
-    child = start(
-        path,
-        """
-import time
-class Slow(Wide):
-    def embed(self, texts):
-        print(len(texts), flush=True)
-        time.sleep(0.1)
-        return super().embed(texts)
-agent.reembed(Slow()).wait()
-""",
-    )
-    assert child.stdout is not None
-    for _ in range(3):
-        child.stdout.readline()
-    child.kill()
-    child.wait()
-    child.stdout.close()
-    with memgpt.open(path) as home:
-        agent = home.agent("sam", embedding=Topics())
-        wide = Wide()
-        assert agent.config["embedding"] == "topics"
-        assert agent.reembed(wide).wait(60)
-        assert 0 < wide.seen <= 1500 - 256
-        assert nearest(agent, vector_of("3:passage 43", 48), 1) == ["3:passage 43"]
-
-
-def test_what_goes_wrong_leaves_the_agent_as_it_was(path: Path) -> None:
-    class Fails(Wide):
-        def embed(self, texts: Sequence[str]) -> Any:
-            if self.seen:
-                raise RuntimeError("out of credit")
-            return super().embed(texts)
-
-    class SameName(Wide):
-        name = "topics"
-
-    with memgpt.open(path) as home:
-        agent = filled(home, 600)
-        work = agent.reembed(Fails())
-        with pytest.raises(RuntimeError, match="out of credit"):
-            work.wait(60)
-        assert "out of credit" in repr(work) and not work.finished
-        with pytest.raises(errors.ConfigError, match="another name"):
-            agent.reembed(SameName()).wait(60)
-        for wrong in (None, "no such", 3):
-            with pytest.raises(errors.Error):
-                agent.reembed(wrong)  # type: ignore[arg-type]
-        query = questions(1)[0]
-        assert nearest(agent, query) == truth(texts(600), query)
-        cancelled = agent.reembed(Wide())
-        cancelled.cancel()
-        assert agent.reembed(Wide()).wait(60)

@@ -14,8 +14,10 @@ namespace {
 
 // Texts that an embedder is given at once.
 constexpr std::size_t kBatch = 256;
-// A batch that took longer is worth keeping until its commit.
+// What took longer is worth keeping until its commit, where a text takes longer than it does to
+// write its vector.
 constexpr std::chrono::milliseconds kWorthStaging{250};
+constexpr std::chrono::microseconds kSlowText{100};
 // Passages without a vector that are left to the time when the agent's turn is held.
 constexpr std::int64_t kLastFew = 64;
 
@@ -142,6 +144,9 @@ std::vector<Digest> embed_all(Journal& journal, Embedder* embedder, std::vector<
                               const Progress& progress) {
   std::vector<Digest> staged;
   if (embedder == nullptr) return staged;
+  std::vector<Digest> not_staged;
+  std::vector<float> not_staged_rows;
+  std::chrono::steady_clock::duration spent{0};
   const auto name = embedder->name();
   const auto width = static_cast<std::size_t>(embedder->dimension());
   for (std::size_t begin = 0; begin < passages.size(); begin += kBatch) {
@@ -172,10 +177,19 @@ std::vector<Digest> embed_all(Journal& journal, Embedder* embedder, std::vector<
         passages[places[i]].vector.assign(
             rows.begin() + static_cast<std::ptrdiff_t>(i * width),
             rows.begin() + static_cast<std::ptrdiff_t>((i + 1) * width));
+      spent += std::chrono::steady_clock::now() - before;
+      not_staged.insert(not_staged.end(), made.begin(), made.end());
+      not_staged_rows.insert(not_staged_rows.end(), rows.begin(), rows.end());
       const bool last = end == passages.size() && staged.empty();
-      if (!last && std::chrono::steady_clock::now() - before > kWorthStaging) {
-        journal.stage_vectors(name, made, rows);
-        staged.insert(staged.end(), made.begin(), made.end());
+      if (!last && spent > kWorthStaging &&
+          spent > kSlowText * static_cast<std::int64_t>(not_staged.size())) {
+        journal.stage_vectors(name, not_staged, not_staged_rows);
+        staged.insert(staged.end(), not_staged.begin(), not_staged.end());
+      }
+      if (spent > kWorthStaging) {
+        not_staged.clear();
+        not_staged_rows.clear();
+        spent = {};
       }
     }
     if (progress) progress(end, passages.size());
@@ -223,11 +237,16 @@ bool Agent::finish_reembedding(const std::shared_ptr<Embedder>& embedder) {
   if (to_reembed(*embedder) > kLastFew) return false;
   for (Reembedded some; (some = reembed_some(*embedder, some.last)).made > 0;) {
   }
+  const auto before = parts()->config;
   Parts changed = *parts();
   changed.embedder = embedder;
   changed.config.embedding = embedder->name();
   changed.config.embedding_dimension = embedder->dimension();
   adopt(std::move(changed));
+  // Forks that keep the old one have theirs made anew.
+  if (!before.embedding.empty() && before.embedding != embedder->name())
+    home_->indexes().clear(*home_->journal(),
+                           {state().agent.archive, before.embedding, before.embedding_dimension});
   return true;
 }
 

@@ -169,6 +169,21 @@ const std::vector<std::uint32_t>& ArchivalIndexes::retired_rows(
   return known.rows;
 }
 
+void ArchivalIndexes::clear(Journal& journal, const VectorSet& vectors) {
+  const std::scoped_lock lock(mutex_);
+  const auto width = static_cast<std::size_t>(vectors.dimension);
+  const auto reader = journal.reader();
+  auto& row = reader.db.prepare("SELECT DISTINCT branch FROM passage WHERE archive = ?1");
+  const Reset reset(row);
+  row.bind(vectors.archive);
+  while (row.step()) {
+    const auto branch = branches_.find(vectors.archive + '\n' + row.text(0));
+    if (branch != branches_.end())
+      branch->second->vectors.erase(vectors.embedder + '\n' + std::to_string(width));
+    files_.remove({vectors.archive, row.integer(0), vectors.embedder, width, 0, 0});
+  }
+}
+
 ArchivalIndexes::Line ArchivalIndexes::catch_up(Journal& journal, Database& db,
                                                 const std::vector<ArchiveView>& views) {
   if (const auto purge = newest_purge(db); purge != purge_) {

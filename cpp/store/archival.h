@@ -98,6 +98,8 @@ class ArchivalIndexes {
                            std::string_view word);
   // Drops the indexes and their files: the next searches make them anew.
   void clear();
+  // The same of an archive's vectors by an embedder that is not used any more.
+  void clear(Journal& journal, const VectorSet& vectors);
   // Stops what is done in the background; the next search may begin it again.
   void stop();
   // Waits for what is done in the background.

@@ -309,6 +309,12 @@ std::shared_ptr<const void> VectorFiles::try_lock(const VectorsKey& key) const {
   return file;
 }
 
+void VectorFiles::remove(const VectorsKey& key) const {
+  if (folder_.empty()) return;
+  std::error_code error;
+  for (const char* suffix : {"", ".lock"}) std::filesystem::remove(path(key) + suffix, error);
+}
+
 void VectorFiles::remove() const {
   if (folder_.empty()) return;
   std::error_code error;

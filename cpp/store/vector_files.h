@@ -43,6 +43,7 @@ class VectorFiles {
   bool write(const VectorsKey& key, const VectorSnapshot& snapshot) const;
   // Whoever has it may write; nothing where another process has.
   [[nodiscard]] std::shared_ptr<const void> try_lock(const VectorsKey& key) const;
+  void remove(const VectorsKey& key) const;
   // All of them.
   void remove() const;
 

@@ -87,7 +87,8 @@ def shown_progress(what: str, count: int, progress: bool | Report | None) -> Ite
 
 
 class Reembedding:
-    """Vectors that are being made anew in the background, by :meth:`memgpt.Agent.reembed`.
+    """Vectors that are being made anew in the background, by :meth:`memgpt.Agent.reembed`. Where the
+    program ends before they are, what was made until then stays, for the next time.
 
     Attributes:
         done: passages that have their new vector.
@@ -101,29 +102,34 @@ class Reembedding:
         self.error: BaseException | None = None
         self._name = name
         self._cancelled = False
+        self._finished = False
         self._core = core
         self._embedder = embedder
-        self._thread = threading.Thread(
-            target=self._run, name=f"memgpt reembed {name}", daemon=True
-        )
+        # The program waits at its end for the batch that is under way, and not for all.
+        self._thread = threading.Thread(target=self._run, name=f"memgpt reembed {name}")
         self._thread.start()
 
     @property
     def finished(self) -> bool:
         """True once the agent works with the new embedder."""
-        return not self._thread.is_alive() and self.error is None and not self._cancelled
+        return self._finished
+
+    @property
+    def _goes_on(self) -> bool:
+        return not self._cancelled and threading.main_thread().is_alive()
 
     def _run(self) -> None:
         try:
-            while not self._cancelled:
+            while self._goes_on:
                 # Others may have filed some meanwhile.
                 self.total = self.done + self._core.to_reembed(self._embedder)
                 made, last = self._core.reembed_some(self._embedder, 0)
-                while made > 0 and not self._cancelled:
+                while made > 0 and self._goes_on:
                     self.done += made
                     self.total = max(self.total, self.done)
                     made, last = self._core.reembed_some(self._embedder, last)
-                if not self._cancelled and self._core.finish_reembedding(self._embedder):
+                if self._goes_on and self._core.finish_reembedding(self._embedder):
+                    self._finished = True
                     return
         except BaseException as error:
             self.error = error

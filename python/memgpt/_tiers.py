@@ -369,8 +369,8 @@ class Archival(CoreHandle, Passages):
             The hits; ``.total`` is how many passages pass the filters. ``hit.archive`` is the name
             of the shared archive, None for the agent's own; ``hit.passage.author`` tells who filed
             it. The nearest vectors are found for certain among up to ``exact_search`` passages
-            (:func:`memgpt.open`); among more one in some twenty of them may be missed, once
-            inverted lists are made.
+            (:func:`memgpt.open`); among more, once inverted lists are made, about one in thirty
+            of the nearest may be missed: as much is looked at as the vectors themselves call for.
 
         Raises:
             InvalidInput: for a filter that cannot be read.
