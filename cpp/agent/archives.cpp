@@ -230,7 +230,11 @@ ArchivalPage Archive::search_archival(const std::string& text, ArchivalQuery que
   check_utf8(text, "the query");
   query.times = asked_times_on([](TimeUs) { return 0; }, text, home_->environment().now_us());
   const auto now = row();
-  const auto embedder = is_blank(text) ? nullptr : this->embedder(nullptr);
+  const bool by_words = query.vector.empty();
+  const auto embedder = by_words && is_blank(text) ? nullptr : this->embedder(nullptr);
+  if (!by_words && !embedder)
+    throw ConfigError("archive " + shown(now.name) +
+                      " has no embedder: its passages have no vectors; search it by words");
   return search_archives(*home_, {{id_, now.head, now.name}}, embedder.get(), text,
                          std::move(query), {});
 }

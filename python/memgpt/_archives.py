@@ -341,7 +341,7 @@ class Archive(Passages):
 
     def search(
         self,
-        query: str,
+        query: str = "",
         *,
         limit: int = 10,
         tags: Sequence[str] = (),
