@@ -464,7 +464,7 @@ def test_deleting(kit, home, team):
     for agent in agents:
         agent.archival.attach(team)
     team.insert(FERN)
-    with pytest.raises(InvalidInput, match='attached to "a", "b"'):
+    with pytest.raises(InvalidInput, match='attached to "a", "b"; take it away from them'):
         home.delete_archive("team")
     agents[0].archival.insert(OVEN, archive="team")
     home.delete_agent("b")
