@@ -237,6 +237,9 @@ class Archival(CoreHandle, Passages):
         it is not undone, and forks have it. Attached again, the archive is read-only or not, as is
         said now.
 
+        The stock tools search all archives that the agent has, and file into its own passages. A
+        tool of your own files into a shared one with ``insert(text, archive=...)``.
+
         Args:
             archive: of this agent's home.
             read_only: neither the agent nor its handle can write into it.
