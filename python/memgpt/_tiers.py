@@ -282,14 +282,15 @@ class Archival(CoreHandle, Passages):
         Args:
             text: what is filed.
             tags: what searches can choose it by.
-            metadata: a dict that JSON can hold; searches can choose by its values.
+            metadata: a dict that JSON can hold, nested 100 levels deep at most, with integers of
+                64 bits at most; searches can choose by its values.
             source: the document that it is a piece of, as ``metadata["source"]``. Pieces of one
                 source that were filed one after the other are neighbours for the ranking.
             time: when it was written, as in :meth:`Recall.search`; now, where it is None.
             archive: a shared one that is attached, or its name; None for the agent's own.
 
         Raises:
-            InvalidInput: for an empty text.
+            InvalidInput: for an empty text, or metadata that cannot be.
             Unbound: where the agent's embedder is not bound, or the shared archive's.
             ArchiveNotFound: where no such archive is attached.
             ReadOnlyArchive: where it is attached to be read only.
