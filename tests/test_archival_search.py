@@ -152,6 +152,24 @@ def test_integers_are_compared_exactly(agent: memgpt.Agent) -> None:
                 act("x", metadata={"n": {"m": [number]}})
 
 
+@pytest.mark.parametrize(
+    ("vector", "what"),
+    [
+        ([1.0, 2.0], 'has 2 numbers, and those of embedder "meaning" have 3'),
+        ([1.0, math.nan, 1.0], "holds NaN or infinity"),
+        ([1.0, 1e39, 1.0], "holds NaN or infinity"),
+        ([0.0, 0.0, 0.0], "only zeros"),
+        ([], "has no numbers"),
+    ],
+)
+def test_a_vector_that_cannot_be_searched_by(home: memgpt.Home, vector: Any, what: str) -> None:
+    agent = home.create_agent("ann", embedding=Meaning())
+    agent.archival.insert("A lake.")
+    for query in ("", "lake"):
+        with pytest.raises(memgpt.InvalidInput, match=f"the vector .*{what}"):
+            agent.archival.search(query, vector=vector)
+
+
 def test_words_dates_and_phrases_count_as_in_recall(agent: memgpt.Agent) -> None:
     assert found(agent, "which instruments does she play")[0] == "violin"
     assert found(agent, "a kanoe")[0] == "canoe"

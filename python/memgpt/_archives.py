@@ -108,11 +108,16 @@ def _numbers(vector: Any) -> Any:
     if vector is None:
         return []
     try:
-        return flat_row(vector)
+        numbers = flat_row(vector)
     except Exception as error:
         raise InvalidInput(
             f"the vector must be one row of numbers, e.g. embedder.embed([text])[0]: {error}"
         ) from error
+    if len(numbers) == 0:
+        raise InvalidInput(
+            "the vector has no numbers; give one, or None to search by the query's own"
+        )
+    return numbers
 
 
 class Passages:
@@ -402,8 +407,10 @@ class Archive(Passages):
             start, end: likewise, in UTC where they name no zone.
 
         Raises:
-            InvalidInput: for a filter that cannot be read.
-            ConfigError: for a ranking with a value out of its range.
+            InvalidInput: for a filter that cannot be read, or a vector that the embedder cannot
+                have made.
+            ConfigError: for a ranking with a value out of its range, or a vector where the archive
+                has no embedder.
             Unbound: where its embedder is not bound.
         """
         filters = (limit, tags, match, metadata, source, start, end, offset, ranking, vector)

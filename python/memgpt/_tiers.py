@@ -377,8 +377,10 @@ class Archival(CoreHandle, Passages):
             inverted lists are made.
 
         Raises:
-            InvalidInput: for a filter that cannot be read.
-            ConfigError: for a ranking with a value out of its range.
+            InvalidInput: for a filter that cannot be read, or a vector that the embedder cannot
+                have made.
+            ConfigError: for a ranking with a value out of its range, or a vector where the agent
+                has no embedder.
             ArchiveNotFound: where no such archive is attached.
         """
         filters = (limit, tags, match, metadata, source, start, end, offset, ranking, vector)
