@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,18 @@ def test_what_is_no_agent_file(kit: Any, file: Path, data: Any) -> None:
     assert kit.home.agents() == []
 
 
+@pytest.mark.filterwarnings("ignore:the model 'openai")
+@pytest.mark.parametrize(
+    "size", [float("nan"), 10**4000, -1, "8k"], ids=["NaN", "huge", "negative", "text"]
+)
+def test_a_context_window_that_is_none(kit: Any, file: Path, size: Any) -> None:
+    config = {"model": "gpt-4.1", "context_window": size}
+    file.write_text(json.dumps(theirs(llm_config=config)))
+    with pytest.warns(UserWarning, match="was imported without: .*the context window") as told:
+        kit.home.import_agent(file)
+    assert len(str(told[-1].message)) < 2000
+
+
 ODD: list[list[dict[str, Any]]] = [
     [{"role": "tool", "content": "alone", "tool_call_id": "x"}],
     [{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f"}}]}],
@@ -260,12 +273,29 @@ def test_names_and_files(kit: Any, file: Path, tmp_path: Path) -> None:
         agent.export(file)
     with pytest.warns(UserWarning):
         agent.export(file, overwrite=True)
+    for content in (b"mine", b"[1]", b"{", b"\xff"):
+        other = tmp_path / "other.af"
+        other.write_bytes(content)
+        with pytest.raises(AlreadyExists, match="would be lost; choose another name"):
+            agent.export(other, overwrite=True)
+        assert other.read_bytes() == content
+    other.write_bytes(b"")
+    with pytest.warns(UserWarning):
+        agent.export(other, overwrite=True)
     with pytest.raises(AlreadyExists, match="name="):
         kit.home.import_agent(file)
     with pytest.warns(UserWarning):
         assert kit.home.import_agent(file, name="two").name == "two"
     with pytest.raises(StoreError):
         kit.home.import_agent(tmp_path / "none.af")
+    (tmp_path / "folder.af").mkdir()
+    os.mkfifo(tmp_path / "pipe.af")
+    os.mkfifo(tmp_path / "pipe.memgpt")
+    for name in ("folder.af", "pipe.af", "pipe.memgpt"):
+        with pytest.raises(StoreError, match="is no file; give the path of one"):
+            kit.home.import_agent(tmp_path / name)
+        with pytest.raises(StoreError, match=r"a folder; give the name|is no file; choose"):
+            agent.export(tmp_path / name, overwrite=True)
     with pytest.raises(StoreError):
         agent.export(tmp_path / "none" / "x.af")
     with pytest.raises(InvalidInput, match="as it was"):

@@ -89,6 +89,87 @@ def test_bad_filters_are_refused(agent: memgpt.Agent, options: Any, what: str) -
         agent.archival.search("lake", **options)
 
 
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for i in range(levels):
+        value = [value] if i % 2 else {"in": value}
+    return value
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_deeply_nested_metadata(agent: memgpt.Agent, home: memgpt.Home, shared: bool) -> None:
+    holder = home.create_archive("team") if shared else agent.archival
+    deep = holder.insert("deep", source="a.txt", metadata={"x": nested(99), "page": 7})
+    for options in ({"source": "a.txt"}, {"metadata": {"page": 7}}):
+        assert [h.passage.id for h in holder.search("", **options)] == [deep.id]
+    plain = holder.insert("plain", metadata={"x": nested(32)})
+    hits = holder.search("", metadata={"x": nested(32)})
+    assert [h.passage.id for h in hits] == [plain.id]
+
+
+@pytest.mark.parametrize("levels", [100, 990, 100_000])
+@pytest.mark.parametrize("shared", [False, True])
+def test_metadata_that_is_nested_too_deep(
+    agent: memgpt.Agent, home: memgpt.Home, levels: int, shared: bool
+) -> None:
+    holder = home.create_archive("team") if shared else agent.archival
+    passage = holder.insert("plain")
+    too_deep = {"x": nested(levels)}
+    for act in (
+        lambda: holder.insert("x", metadata=too_deep),
+        lambda: holder.insert_many([{"text": "x", "metadata": too_deep}]),
+        lambda: holder.update(passage, metadata=too_deep),
+        lambda: holder.search("", metadata={"x": too_deep}),
+    ):
+        with pytest.raises(memgpt.InvalidInput, match=r"nested deeper than \d+ levels; "):
+            act()
+    assert holder.search("", limit=1)[0].passage.metadata == {}
+
+
+def test_metadata_that_an_older_memgpt_has_filed(
+    agent: memgpt.Agent, home: memgpt.Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memgpt._archives._DEEPEST", 1000)
+    old = agent.archival.insert("old", metadata={"by": "Eva", "x": nested(900), "n": 47114711})
+    assert [h.passage.id for h in agent.archival.search("", metadata={"by": "Eva"})] == [old.id]
+    # A number that is purged becomes a text.
+    home.purge(text="47114711")
+    assert agent.archival.get(old.id).metadata["n"] == "[purged]"
+
+
+def test_integers_are_compared_exactly(agent: memgpt.Agent) -> None:
+    for number in (-(2**63), 2**63 - 1, 2**64 - 1, 2**53 + 1):
+        passage = agent.archival.insert("x", metadata={"n": number, "in": [number]})
+        for near in (number - 1, number, number + 1):
+            if not -(2**63) <= near < 2**64:
+                continue
+            for filter in ({"n": near}, {"in": [near]}):
+                hits = agent.archival.search("", metadata=filter)
+                assert [h.passage.id for h in hits] == [passage.id] * (near == number)
+    for number in (2**64, -(2**63) - 1, 10**400):
+        for act in (agent.archival.insert, agent.archival.search):
+            with pytest.raises(memgpt.InvalidInput, match="more than 64 bits; write it as a text"):
+                act("x", metadata={"n": {"m": [number]}})
+
+
+@pytest.mark.parametrize(
+    ("vector", "what"),
+    [
+        ([1.0, 2.0], 'has 2 numbers, and those of embedder "meaning" have 3'),
+        ([1.0, math.nan, 1.0], "holds NaN or infinity"),
+        ([1.0, 1e39, 1.0], "holds NaN or infinity"),
+        ([0.0, 0.0, 0.0], "only zeros"),
+        ([], "has no numbers"),
+    ],
+)
+def test_a_vector_that_cannot_be_searched_by(home: memgpt.Home, vector: Any, what: str) -> None:
+    agent = home.create_agent("ann", embedding=Meaning())
+    agent.archival.insert("A lake.")
+    for query in ("", "lake"):
+        with pytest.raises(memgpt.InvalidInput, match=f"the vector .*{what}"):
+            agent.archival.search(query, vector=vector)
+
+
 def test_words_dates_and_phrases_count_as_in_recall(agent: memgpt.Agent) -> None:
     assert found(agent, "which instruments does she play")[0] == "violin"
     assert found(agent, "a kanoe")[0] == "canoe"

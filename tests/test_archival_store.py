@@ -407,7 +407,7 @@ def test_a_search_by_a_vector(home: memgpt.Home) -> None:
     vars(store)["search"] = fail
     with pytest.warns(UserWarning, match="OSError: down; all vectors are compared until"):
         assert hits(agent, "", vector=vector) == hits(own, "", vector=vector)
-    with pytest.raises(memgpt.ConfigError, match=f"{dimension} floats"):
+    with pytest.raises(memgpt.InvalidInput, match=f"has 1 numbers, and .* have {dimension};"):
         agent.archival.search("", vector=[1.0])
 
 

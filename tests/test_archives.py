@@ -133,6 +133,20 @@ def test_the_user_files_in_one_as_in_an_agents_memory(home, team):
         team.update(fern)
 
 
+def test_a_search_by_a_vector_alone(home):
+    letters = Letters()
+    team = home.create_archive("letters", embedding=letters)
+    team.insert_many([FERN, OVEN, GEESE])
+    for text in (FERN, OVEN, GEESE):
+        hits = team.search(vector=letters.embed([text])[0], limit=1)
+        assert [h.passage.text for h in hits] == [text] and hits.total == 3
+        assert hits[0].score > 0.99 and [h.passage.text for h in team.search()] == texts(team)
+    bare = home.create_archive("bare", embedding=None)
+    bare.insert(FERN)
+    with pytest.raises(ConfigError, match='"bare" has no embedder'):
+        bare.search("", vector=[1.0])
+
+
 def test_many_are_filed_in_one_commit(home, team):
     told: list[tuple[int, int]] = []
     items = [FERN, {"text": OVEN, "tags": ["oven"], "time": "2023-05-08"}]
@@ -450,7 +464,7 @@ def test_deleting(kit, home, team):
     for agent in agents:
         agent.archival.attach(team)
     team.insert(FERN)
-    with pytest.raises(InvalidInput, match='attached to "a", "b"'):
+    with pytest.raises(InvalidInput, match='attached to "a", "b"; take it away from them'):
         home.delete_archive("team")
     agents[0].archival.insert(OVEN, archive="team")
     home.delete_agent("b")

@@ -503,12 +503,17 @@ def test_an_agent_goes_from_one_database_to_another(folder: Path, tmp_path: Path
     done = run(folder, "export", "mara", str(file))
     assert done.returncode == 0 and "5 messages and 0 passages are in" in done.stdout
     again = run(folder, "export", "mara", str(file))
-    assert again.returncode == 2 and "overwrite" in again.stderr and not again.stdout
+    assert again.returncode == 2 and "pass --overwrite," in again.stderr and not again.stdout
     assert run(folder, "export", "mara", str(file), "--overwrite").returncode == 0
     done = run(folder, "import", str(file), "--db", str(other), "--name", "copy")
     assert done.returncode == 0 and '"copy"' in done.stdout
     answer = run(folder, "run", "--agent", "copy", "--db", str(other), stdin="What is my name?")
     assert "Mara" in answer.stdout
+    taken = run(folder, "import", str(file), "--db", str(other), "--name", "copy")
+    assert taken.returncode == 2 and "another name with --name" in taken.stderr
+    new = tmp_path / "new.db"
+    failed = run(folder, "import", str(tmp_path / "none"), "--db", str(new))
+    assert "there is no file" in failed.stderr and not new.exists()
     file.write_bytes(file.read_bytes()[:9000])
     for arguments in (
         ["import", str(file)],

@@ -107,7 +107,7 @@ NAN = float("nan")
 REFUSED = {
     "no rows": ([], r"one row of 3 numbers for each of 1 texts.*0 rows"),
     "too many rows": ([[1, 2, 3]] * 2, "2 rows"),
-    "too wide": ([[1, 2, 3, 4]], "rows of 4.*another `name` and `dimension`"),
+    "too wide": ([[1, 2, 3, 4]], "rows of 4.*another `name` and `dimension`.*reembed"),
     "too narrow": (np.ones((1, 2)), "rows of 2"),
     "empty row": ([[]], "rows of 0"),
     "1-D": (np.ones(3), r"shape \(3,\): one text, too, is a row"),

@@ -376,8 +376,12 @@ def test_the_target_is_whole_or_as_it_was(kit: Any, file: Path, tmp_path: Path) 
     file.write_bytes(b"mine")
     with pytest.raises(AlreadyExists, match="overwrite=True"):
         agent.export(file)
+    with pytest.raises(AlreadyExists, match="no export, and would be lost; choose another name"):
+        agent.export(file, overwrite=True)
     assert file.read_bytes() == b"mine"
-    agent.export(file, overwrite=True)
+    for content in (b"", b"SQLite format 3\0".ljust(100, b"\0")):
+        file.write_bytes(content)
+        agent.export(file, overwrite=True)
     assert file.read_bytes().startswith(b"SQLite format 3")
     with pytest.raises(StoreError, match="folder"):
         agent.export(tmp_path / "none" / "x.memgpt")
@@ -385,6 +389,17 @@ def test_the_target_is_whole_or_as_it_was(kit: Any, file: Path, tmp_path: Path) 
         agent.export(tmp_path, overwrite=True)
     with pytest.raises(AlreadyExists, match="opened as a home"):
         agent.export(kit.home.path, overwrite=True)
+    with memgpt.open(tmp_path / "else.db") as home:
+        for beside in ("-wal", "-shm", "-journal", "-turns", "-vectors/1.lock"):
+            part = Path(home.path + beside)
+            part.parent.mkdir(exist_ok=True)
+            for _ in range(2):
+                before = part.exists() and part.read_bytes()
+                with pytest.raises(AlreadyExists, match="part of the home"):
+                    agent.export(part, overwrite=True)
+                assert (part.exists() and part.read_bytes()) == before
+                if not part.exists():
+                    part.touch()
     with pytest.raises(ConfigError):
         agent.export("a\0b")
     with pytest.raises(InvalidInput, match="as it was"):

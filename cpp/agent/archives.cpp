@@ -1,6 +1,7 @@
 #include "agent/archives.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "agent/agent.h"
 #include "error.h"
@@ -41,6 +42,19 @@ bool makes_vectors_of(const Embedder* embedder, const ArchiveConfig& config) {
          embedder->dimension() == config.embedding_dimension;
 }
 
+// The caller's, and none that the embedder has returned.
+void check_given_vector(const std::vector<float>& vector, const Embedder& embedder) {
+  const auto dimension = static_cast<std::size_t>(std::max(0, embedder.dimension()));
+  if (vector.size() != dimension)
+    throw InvalidInput("the vector has " + std::to_string(vector.size()) +
+                       " numbers, and those of embedder \"" + embedder.name() + "\" have " +
+                       std::to_string(dimension) + "; give one that it has made");
+  if (!std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); }))
+    throw InvalidInput("the vector holds NaN or infinity; give finite float32 numbers");
+  if (std::all_of(vector.begin(), vector.end(), [](float x) { return x == 0; }))
+    throw InvalidInput("the vector is only zeros, which point nowhere; give another one");
+}
+
 std::string shown(const std::string& text) {
   return '"' + std::string(utf8_prefix(text, 200)) + '"';
 }
@@ -60,9 +74,10 @@ ArchivalQuery embedded_query(Home& home, const std::vector<ArchiveView>& views, 
   const auto journal = home.journal();
   query.text = is_blank(text) ? "" : text;
   query.dense = query.ranking.dense.value_or(embedder != nullptr ? embedder->weight() : 1);
-  if (!query.vector.empty() && embedder != nullptr)
+  if (!query.vector.empty() && embedder != nullptr) {
+    check_given_vector(query.vector, *embedder);
     normalise_rows(query.vector, embedder->dimension(), 1, embedder->name());
-  else if (query.dense > 0 && embedder != nullptr && !query.text.empty()) {
+  } else if (query.dense > 0 && embedder != nullptr && !query.text.empty()) {
     query.vector = embedder->embed_query(
         std::string(utf8_prefix(text, kEmbeddedQuery)),
         [&](std::string_view word) { return home.indexes().idf(*journal, views, word); });
@@ -230,7 +245,11 @@ ArchivalPage Archive::search_archival(const std::string& text, ArchivalQuery que
   check_utf8(text, "the query");
   query.times = asked_times_on([](TimeUs) { return 0; }, text, home_->environment().now_us());
   const auto now = row();
-  const auto embedder = is_blank(text) ? nullptr : this->embedder(nullptr);
+  const bool by_words = query.vector.empty();
+  const auto embedder = by_words && is_blank(text) ? nullptr : this->embedder(nullptr);
+  if (!by_words && !embedder)
+    throw ConfigError("archive " + shown(now.name) +
+                      " has no embedder: its passages have no vectors; search it by words");
   return search_archives(*home_, {{id_, now.head, now.name}}, embedder.get(), text,
                          std::move(query), {});
 }

@@ -23,4 +23,13 @@ namespace json = boost::json;
   return value != nullptr && value->is_int64() ? value->get_int64() : fallback;
 }
 
+// JSON that a program gave may be nested deeper than the parser takes by itself, up to what Python
+// writes.
+[[nodiscard]] inline json::value parse_deep(std::string_view text,
+                                            boost::system::error_code& error) {
+  json::parse_options options;
+  options.max_depth = 1024;
+  return json::parse(text, error, {}, options);
+}
+
 }  // namespace memgpt

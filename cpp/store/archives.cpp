@@ -38,7 +38,7 @@ void Journal::delete_archive(const std::string& archive_id, TimeUs now_us) {
       names += (names.empty() ? "\"" : ", \"") + name + '"';
     if (!names.empty())
       throw InvalidInput("the archive is attached to " + names +
-                         ": agent.archival.detach(archive) it first");
+                         "; take it away from them first, with agent.archival.detach(archive)");
     writer_db_.prepare("UPDATE agent SET deleted_us = ?2 WHERE id = ?1 AND kind = 'archive'")
         .bind(archive_id, now_us)
         .run();

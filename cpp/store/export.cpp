@@ -117,6 +117,9 @@ class PartFile {
 };
 
 void check_target(const fs::path& target, bool overwrite) {
+  if (const auto home = home_beside(target.string()); !home.empty())
+    throw AlreadyExists('"' + target.string() + "\" is a part of the home \"" + home +
+                        "\", which would be lost; choose another name");
   std::error_code error;
   const auto status = fs::status(target, error);
   if (!fs::exists(status)) return;
@@ -128,6 +131,10 @@ void check_target(const fs::path& target, bool overwrite) {
                         "\" was opened as a home, and its agents would be lost; choose another "
                         "name, or delete it first");
   if (!overwrite) PartFile::throw_exists(target);
+  if (!is_database_or_empty(target.string()))
+    throw AlreadyExists('"' + target.string() +
+                        "\" is no export, and would be lost; choose another name, or delete it "
+                        "first");
 }
 
 // Copies the rows of an agent from `main` to `out`, both on one connection.

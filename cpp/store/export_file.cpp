@@ -164,6 +164,24 @@ bool is_home(const std::string& path) {
   return header.is_ours() && header.has_log();
 }
 
+std::string home_beside(const std::string& path) {
+  for (const std::string_view suffix : {"-wal", "-shm", "-journal", "-turns", "-vectors"})
+    if (path.ends_with(suffix)) {
+      auto home = path.substr(0, path.size() - suffix.size());
+      if (is_home(home)) return home;
+    }
+  const auto folder = std::filesystem::path(path).parent_path().string();
+  constexpr std::string_view kVectors = "-vectors";
+  if (!folder.ends_with(kVectors)) return "";
+  auto home = folder.substr(0, folder.size() - kVectors.size());
+  return is_home(home) ? home : "";
+}
+
+bool is_database_or_empty(const std::string& path) {
+  std::error_code error;
+  return Header(path).is_database() || std::filesystem::file_size(path, error) == 0;
+}
+
 void copy_export(const std::string& path, const std::string& copy) {
   namespace fs = std::filesystem;
   const std::string name = '"' + path + '"';

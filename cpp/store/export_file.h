@@ -33,6 +33,10 @@ void copy_export(const std::string& path, const std::string& copy);
 
 // A database that was opened as a home, as exports are not before somebody opens them.
 [[nodiscard]] bool is_home(const std::string& path);
+// The home that a path is a companion of, there or not: its log, its locks, what is in its folder
+// of vectors; empty where it is of none.
+[[nodiscard]] std::string home_beside(const std::string& path);
+[[nodiscard]] bool is_database_or_empty(const std::string& path);
 
 // Their names, in the order of the table.
 [[nodiscard]] std::vector<std::string> columns_of(Database& db, const std::string& table);

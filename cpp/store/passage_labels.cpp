@@ -28,7 +28,7 @@ Labels labels_of(const std::vector<std::string>& tags, std::string_view metadata
   Labels made;
   for (const auto& tag : tags) made.labels.push_back(tag_label(tag));
   boost::system::error_code error;
-  const auto value = json::parse(metadata, error);
+  const auto value = parse_deep(metadata, error);
   if (error || !value.is_object()) return made;
   for (const auto& [key, member] : value.as_object()) {
     if (key == "source") made.source = canonical(member);

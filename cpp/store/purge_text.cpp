@@ -85,7 +85,7 @@ std::optional<json::value> parsed(std::string_view text) {
   if (first == std::string_view::npos || (text[first] != '{' && text[first] != '['))
     return std::nullopt;
   boost::system::error_code error;
-  auto value = json::parse(text, error);
+  auto value = parse_deep(text, error);
   if (error) return std::nullopt;
   return value;
 }

@@ -245,6 +245,16 @@ def _write(path: str, text: str, overwrite: bool) -> None:
             os.unlink(part)
 
 
+def _is_object(path: str) -> bool:
+    """Whether a file is a JSON object, as agent files are, or empty."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        return not data or isinstance(json.loads(data), dict)
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
 def export_agent_file(agent: Agent, path: str, *, overwrite: bool, sources: bool) -> None:
     """``agent.export("x.af")``; warns of what the format does not hold."""
     if agent._own.past is not None:
@@ -254,6 +264,12 @@ def export_agent_file(agent: Agent, path: str, *, overwrite: bool, sources: bool
     if os.path.exists(path) and not overwrite:
         raise AlreadyExists(
             f'"{path}" is there already; pass overwrite=True, or choose another name'
+        )
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise StoreError(f'"{path}" is no file; choose another name')
+    if os.path.exists(path) and not _is_object(path):
+        raise AlreadyExists(
+            f'"{path}" is no agent file, and would be lost; choose another name, or delete it first'
         )
     known = {**agent.tool_sources, **dict(sources_of(agent._own))} if sources else {}
     _write(path, json.dumps(_as_json(agent, known), ensure_ascii=False, indent=2), overwrite)

@@ -4,6 +4,7 @@ or left out and named."""
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -43,6 +44,9 @@ def _bad(path: str, what: str) -> InvalidInput:
 
 
 def _load(path: str) -> dict[str, Any]:
+    # A pipe would be waited for, and a device has no end.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise StoreError(f'"{path}" is no file; give the path of one')
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES + 1)

@@ -112,6 +112,8 @@ def _window(file: AgentFile) -> int | None:
     for size in (file.agent.get("context_window_limit"), config.get("context_window")):
         if isinstance(size, int) and not isinstance(size, bool) and 0 < size < 2**31:
             return size
+        if size is not None:
+            file.left_out.append(f"the context window {size!r:.40}")
     return None
 
 
@@ -131,13 +133,14 @@ def import_agent_file(home: Home, path: str, name: str) -> Agent:
     memory, history = _memory(file), History(file)
     zone = _zone(file)
     model = _model(file)
+    window = _window(file)
     # Everything is read before anything is written.
     agent = home.create_agent(
         name,
         memory=memory,
         model=model,
         system=file.text(file.agent, "system"),
-        context_window=_window(file) if model != "offline" else None,
+        context_window=window if model != "offline" else None,
         timezone=zone,
     )
     try:

@@ -21,6 +21,11 @@ from memgpt.transcript import microseconds
 
 __all__ = ["Archive", "Attached", "Passages", "between", "bound"]
 
+# Levels of dicts and lists in metadata, and in a value that it is searched for, which the core
+# parses with less room.
+_DEEPEST = 100
+_DEEPEST_WANTED = 32
+
 Time = dt.datetime | dt.date | str | None
 
 
@@ -50,11 +55,42 @@ def between(core: CoreAgent | CoreArchive, start: Time, end: Time) -> tuple[int 
     return first, last
 
 
-def _json(metadata: Any) -> str:
+def _check_values(metadata: Any, deepest: int) -> None:
+    """What searches can choose by: the core compares greater integers as floats.
+
+    Raises:
+        InvalidInput: where it is nested deeper than that, or has an integer over 64 bits.
+    """
+    level = [metadata]
+    for _ in range(deepest + 1):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, (list, tuple)):
+                inner += value
+            elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+                raise InvalidInput(
+                    "the metadata has an integer of more than 64 bits; write it as a text"
+                )
+        if not inner:
+            return
+        level = inner
+    raise InvalidInput(
+        f"the metadata is nested deeper than {deepest} levels; give a flatter one, or write what "
+        "is inside as a text"
+    )
+
+
+def _json(metadata: Any, deepest: int) -> str:
     try:
         text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"the metadata must be what JSON can hold: {error}") from error
+    except RecursionError:
+        _check_values(metadata, deepest)
+        raise
+    _check_values(metadata, deepest)
     return checked_text(text, "the metadata")
 
 
@@ -72,11 +108,16 @@ def _numbers(vector: Any) -> Any:
     if vector is None:
         return []
     try:
-        return flat_row(vector)
+        numbers = flat_row(vector)
     except Exception as error:
         raise InvalidInput(
             f"the vector must be one row of numbers, e.g. embedder.embed([text])[0]: {error}"
         ) from error
+    if len(numbers) == 0:
+        raise InvalidInput(
+            "the vector has no numbers; give one, or None to search by the query's own"
+        )
+    return numbers
 
 
 class Passages:
@@ -102,7 +143,7 @@ class Passages:
         return (
             checked_text(text, "the passage"),
             checked_texts(tags, "a tag"),
-            _json(_object(metadata or {}) | named),
+            _json(_object(metadata or {}) | named, _DEEPEST),
             bound(self._core, time, end=False),
         )
 
@@ -155,7 +196,7 @@ class Passages:
             _id_of(passage),
             None if text is None else checked_text(text, "the passage"),
             None if tags is None else checked_texts(tags, "a tag"),
-            None if metadata is None else _json(_object(metadata)),
+            None if metadata is None else _json(_object(metadata), _DEEPEST),
         )
 
     def delete(self, passage: Passage | str) -> None:
@@ -198,7 +239,10 @@ class Passages:
             offset=checked_number(offset, "offset", InvalidInput),
             tags=checked_texts(tags, "a tag"),
             all_tags=match == "all",
-            metadata=[(checked_text(key, "a key"), _json(value)) for key, value in wanted.items()],
+            metadata=[
+                (checked_text(key, "a key"), _json(value, _DEEPEST_WANTED))
+                for key, value in wanted.items()
+            ],
             start=first,
             end=last,
             ranking=to_core_ranking(ranking),
@@ -341,7 +385,7 @@ class Archive(Passages):
 
     def search(
         self,
-        query: str,
+        query: str = "",
         *,
         limit: int = 10,
         tags: Sequence[str] = (),
@@ -363,8 +407,10 @@ class Archive(Passages):
             start, end: likewise, in UTC where they name no zone.
 
         Raises:
-            InvalidInput: for a filter that cannot be read.
-            ConfigError: for a ranking with a value out of its range.
+            InvalidInput: for a filter that cannot be read, or a vector that the embedder cannot
+                have made.
+            ConfigError: for a ranking with a value out of its range, or a vector where the archive
+                has no embedder.
             Unbound: where its embedder is not bound.
         """
         filters = (limit, tags, match, metadata, source, start, end, offset, ranking, vector)

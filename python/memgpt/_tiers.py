@@ -237,6 +237,9 @@ class Archival(CoreHandle, Passages):
         it is not undone, and forks have it. Attached again, the archive is read-only or not, as is
         said now.
 
+        The stock tools search all archives that the agent has, and file into its own passages. A
+        tool of your own files into a shared one with ``insert(text, archive=...)``.
+
         Args:
             archive: of this agent's home.
             read_only: neither the agent nor its handle can write into it.
@@ -279,14 +282,15 @@ class Archival(CoreHandle, Passages):
         Args:
             text: what is filed.
             tags: what searches can choose it by.
-            metadata: a dict that JSON can hold; searches can choose by its values.
+            metadata: a dict that JSON can hold, nested 100 levels deep at most, with integers of
+                64 bits at most; searches can choose by its values.
             source: the document that it is a piece of, as ``metadata["source"]``. Pieces of one
                 source that were filed one after the other are neighbours for the ranking.
             time: when it was written, as in :meth:`Recall.search`; now, where it is None.
             archive: a shared one that is attached, or its name; None for the agent's own.
 
         Raises:
-            InvalidInput: for an empty text.
+            InvalidInput: for an empty text, or metadata that cannot be.
             Unbound: where the agent's embedder is not bound, or the shared archive's.
             ArchiveNotFound: where no such archive is attached.
             ReadOnlyArchive: where it is attached to be read only.
@@ -373,8 +377,10 @@ class Archival(CoreHandle, Passages):
             of the nearest may be missed: as much is looked at as the vectors themselves call for.
 
         Raises:
-            InvalidInput: for a filter that cannot be read.
-            ConfigError: for a ranking with a value out of its range.
+            InvalidInput: for a filter that cannot be read, or a vector that the embedder cannot
+                have made.
+            ConfigError: for a ranking with a value out of its range, or a vector where the agent
+                has no embedder.
             ArchiveNotFound: where no such archive is attached.
         """
         filters = (limit, tags, match, metadata, source, start, end, offset, ranking, vector)

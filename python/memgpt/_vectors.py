@@ -105,6 +105,7 @@ def flat_rows(rows: Any, texts: int, dimension: int, whose: str) -> memoryview |
         found = " and ".join(map(str, sorted(widths)))
         raise ConfigError(
             f"{wanted}rows of {found}. If its model has changed, give it another `name` and "
-            "`dimension`, and an agent of its own: an archive has vectors of one embedder"
+            "`dimension`, and each agent the changed one with agent.reembed(...), which makes its "
+            "vectors anew: an archive has vectors of one embedder"
         )
     return flat

@@ -360,12 +360,13 @@ class Agent(CoreHandle):
         Args:
             path: a file; one that ends in ``.af`` is written in the format of Letta's agent files,
                 which holds less: a warning names what it cannot.
-            overwrite: take the place of an export that is there.
+            overwrite: take the place of an export that is there, never of a home, of a file beside
+                it, or of a file that is neither empty nor a database (``.af``: nor JSON).
             sources: write the source text of the tools, and of a memory class of your own, where
                 Python knows it. It is written as it stands: with a key in it, if you put one there.
 
         Raises:
-            AlreadyExists: where there is such a file; with ``overwrite`` where it is a home.
+            AlreadyExists: where there is such a file; with ``overwrite`` where it is no export.
             InvalidInput: for an agent as it was, see :meth:`at`.
             DiskFull, ReadOnlyStore, StoreError: where it cannot be written.
         """

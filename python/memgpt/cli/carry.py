@@ -46,6 +46,11 @@ def _counts(agent: memgpt.Agent) -> str:
     )
 
 
+def _in_flags(error: str) -> str:
+    """What an error tells a program to pass, as it is passed here."""
+    return error.replace("overwrite=True", "--overwrite").replace("name=...", "--name")
+
+
 def carry(options: CarryOptions) -> int:
     """``memgpt export`` or ``memgpt import``.
 
@@ -58,12 +63,15 @@ def carry(options: CarryOptions) -> int:
             path = Path(options.db) if options.db is not None else folder() / "agents.db"
             if options.command == "export" and not path.is_file():
                 raise memgpt.StoreError(f'there is no database "{path}"; give --db PATH')
+            # Before a database is made for it.
+            if options.command == "import" and not Path(options.file).is_file():
+                raise memgpt.StoreError(f'there is no file "{options.file}"; give the path of one')
             if options.command == "import" and options.db is None:
                 make_folder()
             with memgpt.open(path) as home:
                 told = (_export if options.command == "export" else _import)(home, options)
         except memgpt.Error as error:
-            print(f"memgpt: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"memgpt: {' '.join(_in_flags(str(error)).split())}", file=sys.stderr)
             return 2
         except (OSError, RuntimeError, ValueError) as error:
             print(f"memgpt: {error}; give the path of a file", file=sys.stderr)
