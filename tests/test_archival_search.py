@@ -102,9 +102,9 @@ def test_deeply_nested_metadata(agent: memgpt.Agent, home: memgpt.Home, shared: 
     deep = holder.insert("deep", source="a.txt", metadata={"x": nested(99), "page": 7})
     for options in ({"source": "a.txt"}, {"metadata": {"page": 7}}):
         assert [h.passage.id for h in holder.search("", **options)] == [deep.id]
-    plain = holder.insert("plain", metadata={"x": nested(32)})
-    hits = holder.search("", metadata={"x": nested(32)})
-    assert [h.passage.id for h in hits] == [plain.id]
+    hits = holder.search("", metadata={"x": nested(99)})
+    assert [h.passage.id for h in hits] == [deep.id]
+    assert holder.search("", metadata={"x": nested(98)}).total == 0
 
 
 @pytest.mark.parametrize("levels", [100, 990, 100_000])

@@ -173,7 +173,7 @@ def test_a_query_vector_that_is_none_is_refused(path: Path) -> None:
     with memgpt.open(path) as home:
         agent = filled(home, 3)
         for wrong in ([1.0] * (WIDTH - 1), [float("nan")] * WIDTH, [0.0] * WIDTH):
-            with pytest.raises(errors.ConfigError):
+            with pytest.raises(errors.InvalidInput):
                 agent.archival.search("", vector=wrong)
         for wrong in ("text", [["a"]], np.ones((2, WIDTH)), object()):
             with pytest.raises(errors.InvalidInput, match="one row of numbers"):

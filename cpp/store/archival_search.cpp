@@ -99,7 +99,7 @@ void ArchivalSearch::filter() {
     meet(std::move(any));
   }
   for (const auto& [key, value] : query.metadata)
-    meet(rows_with(vocabulary, line, metadata_label(key, json::parse(value))));
+    meet(rows_with(vocabulary, line, metadata_label(key, value)));
   if (query.start || query.end) meet(rows_in_time());
   if (hidden.empty() || passing->empty()) return;
   std::vector<std::uint32_t> seen;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <functional>
 
+#include "error.h"
+
 namespace memgpt {
 
 namespace {
@@ -22,6 +24,13 @@ std::string tag_label(const std::string& tag) { return "tag\n" + tag; }
 
 std::string metadata_label(const std::string& key, const json::value& value) {
   return "metadata\n" + key + '\n' + canonical(value);
+}
+
+std::string metadata_label(const std::string& key, const std::string& text) {
+  boost::system::error_code error;
+  const auto value = parse_deep(text, error);
+  if (error) throw InvalidInput("the value of a filter by metadata is not JSON");
+  return metadata_label(key, value);
 }
 
 Labels labels_of(const std::vector<std::string>& tags, std::string_view metadata) {

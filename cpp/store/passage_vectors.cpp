@@ -13,8 +13,9 @@ namespace memgpt {
 
 namespace {
 
-// Where less than a fifth of the listed rows are seen, those are scanned one by one.
-constexpr std::size_t kFewest = 5;
+// A row that is gone to by itself costs as much as so many that are read in a row: where
+// few of the listed rows are seen, those are scanned one by one.
+constexpr double kScattered = 2;
 // What the lists say is for so many; for more it grows with the root.
 constexpr double kLooksFor = 10;
 
@@ -106,9 +107,11 @@ struct Part {
   }
 
   void search(NearestRows& nearest, const CodedQuery& query, std::size_t wanted, bool exact) const {
-    const auto* lists = vectors.lists();
-    const bool by_lists = !exact && lists != nullptr && lists->looks() < lists->rows().size() &&
-                          seen() * kFewest >= lists->rows().size();
+    const auto* lists = exact ? nullptr : vectors.lists();
+    const bool by_lists =
+        lists != nullptr && lists->looks() < lists->rows().size() &&
+        kScattered * static_cast<double>(seen()) * static_cast<double>(seen()) >
+            static_cast<double>(lists->looks()) * static_cast<double>(lists->rows().size());
     if (by_lists) search_lists(nearest, query, wanted);
     const auto begin = by_lists ? std::min(rows, vectors.listed_rows()) : 0;
     if (only) {
@@ -233,8 +236,9 @@ void normalise_rows(std::vector<float>& rows, int dimension, std::size_t count,
   const auto width = static_cast<std::size_t>(std::max(0, dimension));
   if (width == 0 || rows.size() != width * count)
     throw ConfigError("embedder \"" + embedder + "\" must return " + std::to_string(count) +
-                      " rows of " + std::to_string(dimension) + " floats; it returned " +
-                      std::to_string(rows.size()) + " floats");
+                      " rows of " + std::to_string(dimension) + " floats, and it returned " +
+                      std::to_string(rows.size()) +
+                      "; agent.reembed() gives an agent an embedder of another dimension");
   for (std::size_t i = 0; i < count; ++i) {
     double sum = 0;
     for (std::size_t k = 0; k < width; ++k)

@@ -21,10 +21,8 @@ from memgpt.transcript import microseconds
 
 __all__ = ["Archive", "Attached", "Passages", "between", "bound"]
 
-# Levels of dicts and lists in metadata, and in a value that it is searched for, which the core
-# parses with less room.
+# Levels of dicts and lists in metadata, and in a value that it is searched for.
 _DEEPEST = 100
-_DEEPEST_WANTED = 32
 
 Time = dt.datetime | dt.date | str | None
 
@@ -240,7 +238,7 @@ class Passages:
             tags=checked_texts(tags, "a tag"),
             all_tags=match == "all",
             metadata=[
-                (checked_text(key, "a key"), _json(value, _DEEPEST_WANTED))
+                (checked_text(key, "a key"), _json(value, _DEEPEST))
                 for key, value in wanted.items()
             ],
             start=first,

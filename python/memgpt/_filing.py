@@ -87,8 +87,8 @@ def shown_progress(what: str, count: int, progress: bool | Report | None) -> Ite
 
 
 class Reembedding:
-    """Vectors that are being made anew in the background, by :meth:`memgpt.Agent.reembed`. Where the
-    program ends before they are, what was made until then stays, for the next time.
+    """Vectors that are being made anew in the background, by :meth:`memgpt.Agent.reembed`. Where
+    the program ends before they are, what was made until then stays, for the next time.
 
     Attributes:
         done: passages that have their new vector.
