@@ -13,8 +13,10 @@ namespace memgpt {
 
 namespace {
 
-// A row that is gone to by itself costs as much as so many that are read in a row: where
-// few of the listed rows are seen, those are scanned one by one.
+// Of as many rows as are scanned where nothing is filtered, this share is scanned where most are
+// filtered out: they lie apart.
+constexpr std::size_t kApart = 4;
+// A row that is gone to by itself costs as much as so many that are read in a row.
 constexpr double kScattered = 2;
 // What the lists say is for so many; for more it grows with the root.
 constexpr double kLooksFor = 10;
@@ -106,8 +108,10 @@ struct Part {
     });
   }
 
-  void search(NearestRows& nearest, const CodedQuery& query, std::size_t wanted, bool exact) const {
-    const auto* lists = exact ? nullptr : vectors.lists();
+  // `few`: rows that are scanned in any case.
+  void search(NearestRows& nearest, const CodedQuery& query, std::size_t wanted,
+              std::size_t few) const {
+    const auto* lists = seen() <= few ? nullptr : vectors.lists();
     const bool by_lists =
         lists != nullptr && lists->looks() < lists->rows().size() &&
         kScattered * static_cast<double>(seen()) * static_cast<double>(seen()) >
@@ -212,7 +216,8 @@ std::vector<NearRow> nearest(const std::vector<SeenVectors>& line, const CodedQu
     first += rows;
   }
   NearestRows rows(wanted);
-  for (const auto& part : parts) part.search(rows, query, wanted, seen <= exact);
+  for (const auto& part : parts)
+    part.search(rows, query, wanted, seen <= exact ? exact : exact / kApart);
 
   std::vector<NearRow> found;
   for (const auto number : rows.candidates()) {
