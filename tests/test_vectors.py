@@ -184,6 +184,18 @@ def test_a_query_vector_that_is_none_is_refused(path: Path) -> None:
             plain.archival.search("", vector=[1.0])
 
 
+@pytest.mark.parametrize("width", [1, 7, 32, 33, 64, 100, 384, 1000])
+def test_all_instruction_sets_give_the_same(width: int) -> None:
+    generator = np.random.default_rng(width)
+    rows = generator.integers(-127, 128, size=(9, width))
+    rows[0], rows[1] = 127, -127
+    query = generator.integers(-8000, 8000, size=width)
+    found = dict(memgpt._core._kernel_sums(rows.ravel().tolist(), query.tolist()))
+    assert "plain" in found
+    wanted = (rows @ query).tolist()
+    assert found == dict.fromkeys(found, [*wanted, *wanted])
+
+
 # --- inverted lists -------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 #include "bindings/bindings.h"
 #include "error.h"
 #include "store/archival_store.h"
+#include "store/vector_kernels.h"
 
 namespace memgpt {
 
@@ -65,6 +66,21 @@ class PythonArchivalStore final : public ArchivalStore {
   std::shared_ptr<py::object> store_;
 };
 
+// What the kernels of each kind that this processor runs make of the same rows.
+std::vector<std::pair<std::string, std::vector<std::int32_t>>> kernel_sums(
+    const std::vector<std::int8_t>& rows, const std::vector<std::int16_t>& query) {
+  std::vector<std::pair<std::string, std::vector<std::int32_t>>> found;
+  const auto count = rows.size() / query.size();
+  for (const auto& kernels : all_kernels()) {
+    std::vector<std::int32_t> sums(count);
+    kernels.scan(rows.data(), query.data(), query.size(), count, sums.data());
+    for (std::size_t i = 0; i < count; ++i)
+      sums.push_back(kernels.dot(rows.data() + i * query.size(), query.data(), query.size()));
+    found.emplace_back(kernels.name, std::move(sums));
+  }
+  return found;
+}
+
 }  // namespace
 
 void bind_stores(py::module_& module) {
@@ -73,6 +89,7 @@ void bind_stores(py::module_& module) {
   py::class_<PythonArchivalStore, ArchivalStore, std::shared_ptr<PythonArchivalStore>>(
       module, "PythonArchivalStore")
       .def(py::init<std::string, py::object>(), py::arg("name"), py::arg("store"));
+  module.def("_kernel_sums", &kernel_sums, py::arg("rows"), py::arg("query"));
 }
 
 }  // namespace memgpt

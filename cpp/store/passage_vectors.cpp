@@ -13,8 +13,7 @@ namespace memgpt {
 
 namespace {
 
-// Of as many rows as are scanned where nothing is filtered, this share is scanned where most are
-// filtered out: they lie apart.
+// A filter's rows lie apart: this share of what is scanned without a filter is scanned with one.
 constexpr std::size_t kApart = 4;
 // A row that is gone to by itself costs as much as so many that are read in a row.
 constexpr double kScattered = 2;

@@ -23,10 +23,6 @@ template <typename Other>
   target std::int32_t name##_dot(const std::int8_t* row, const std::int16_t* query,              \
                                  std::size_t width) {                                            \
     return sum_of(row, query, width);                                                            \
-  }                                                                                              \
-  target std::int32_t name##_between(const std::int8_t* row, const std::int8_t* other,           \
-                                     std::size_t width) {                                        \
-    return sum_of(row, other, width);                                                            \
   }
 
 MEMGPT_KERNELS(plain, )
@@ -42,20 +38,22 @@ MEMGPT_KERNELS(avx512, __attribute__((target(MEMGPT_AVX512))))
 #endif
 #undef MEMGPT_KERNELS
 
-VectorKernels fastest() {
+}  // namespace
+
+std::vector<VectorKernels> all_kernels() {
+  std::vector<VectorKernels> all;
 #ifdef __x86_64__
   if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512vnni"))
-    return {avx512_scan, avx512_dot, avx512_between};
-  if (__builtin_cpu_supports("avx2")) return {avx2_scan, avx2_dot, avx2_between};
+    all.push_back({"avx512", avx512_scan, avx512_dot});
+  if (__builtin_cpu_supports("avx2")) all.push_back({"avx2", avx2_scan, avx2_dot});
 #endif
-  return {plain_scan, plain_dot, plain_between};
+  all.push_back({"plain", plain_scan, plain_dot});
+  return all;
 }
 
-}  // namespace
-
 const VectorKernels& vector_kernels() {
-  static const VectorKernels kernels = fastest();
+  static const VectorKernels kernels = all_kernels().front();
   return kernels;
 }
 

@@ -1557,6 +1557,8 @@ def _dates_in_query(text: str, now_local: typing.SupportsInt | typing.SupportsIn
     """
     See cpp/memory/dates.h.
     """
+def _kernel_sums(rows: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], query: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> list[tuple[str, list[int]]]:
+    ...
 def _parse_date(text: str, now_local: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, bool, bool, bool]:
     """
     See cpp/memory/dates.h.
