@@ -21,9 +21,15 @@ ReplayOptions Agent::replay_options() const {
   return options;
 }
 
+// What a purge destroys meanwhile is no divergence, nor is a head that was undone and destroyed
+// before its replay began.
 ReplayReport Agent::replay() {
-  const auto head = state().agent.head;
-  return memgpt::replay(*home_->journal(), id_, head, replay_options());
+  const auto journal = home_->journal();
+  for (;;) {
+    const auto purge = journal->newest_purge();
+    auto report = memgpt::replay(*journal, id_, state().agent.head, replay_options());
+    if (!report.first_divergence || journal->newest_purge() == purge) return report;
+  }
 }
 
 // Without its context where the journal does not give it: a file that was changed by hand, or

@@ -300,10 +300,8 @@ std::string read_some(Journal& journal, const std::string& agent_id, Head head,
 
 }  // namespace
 
-namespace {
-
-ReplayReport replay_once(Journal& journal, const std::string& agent_id, Head head,
-                         const ReplayOptions& options) {
+ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
+                    const ReplayOptions& options) {
   Replayer replayer(options);
   CommitCursor cursor;
   std::optional<Divergence> divergence;
@@ -345,18 +343,6 @@ ReplayReport replay_once(Journal& journal, const std::string& agent_id, Head hea
   ReplayReport report = replayer.take_report();
   report.first_divergence = std::move(divergence);
   return report;
-}
-
-}  // namespace
-
-// What a purge destroys meanwhile is no divergence.
-ReplayReport replay(Journal& journal, const std::string& agent_id, Head head,
-                    const ReplayOptions& options) {
-  for (;;) {
-    const auto purge = journal.newest_purge();
-    auto report = replay_once(journal, agent_id, head, options);
-    if (!report.first_divergence || journal.newest_purge() == purge) return report;
-  }
 }
 
 }  // namespace memgpt
