@@ -68,6 +68,8 @@ struct Outside {
   std::function<int(const std::string& zone, std::int64_t utc_us)> utc_offset_s;
   // Shows a warning to whoever runs the process; may throw. Not set: nobody is told.
   std::function<void(const std::string& text)> warn;
+  // Connections that all providers share; null: each has its own.
+  std::shared_ptr<HttpPools> pools;
 };
 
 // A text, or why there is none; neither where the provider writes no summaries.

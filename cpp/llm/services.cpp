@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "error.h"
+
 namespace memgpt {
 
 namespace {
@@ -106,6 +108,12 @@ constexpr std::array kKnownModels = {
 };
 
 }  // namespace
+
+Structure structure_from_string(std::string_view text) {
+  if (text == "tools") return Structure::tools;
+  if (text == "json_schema") return Structure::json_schema;
+  throw ConfigError("structure is \"tools\" or \"json_schema\", not \"" + std::string(text) + '"');
+}
 
 const Service* find_service(std::string_view name) {
   const auto* const found = std::find_if(kServices.begin(), kServices.end(),

@@ -56,6 +56,9 @@ struct ModelOptions {
   int max_string = -1;       // characters in a string of a call; 0 = no bound, -1 = the service's
   std::string extra_body;    // a JSON object, merged into each request; may be empty
 };
+// "tools" or "json_schema". Throws ConfigError for anything else.
+[[nodiscard]] Structure structure_from_string(std::string_view text);
+
 // Throws ConfigError for options that cannot work.
 [[nodiscard]] std::shared_ptr<LLMProvider> make_provider(ModelOptions options, Outside outside);
 

@@ -128,7 +128,10 @@ void throw_status(HttpResponse given, const WireOrigin& origin) {
   const auto response = for_people(std::move(given), origin.key);
   const std::string said = error_text(response.body);
   const std::string answer =
-      origin.url + " answered " + std::to_string(response.status) + (said.empty() ? "" : ": " + said);
+      origin.url + " answered " + std::to_string(response.status) +
+      (response.attempts > 1 ? " at each of " + std::to_string(response.attempts) + " attempts"
+                             : "") +
+      (said.empty() ? "" : ": " + said);
   const bool limited = response.status == 429 ||
                        (response.status == 413 &&
                         response.body.find("rate_limit_exceeded") != std::string::npos);
