@@ -180,9 +180,8 @@ class PythonEmbedder final : public Embedder {
 void bind_llm(py::module_& module) {
   py::class_<LLMProvider, std::shared_ptr<LLMProvider>>(module, "Provider")
       .def_property_readonly("model", &LLMProvider::model)
-      .def_property_readonly("context_window", &LLMProvider::context_window,
-                             py::call_guard<py::gil_scoped_release>(),
-                             "Asks the model's server where it can say.")
+      .def("context_window", &LLMProvider::context_window,
+           py::call_guard<py::gil_scoped_release>(), "Asks the model's server where it can say.")
       .def_property_readonly("tokenizer", &LLMProvider::tokenizer)
       .def_property_readonly("missing_key", &LLMProvider::missing_key)
       .def(
@@ -238,6 +237,7 @@ void bind_llm(py::module_& module) {
       "make_provider",
       [](ModelOptions options) { return make_provider(std::move(options), process_outside()); },
       py::arg("options"));
+  module.def("service_names", &service_names);
   module.def(
       "service_variables",
       [](const std::string& name) -> std::optional<std::pair<std::string, std::string>> {

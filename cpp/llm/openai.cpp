@@ -44,10 +44,6 @@ std::string percent_encoded(std::string_view text) {
   return out;
 }
 
-bool is_stream(const HttpResponse& response) {
-  return response.content_type.starts_with("text/event-stream");
-}
-
 }  // namespace
 
 OpenAIProvider::OpenAIProvider(ModelOptions options, const Service& service, Outside outside)

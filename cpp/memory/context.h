@@ -41,9 +41,9 @@ struct RequestForm {
   // What the model calls the limit on its reply; newer ones take only "max_completion_tokens".
   std::string_view reply_limit = "max_tokens";
   // The fields about tools, each with a comma before it; none = those of the context.
-  std::optional<std::string_view> tools;
+  std::optional<std::string_view> tools = std::nullopt;
   // More fields, each with a comma before it.
-  std::string_view more;
+  std::string_view more = {};
 };
 
 class Context {
