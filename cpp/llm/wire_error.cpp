@@ -129,9 +129,8 @@ void throw_status(HttpResponse given, const WireOrigin& origin) {
   const std::string said = error_text(response.body);
   const std::string answer =
       origin.url + " answered " + std::to_string(response.status) +
-      (response.attempts > 1 ? " at each of " + std::to_string(response.attempts) + " attempts"
-                             : "") +
-      (said.empty() ? "" : ": " + said);
+      (said.empty() ? "" : ": " + said) +
+      (response.attempts > 1 ? " [" + std::to_string(response.attempts) + " attempts]" : "");
   const bool limited = response.status == 429 ||
                        (response.status == 413 &&
                         response.body.find("rate_limit_exceeded") != std::string::npos);
