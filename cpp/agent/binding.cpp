@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/builtin_tools.h"
 #include "error.h"
+#include "llm/embedder.h"
 #include "llm/provider.h"
 
 namespace memgpt {
@@ -77,7 +78,10 @@ Agent::Parts Agent::parts_with(AgentConfig config) const {
   }
   if (then.config.embedding != now->config.embedding ||
       then.config.embedding_dimension != now->config.embedding_dimension)
-    then.embedder.reset();
+    then.embedder = then.config.embedding.empty()
+                        ? nullptr
+                        : embedder_for(then.config.embedding, then.config.embedding_dimension,
+                                       home_->environment().outside);
   if (then.config.archival_store != now->config.archival_store) then.store.reset();
   then.compile_tools();
   return then;

@@ -26,6 +26,7 @@ from memgpt._core import (
     Tag,
     ToolCall,
 )
+from memgpt._embedders import OllamaEmbedder, OpenAICompatibleEmbedder
 from memgpt._recompile import Recompilation
 from memgpt.agent import Agent, Response
 from memgpt.errors import *  # noqa: F403
@@ -74,7 +75,9 @@ __all__ = [
     "MiniLM",
     "Moved",
     "NoEviction",
+    "OllamaEmbedder",
     "OpenAICompatible",
+    "OpenAICompatibleEmbedder",
     "Passage",
     "PolicyWindow",
     "Purge",
