@@ -273,8 +273,7 @@ class Agent {
   [[nodiscard]] WriteSet begin_step();
   [[nodiscard]] Reply call_model(WriteSet& writes, TurnRun& run,
                                  std::shared_ptr<const Context>& context);
-  [[nodiscard]] Reply ask_model(const std::shared_ptr<const Context>& context,
-                                const TurnRun& run);
+  [[nodiscard]] Reply ask_model(const std::shared_ptr<const Context>& context, const TurnRun& run);
   bool run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean);
   bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
 

@@ -6,6 +6,7 @@
 #include "agent/builtin_tools.h"
 #include "agent/prompts.h"
 #include "error.h"
+#include "llm/embedder.h"
 #include "llm/provider.h"
 
 namespace memgpt {
@@ -78,7 +79,10 @@ Agent::Parts Agent::parts_with(AgentConfig config) const {
   }
   if (then.config.embedding != now->config.embedding ||
       then.config.embedding_dimension != now->config.embedding_dimension)
-    then.embedder.reset();
+    then.embedder = then.config.embedding.empty()
+                        ? nullptr
+                        : embedder_for(then.config.embedding, then.config.embedding_dimension,
+                                       home_->environment().outside);
   if (then.config.archival_store != now->config.archival_store) then.store.reset();
   then.compile_tools();
   return then;

@@ -45,7 +45,7 @@ struct AgentOptions {
   std::string system_prompt;  // empty = kSystemPrompt
   int context_window = 0;     // 0 = the model's, or 32,768 where it is unknown
   int max_steps = 50;
-  std::string timezone;  // an IANA name; empty = UTC
+  std::string timezone;   // an IANA name; empty = UTC
   std::string reasoning;  // see Reasoning; empty = as the model does
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;             // null: archival memory without vectors

@@ -9,8 +9,8 @@
 namespace memgpt {
 
 // Takes the text of a JSON object in any pieces and gives the values of its own string fields as
-// far as they are there, unescaped and in whole characters. Text that is no JSON gives nothing more;
-// it never throws: what is right is the decoder's to say.
+// far as they are there, unescaped and in whole characters. Text that is no JSON gives nothing
+// more; it never throws: what is right is the decoder's to say.
 class JsonStrings {
  public:
   // `text`: the next piece of the value of `key`.
@@ -27,12 +27,12 @@ class JsonStrings {
 
   State state_ = State::before;
   std::string key_;
-  std::string pending_;    // unescaped, not given yet
-  bool escaped_ = false;   // behind a backslash
-  int hex_digits_ = 0;     // still to come of \uXXXX
-  unsigned code_ = 0;      // of it
-  unsigned high_ = 0;      // the first half of a pair
-  int depth_ = 0;          // of what is nested
+  std::string pending_;   // unescaped, not given yet
+  bool escaped_ = false;  // behind a backslash
+  int hex_digits_ = 0;    // still to come of \uXXXX
+  unsigned code_ = 0;     // of it
+  unsigned high_ = 0;     // the first half of a pair
+  int depth_ = 0;         // of what is nested
   bool in_nested_string_ = false;
 };
 

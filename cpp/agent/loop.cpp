@@ -41,8 +41,8 @@ bool repeats_any(const std::string& text, const std::vector<std::string>& found)
   });
 }
 
-// By the figures of a server that refused a prompt: of the prompt, and of what it takes. Both may be
-// missing. A window that is smaller than it was thought to be counts like tokens that are more.
+// By the figures of a server that refused a prompt: of the prompt, and of what it takes. Both may
+// be missing. A window that is smaller than it was thought to be counts like tokens that are more.
 int correction_of_overflow(int correction, const Context& context,
                            const ContextOverflow& overflow) {
   const int counted = context.tokens();

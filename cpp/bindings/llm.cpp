@@ -1,9 +1,11 @@
 // Providers and embedders written in Python, as the kernel sees them.
 #include "bindings/bindings.h"
 #include "error.h"
+#include "llm/chat_completion.h"
 #include "llm/embedder.h"
 #include "llm/offline_embedder.h"
-#include "llm/chat_completion.h"
+#include "llm/ollama_embedder.h"
+#include "llm/openai_embedder.h"
 #include "llm/provider.h"
 #include "llm/services.h"
 
@@ -13,10 +15,9 @@ namespace {
 
 // A reply as it crosses between here and memgpt.llm: content, thinking, calls as (id, name,
 // arguments), tokens of prompt and completion (-1 = not said), why the model stopped.
-using ReplyParts =
-    std::tuple<std::string, std::string,
-               std::vector<std::tuple<std::string, std::string, std::string>>, int, int,
-               std::string>;
+using ReplyParts = std::tuple<std::string, std::string,
+                              std::vector<std::tuple<std::string, std::string, std::string>>, int,
+                              int, std::string>;
 
 ReplyParts reply_parts(Reply reply) {
   ReplyParts parts;
@@ -175,13 +176,37 @@ class PythonEmbedder final : public Embedder {
   std::shared_ptr<py::object> embed_;
 };
 
+// Behind a server: one class a wire dialect.
+template <class T>
+void bind_endpoint_embedder(py::module_& module, const char* name) {
+  py::class_<T, Embedder, std::shared_ptr<T>>(module, name)
+      .def(py::init([](std::string model, std::optional<std::string> base_url,
+                       std::optional<std::string> api_key, std::string called, int dimension,
+                       bool shorten, double weight, int batch, double timeout_s) {
+             EmbeddingOptions options;
+             options.model = std::move(model);
+             options.base_url = std::move(base_url);
+             options.api_key = std::move(api_key);
+             options.name = std::move(called);
+             options.dimension = dimension;
+             options.shorten = shorten;
+             options.weight = weight;
+             options.batch = static_cast<std::size_t>(std::max(0, batch));
+             options.timeout_s = timeout_s;
+             return std::make_shared<T>(std::move(options), process_outside());
+           }),
+           py::arg("model"), py::arg("base_url"), py::arg("api_key"), py::arg("name"),
+           py::arg("dimension"), py::arg("shorten"), py::arg("weight"), py::arg("batch"),
+           py::arg("timeout_s"));
+}
+
 }  // namespace
 
 void bind_llm(py::module_& module) {
   py::class_<LLMProvider, std::shared_ptr<LLMProvider>>(module, "Provider")
       .def_property_readonly("model", &LLMProvider::model)
-      .def("context_window", &LLMProvider::context_window,
-           py::call_guard<py::gil_scoped_release>(), "Asks the model's server where it can say.")
+      .def("context_window", &LLMProvider::context_window, py::call_guard<py::gil_scoped_release>(),
+           "Asks the model's server where it can say.")
       .def_property_readonly("tokenizer", &LLMProvider::tokenizer)
       .def_property_readonly("missing_key", &LLMProvider::missing_key)
       .def(
@@ -254,9 +279,19 @@ void bind_llm(py::module_& module) {
            py::arg("summarize"), py::arg("summarizes_by_completion"));
   py::class_<Embedder, std::shared_ptr<Embedder>>(module, "CoreEmbedder")
       .def_property_readonly("name", &Embedder::name)
-      .def_property_readonly("dimension", &Embedder::dimension)
-      .def("embed", &Embedder::embed, py::arg("texts"))
-      .def("embed_query", &Embedder::embed_query, py::arg("text"), py::arg("idf"));
+      .def_property_readonly("weight", &Embedder::weight)
+      .def_property_readonly(
+          "dimension",
+          py::cpp_function(&Embedder::dimension, py::call_guard<py::gil_scoped_release>()))
+      .def("embed", &Embedder::embed, py::arg("texts"), py::call_guard<py::gil_scoped_release>())
+      .def("embed_query", &Embedder::embed_query, py::arg("text"), py::arg("idf"),
+           py::call_guard<py::gil_scoped_release>());
+  bind_endpoint_embedder<OpenAIEmbedder>(module, "OpenAIEmbedder");
+  bind_endpoint_embedder<OllamaEmbedder>(module, "OllamaEmbedder");
+  module.def(
+      "embedder_for",
+      [](const std::string& handle) { return embedder_for(handle, 0, process_outside()); },
+      py::arg("handle"));
   py::class_<OfflineEmbedder, Embedder, std::shared_ptr<OfflineEmbedder>>(module, "OfflineEmbedder")
       .def(py::init<>());
   py::class_<PythonEmbedder, Embedder, std::shared_ptr<PythonEmbedder>>(module, "PythonEmbedder")

@@ -23,8 +23,7 @@ bool wants_string(const json::object& schema) {
   if (type == nullptr) return false;
   if (type->is_string()) return type->get_string() == "string";
   const auto* types = type->if_array();
-  return types != nullptr &&
-         std::any_of(types->begin(), types->end(), [](const json::value& one) {
+  return types != nullptr && std::any_of(types->begin(), types->end(), [](const json::value& one) {
            return one.is_string() && one.get_string() == "string";
          });
 }
@@ -156,7 +155,7 @@ void read_json_call(Reply& reply) {
       }
     }
     // Nothing may follow: two objects in one answer are the decoder's to judge.
-    if (!has_arguments || read.name.empty() || 
+    if (!has_arguments || read.name.empty() ||
         document.current_location().error() != simdjson::OUT_OF_BOUNDS)
       return;
     reply.tool_calls.push_back(std::move(read));

@@ -35,16 +35,15 @@ std::string service_url(std::string url, const Service& service) {
     const auto host = url.find("://") + 3;
     // What a server listens at is no address to call.
     if (url.compare(host, 7, "0.0.0.0") == 0) url.replace(host, 7, "127.0.0.1");
-    const bool has_port = url.find(':', url.find(']', host) == std::string::npos
-                                            ? host
-                                            : url.find(']', host)) != std::string::npos;
+    const bool has_port =
+        url.find(':', url.find(']', host) == std::string::npos ? host : url.find(']', host)) !=
+        std::string::npos;
     if (!has_port && url.find('/', host) == std::string::npos && url.starts_with("http://"))
       url += ":11434";
     return url;
   }
   const auto scheme = url.find("://");
-  const bool bare =
-      scheme != std::string::npos && url.find('/', scheme + 3) == std::string::npos;
+  const bool bare = scheme != std::string::npos && url.find('/', scheme + 3) == std::string::npos;
   // These are all asked below "/v1"; what is given for any other server is taken as it is.
   if (bare && service.window != WindowSource::none) url += "/v1";
   return url;
@@ -120,12 +119,11 @@ int HostedModel::ask_window() const {
     http.max_retries = 0;
     auto endpoint = parse_endpoint(url, service_.url_variable);
     // These say it beside their chat completions, not below them.
-    const bool beside = service_.window == WindowSource::llama_cpp ||
-                        service_.window == WindowSource::lm_studio;
+    const bool beside =
+        service_.window == WindowSource::llama_cpp || service_.window == WindowSource::lm_studio;
     if (beside && endpoint.path.ends_with("/v1")) endpoint.path.resize(endpoint.path.size() - 3);
     HttpClient client(std::move(endpoint), std::move(http), outside_.pools);
-    const int said =
-        window_of_server(service_.window, client, headers(key()), options_.model);
+    const int said = window_of_server(service_.window, client, headers(key()), options_.model);
     const std::scoped_lock lock(mutex_);
     window_ = said;
     return said;
@@ -194,8 +192,8 @@ std::shared_ptr<HttpClient> HostedModel::client() {
   const std::scoped_lock lock(mutex_);
   if (!client_ || client_url_ != url) {
     client_ = std::make_shared<HttpClient>(
-        parse_endpoint(url, options_.base_url ? "base_url" : service_.url_variable),
-        http_options(), outside_.pools);
+        parse_endpoint(url, options_.base_url ? "base_url" : service_.url_variable), http_options(),
+        outside_.pools);
     client_url_ = url;
   }
   return client_;
@@ -214,13 +212,13 @@ std::vector<HttpHeader> HostedModel::headers(const std::string& key) const {
 }
 
 WireOrigin HostedModel::origin(const HttpClient& client, const std::string& key) const {
-  return {options_.model, client.endpoint().name() + client.endpoint().path,
+  return {options_.model,
+          client.endpoint().name() + client.endpoint().path,
           options_.base_url ? "base_url" : std::string(service_.url_variable),
           options_.api_key || options_.base_url ? "api_key" : std::string(service_.key_variable),
           key,
-          service_.dialect == Dialect::ollama
-              ? "`ollama list` shows the models that are there"
-              : "It often ends in /v1"};
+          service_.dialect == Dialect::ollama ? "`ollama list` shows the models that are there"
+                                              : "It often ends in /v1"};
 }
 
 // A token is seldom less than three characters of English, so the reply comes to its end before it

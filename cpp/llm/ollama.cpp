@@ -92,8 +92,7 @@ bool OllamaStream::add(std::string_view line) {
   };
   add_text(Delta::Kind::thinking, wire::first_text(object, {"thinking"}), reply_.thinking);
   add_text(Delta::Kind::content, wire::first_text(object, {"content"}), reply_.content);
-  if (const auto* calls = object.if_contains("tool_calls");
-      calls != nullptr && !calls->is_null()) {
+  if (const auto* calls = object.if_contains("tool_calls"); calls != nullptr && !calls->is_null()) {
     if (!calls->is_array()) throw InvalidReply("tool_calls in the model's answer is no list");
     for (const auto& call : calls->get_array()) add_call(call);
   }
@@ -109,8 +108,7 @@ bool OllamaStream::add(std::string_view line) {
 void OllamaStream::add_call(const json::value& value) {
   const ToolCall call = wire::read_call(value);
   const auto index = static_cast<int>(reply_.tool_calls.size());
-  if (on_delta_)
-    on_delta_({Delta::Kind::tool_call, call.arguments, index, call.id, call.name});
+  if (on_delta_) on_delta_({Delta::Kind::tool_call, call.arguments, index, call.id, call.name});
   reply_.tool_calls.push_back(call);
 }
 

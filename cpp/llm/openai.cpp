@@ -91,8 +91,7 @@ std::string OpenAIProvider::body(const Context& context, const CallOptions& opti
       !quirks.no_template_switches)
     more += R"(, "chat_template_kwargs": {"enable_thinking": false})";
   more += extra_;
-  const std::string_view limit =
-      quirks.completion_limit ? "max_completion_tokens" : "max_tokens";
+  const std::string_view limit = quirks.completion_limit ? "max_completion_tokens" : "max_tokens";
   const auto& tools = context.prefix->tools;
   if (structure() == Structure::json_schema && !tools->schemas.empty())
     return body_by_schema(context, more, limit);
@@ -129,13 +128,12 @@ OpenAIProvider::Quirks OpenAIProvider::learned(Quirks quirks, const HttpResponse
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const auto says = [&](std::string_view word) { return text.find(word) != std::string::npos; };
   constexpr std::array<std::string_view, 9> kRefusals = {
-      "unsupported",   "not supported", "unknown",        "unrecognized", "extra",
+      "unsupported",   "not supported", "unknown",          "unrecognized", "extra",
       "not permitted", "not allowed",   "does not support", "requires"};
   if (std::none_of(kRefusals.begin(), kRefusals.end(), says) || says_too_long(400, text))
     return quirks;
   // OpenAI names both limits where it wants the newer one.
-  if (says("max_completion_tokens"))
-    quirks.completion_limit = !quirks.completion_limit;
+  if (says("max_completion_tokens")) quirks.completion_limit = !quirks.completion_limit;
   if (says("parallel_tool_calls")) quirks.no_parallel = true;
   if (says("stream_options")) quirks.no_stream_options = true;
   if (says("chat_template_kwargs")) quirks.no_template_switches = true;

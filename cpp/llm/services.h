@@ -30,8 +30,8 @@ struct Service {
   // What is constrained by a grammar is told how long a string may be: a small model does not stop
   // by itself.
   bool bounds_strings = false;
-  bool azure = false;               // paths, version and key in Azure's way
-  bool template_switches = false;   // takes `chat_template_kwargs`
+  bool azure = false;              // paths, version and key in Azure's way
+  bool template_switches = false;  // takes `chat_template_kwargs`
 };
 
 // Null where there is none of this name.
@@ -41,7 +41,7 @@ struct Service {
 
 // What a program says of a model.
 struct ModelOptions {
-  std::string model;                    // as the server knows it: "gpt-4.1"
+  std::string model;  // as the server knows it: "gpt-4.1"
   std::string service = "openai";
   std::optional<std::string> base_url;  // none = the service's variable, or its default
   std::optional<std::string> api_key;   // none = the service's variable
@@ -53,8 +53,8 @@ struct ModelOptions {
   double read_timeout_s = 60;                   // between two pieces of a stream
   int max_retries = 2;
   std::optional<Structure> structure;  // none = the service's
-  int max_string = -1;       // characters in a string of a call; 0 = no bound, -1 = the service's
-  std::string extra_body;    // a JSON object, merged into each request; may be empty
+  int max_string = -1;     // characters in a string of a call; 0 = no bound, -1 = the service's
+  std::string extra_body;  // a JSON object, merged into each request; may be empty
 };
 // "tools" or "json_schema". Throws ConfigError for anything else.
 [[nodiscard]] Structure structure_from_string(std::string_view text);

@@ -75,8 +75,8 @@ std::int64_t num_ctx_in(const std::string& parameters) {
 
 int ollama_window(HttpClient& client, const std::vector<HttpHeader>& headers,
                   const std::string& model) {
-  const auto answer = answer_of(
-      client.post("/api/show", headers, json::serialize(json::object{{"model", model}})));
+  const auto answer =
+      answer_of(client.post("/api/show", headers, json::serialize(json::object{{"model", model}})));
   if (const auto set = num_ctx_in(string_or(answer, "parameters")); set > 0) return as_window(set);
   const auto* info = object_in(answer, "model_info");
   if (info == nullptr) return 0;

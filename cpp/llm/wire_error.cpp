@@ -115,9 +115,10 @@ void throw_overflow(const std::string& answer, std::string_view body) {
   const int prompt = number_behind(
       text, {"n_prompt_tokens", "messages resulted in", "given:", "prompt contains",
              "input token count", "prompt is too long:", "however, you requested", "request ("});
-  const int limit = number_behind(
-      text, {"n_ctx", "maximum context length is", "context length of only", "must be <=",
-             "maximum number of tokens allowed", "less than", "too large for model with", "size ("});
+  const int limit =
+      number_behind(text, {"n_ctx", "maximum context length is", "context length of only",
+                           "must be <=", "maximum number of tokens allowed", "less than",
+                           "too large for model with", "size ("});
   throw ContextOverflow(answer +
                             " (the prompt is longer than the model takes: give the agent a "
                             "smaller context_window)",
@@ -131,11 +132,12 @@ void throw_status(HttpResponse given, const WireOrigin& origin) {
       origin.url + " answered " + std::to_string(response.status) +
       (said.empty() ? "" : ": " + said) +
       (response.attempts > 1 ? " [" + std::to_string(response.attempts) + " attempts]" : "");
-  const bool limited = response.status == 429 ||
-                       (response.status == 413 &&
-                        response.body.find("rate_limit_exceeded") != std::string::npos);
+  const bool limited =
+      response.status == 429 ||
+      (response.status == 413 && response.body.find("rate_limit_exceeded") != std::string::npos);
   if (response.status == 401 || response.status == 403)
-    throw AuthenticationFailed(answer + " (the key was refused: check " + origin.key_variable + ")");
+    throw AuthenticationFailed(answer + " (the key was refused: check " + origin.key_variable +
+                               ")");
   if (limited)
     throw RateLimited(
         answer + " (too many requests, or no credit left: send again " +

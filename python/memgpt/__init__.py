@@ -26,6 +26,7 @@ from memgpt._core import (
     Tag,
     ToolCall,
 )
+from memgpt._embedders import OllamaEmbedder, OpenAICompatibleEmbedder
 from memgpt._recompile import Recompilation
 from memgpt._stream import Event
 from memgpt.agent import Agent, Response
@@ -77,7 +78,9 @@ __all__ = [
     "MiniLM",
     "Moved",
     "NoEviction",
+    "OllamaEmbedder",
     "OpenAICompatible",
+    "OpenAICompatibleEmbedder",
     "Passage",
     "PolicyWindow",
     "Purge",

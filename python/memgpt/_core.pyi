@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'OllamaEmbedder', 'OpenAIEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -496,11 +496,29 @@ class CoreEmbedder:
     @property
     def name(self) -> str:
         ...
+    @property
+    def weight(self) -> float:
+        ...
+class OpenAIEmbedder(CoreEmbedder):
+    def __init__(self, model: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+class OllamaEmbedder(CoreEmbedder):
+    def __init__(self, model: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
 class OfflineEmbedder(CoreEmbedder):
     def __init__(self) -> None:
         ...
 class PythonEmbedder(CoreEmbedder):
     def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, weight: typing.SupportsFloat | typing.SupportsIndex, embed: typing.Any) -> None:
+        ...
+class _HttpProbe:
+    def __init__(self, arg0: str, **kwargs) -> None:
+        ...
+    def get(self, path: str, headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
+        ...
+    def post(self, path: str, body: str, headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
+        ...
+    def stream(self, path: str, body: str, on_bytes: collections.abc.Callable[[bytes], bool], headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
         ...
 class CoreArchivalStore:
     @property
@@ -1626,6 +1644,8 @@ def builtin_policy(name: str, parameters: str) -> CorePolicy:
 def check_fit(window: PolicyWindow, fit: Fit, policy: str) -> None:
     ...
 def check_limit(label: str, value: str, limit: typing.SupportsInt | typing.SupportsIndex) -> None:
+    ...
+def embedder_for(handle: str) -> CoreEmbedder:
     ...
 def importance(text: str) -> int:
     ...

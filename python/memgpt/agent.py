@@ -294,7 +294,7 @@ class Agent(Sending):
         """
         return dict(self._core.tool_sources())
 
-    def reembed(self, embedding: str | Embedder | type[Embedder]) -> Reembedding:
+    def reembed(self, embedding: str | dict[str, Any] | Embedder | type[Embedder]) -> Reembedding:
         """Give the agent another embedder. The vectors of all its passages, and of its forks', are
         made anew in the background; until they are, searches go on with those that there are. Then
         the agent works with the new embedder, in a step of its own.

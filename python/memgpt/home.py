@@ -87,7 +87,7 @@ class Home:
         *,
         memory: BaseMemory | type[BaseMemory] | None = None,
         model: str | Mapping[str, Any] | LLMProvider | type[LLMProvider] | None = None,
-        embedding: str | Embedder | type[Embedder] | None = _DEFAULT,
+        embedding: str | dict[str, Any] | Embedder | type[Embedder] | None = _DEFAULT,
         archival_store: str | ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
         include_base_tools: bool = True,
@@ -110,8 +110,10 @@ class Home:
                 OPENAI_API_KEY, OPENAI_BASE_URL, OLLAMA_HOST ...; warns where there is no key, and
                 ``send()`` raises MissingKey), a dict of ``"model"``, ``"endpoint"`` and
                 ``"endpoint_type"``, or an LLMProvider, e.g. an OpenAICompatible.
-            embedding: ``"offline"`` (the default), an Embedder, or None for archival memory without
-                vectors.
+            embedding: ``"offline"`` (the default), ``"openai/<model>"`` or ``"ollama/<model>"``
+                (the server is asked for its vectors' length where the model is not known), an
+                Embedder, or None for archival memory without vectors. A dict ``{"model":...,
+                "endpoint":..., "endpoint_type": "openai"}`` is an Embedder too.
             archival_store: where archival memory's vectors are searched: an ArchivalStore, for
                 example one of ``memgpt.stores``; ``"builtin"``, the kernel's own index, by default.
             tools: functions, ``@memgpt.tool`` functions or Tools. One with the name of a base tool
@@ -204,7 +206,7 @@ class Home:
         *,
         memory: BaseMemory | type[BaseMemory] | None = None,
         model: str | Mapping[str, Any] | LLMProvider | type[LLMProvider] | None = None,
-        embedding: str | Embedder | type[Embedder] | None = None,
+        embedding: str | dict[str, Any] | Embedder | type[Embedder] | None = None,
         archival_store: str | ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
@@ -336,7 +338,7 @@ class Home:
         name: str,
         description: str = "",
         *,
-        embedding: str | Embedder | type[Embedder] | None = "offline",
+        embedding: str | dict[str, Any] | Embedder | type[Embedder] | None = "offline",
         exist_ok: bool = False,
     ) -> Archive:
         """Make an archive for several agents: ``agent.archival.attach(archive)`` gives it to one.
@@ -364,7 +366,10 @@ class Home:
             return self.archive(name, embedding=embedding)
 
     def archive(
-        self, name: str, *, embedding: str | Embedder | type[Embedder] | None = None
+        self,
+        name: str,
+        *,
+        embedding: str | dict[str, Any] | Embedder | type[Embedder] | None = None,
     ) -> Archive:
         """Open an archive that agents share.
 

@@ -134,6 +134,10 @@ class Embedder:
         """
         raise ConfigError(f"{type(self).__name__} defines no embed(self, texts)")
 
+    def _to_core(self) -> _core.CoreEmbedder | None:
+        """The core's own, where this is one of its, as it is."""
+        return None
+
 
 _Parts = tuple[str, str, list[tuple[str, str, str]], int, int, str]
 
@@ -420,7 +424,7 @@ def to_core_provider(model: Any, summarizes: bool = False) -> _core.Provider:
 
 
 def to_core_embedder(embedding: Any) -> _core.CoreEmbedder | None:
-    """The core's view of ``embedding=``: ``"offline"``, an Embedder or its class, or None.
+    """The core's view of ``embedding=``: a handle, an Embedder or its class, a dict, or None.
 
     Raises:
         ModelNotFound: for a handle that no embedder answers for.
@@ -430,7 +434,13 @@ def to_core_embedder(embedding: Any) -> _core.CoreEmbedder | None:
         return None
     if isinstance(embedding, type) and issubclass(embedding, Embedder):
         embedding = embedding()
+    if isinstance(embedding, dict):
+        from memgpt._embedders import embedder_of
+
+        embedding = embedder_of(embedding)
     if isinstance(embedding, Embedder):
+        if (core := embedding._to_core()) is not None:
+            return core
         own, whose, dimension = embedding, type(embedding).__name__, embedding.dimension
         if not isinstance(dimension, int) or dimension <= 0:
             raise ConfigError(f"{whose}.dimension must be the number of floats in a vector")
@@ -443,9 +453,11 @@ def to_core_embedder(embedding: Any) -> _core.CoreEmbedder | None:
             weight=float(weight),
             embed=lambda texts: flat_rows(settled(own.embed(texts)), len(texts), dimension, whose),
         )
-    if embedding == "offline":
-        return _core.OfflineEmbedder()
+    core = _core.embedder_for(embedding) if isinstance(embedding, str) else None
+    if core is not None:
+        return core
     raise ModelNotFound(
-        f'no embedder answers for {embedding!r}; give "offline", None, or an instance of a '
-        "memgpt.Embedder subclass"
+        f'no embedder answers for {embedding!r}; give "offline", "openai/<model>", '
+        '"ollama/<model>", a memgpt.OpenAICompatibleEmbedder(...) for a server of your own, None, '
+        "or an instance of a memgpt.Embedder subclass"
     )
