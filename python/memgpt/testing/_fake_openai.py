@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,8 @@ from memgpt.testing._wire_checks import Refused, check_chat, check_ollama_chat
 from memgpt.testing._wire_forms import Said
 
 if TYPE_CHECKING:  # http.server takes long to import
+    import ssl
+
     from memgpt.testing._fake_http import HttpServer, Streamed
 
 __all__ = ["FakeOpenAI"]
@@ -142,8 +143,12 @@ class FakeOpenAI:
 
     def close(self) -> None:
         """End every connection and every thread; what was received stays."""
-        if self._http is not None and not self._http.ended.is_set():
+        if self._http is not None and not self.closed:
             self._http.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._http is not None and self._http.ended.is_set()
 
     def __enter__(self) -> FakeOpenAI:
         return self.start()
