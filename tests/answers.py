@@ -1,13 +1,30 @@
-"""What a FakeOpenAI is to answer, in OpenAI's form."""
+"""What a FakeOpenAI is asked and is to answer, in OpenAI's form."""
 
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
-from memgpt.testing import Answer
+import openai
+from memgpt.testing import Answer, FakeOpenAI
+
+KEY = "sk-test-0123456789abcdef"
+SAY = {"tool": "send_message", "args": {"message": "Ciao 🦆 漢字"}}
+SAID = {"thinking": "", "message": "Ciao 🦆 漢字", "request_heartbeat": False}
+MESSAGES: Any = [{"role": "user", "content": "hi"}]
+TOOLS: Any = [
+    {
+        "type": "function",
+        "function": {
+            "name": "send_message",
+            "parameters": {"type": "object", "properties": {"message": {"type": "string"}}},
+        },
+    }
+]
+ASK: Any = {"model": "m", "messages": MESSAGES, "tools": TOOLS}
 
 
 def completion(message: dict[str, Any], model: str = "test-model") -> dict[str, Any]:
@@ -48,3 +65,29 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def connect(server: FakeOpenAI) -> socket.socket:
+    """A connection to the server."""
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+
+def post(request: dict[str, Any], path: str = "/v1/chat/completions") -> bytes:
+    """An HTTP request."""
+    body = json.dumps(request).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def raw_answer(server: FakeOpenAI, request: bytes) -> bytes:
+    """All that comes until the server closes the connection."""
+    with connect(server) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def client_of(server: FakeOpenAI, **options: Any) -> openai.OpenAI:
+    """OpenAI's own client."""
+    return openai.OpenAI(
+        base_url=server.url, **{"api_key": KEY, "max_retries": 0, "timeout": 20, **options}
+    )

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import struct
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import memgpt
-import ollama
 import openai
 import pytest
-from memgpt.testing import Answer, ChaosLLM, FakeOpenAI, ScriptedLLM, Stream
+from memgpt.testing import Answer, FakeOpenAI, ScriptedLLM, Stream
 
-KEY = "sk-test-0123456789abcdef"
-SAY = {"tool": "send_message", "args": {"message": "Ciao 🦆 漢字"}}
-SAID = {"thinking": "", "message": "Ciao 🦆 漢字", "request_heartbeat": False}
-MESSAGES: Any = [{"role": "user", "content": "hi"}]
-TOOLS: Any = [
-    {
-        "type": "function",
-        "function": {
-            "name": "send_message",
-            "parameters": {"type": "object", "properties": {"message": {"type": "string"}}},
-        },
-    }
-]
-ASK: Any = {"model": "m", "messages": MESSAGES, "tools": TOOLS}
+from tests.answers import ASK, KEY, SAID, SAY, client_of, connect, post, raw_answer
+
 EVERY_STYLE = [
     Stream(),
     Stream(piece=1),
@@ -44,12 +28,6 @@ EVERY_STYLE = [
     Stream(done=False),
     Stream(then="stall", stall_s=0.01),
 ]
-
-
-def client_of(server: FakeOpenAI, **options: Any) -> openai.OpenAI:
-    return openai.OpenAI(
-        base_url=server.url, **{"api_key": KEY, "max_retries": 0, "timeout": 20, **options}
-    )
 
 
 @pytest.fixture
@@ -66,23 +44,6 @@ def at() -> Iterator[Any]:
     yield make
     for end in ends:
         end.close()
-
-
-def connect(server: FakeOpenAI) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
-
-
-def post(request: dict[str, Any], path: str = "/v1/chat/completions") -> bytes:
-    body = json.dumps(request).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def raw_answer(server: FakeOpenAI, request: bytes) -> bytes:
-    """All that comes until the server closes the connection."""
-    with connect(server) as connection:
-        connection.sendall(request)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def test_what_a_script_says(at) -> None:
@@ -297,88 +258,6 @@ def test_azure() -> None:
             plain.chat.completions.create(**ASK)
 
 
-class TestOllama:
-    """By Ollama's own client."""
-
-    @pytest.fixture
-    def client(self) -> Iterator[ollama.Client]:
-        self.server = FakeOpenAI(lambda request: SAY, like="ollama").start()
-        client = ollama.Client(host=self.server.root)
-        yield client
-        client._client.close()
-        self.server.close()
-
-    def test_chat(self, client) -> None:
-        for streamed in (False, True):
-            self.server.script = lambda request: [SAY, {"tool": "look"}]
-            parts = client.chat("m", messages=MESSAGES, tools=TOOLS, stream=streamed)
-            parts = list(parts) if streamed else [parts]
-            calls = [call.function for part in parts for call in part.message.tool_calls or ()]
-            assert [call.name for call in calls] == ["send_message", "look"]
-            assert calls[0].arguments == SAID
-            assert parts[-1].done and parts[-1].done_reason == "stop"
-            assert parts[-1].prompt_eval_count > 10 < parts[-1].eval_count
-            self.server.script = lambda request: memgpt.Reply("Où 🦆?", thinking="ähm")
-            self.server.stream = Stream(write=1)
-            parts = client.chat("m", messages=MESSAGES, stream=streamed, think=True)
-            parts = list(parts) if streamed else [parts]
-            assert "".join(part.message.content for part in parts) == "Où 🦆?"
-            assert "".join(part.message.thinking or "" for part in parts) == "ähm"
-        assert [request["stream"] for request in self.server.requests] == [False] * 2 + [True] * 2
-
-    def test_models_and_embeddings(self, client) -> None:
-        self.server.context_window, self.server.models = 16_384, ["m"]
-        shown = client.show("m")
-        assert shown.modelinfo["fakellama.context_length"] == 16_384
-        assert "num_ctx" not in (shown.parameters or "") and "tools" in (shown.capabilities or ())
-        assert [model.model for model in client.list().models] == ["m"]
-        rows = client.embed("m", ["a b", "a c"], dimensions=8).embeddings
-        assert [len(row) for row in rows] == [8, 8]
-        with pytest.raises(ollama.ResponseError, match="model 'other' not found"):
-            client.show("other")
-
-    def test_a_long_prompt_is_cut_without_a_word(self, client) -> None:
-        seen: list[Any] = []
-        self.server.script = lambda request: seen.append(request) or "ok"
-        long: Any = [{"role": "system", "content": "be brief"}]
-        long += [{"role": "user", "content": f"{n} " + "word " * 500} for n in range(20)]
-        answer = client.chat("m", messages=long)
-        assert answer.prompt_eval_count == 4096 and self.server.shortened == 1
-        shown = seen[0]["messages"]
-        assert len(self.server.requests[0]["messages"]) == 21 > len(shown)
-        assert shown[0]["role"] == "system" and shown[-1]["content"].startswith("19 ")
-        assert client.chat("m", messages=long, options={"num_ctx": 16_384}).prompt_eval_count > 9000
-        assert self.server.shortened == 1
-        # By OpenAI's form num_ctx cannot be given.
-        with client_of(self.server) as other:
-            answer = other.chat.completions.create(model="m", messages=long)
-        assert answer.usage.prompt_tokens == 4096 and self.server.shortened == 2
-
-    def test_errors(self, client) -> None:
-        self.server.script = [memgpt.Reply(tool_calls=[memgpt.ToolCall("a", '{"x": ')])]
-        with pytest.raises(ollama.ResponseError, match="error parsing tool call"):
-            client.chat("m", messages=MESSAGES)
-        self.server.script = lambda request: Stream("a b c", piece=1, then="error", after=2)
-        with pytest.raises(ollama.ResponseError, match="while running the model"):
-            list(client.chat("m", messages=MESSAGES, stream=True))
-        call = {"function": {"name": "a", "arguments": "{}"}}
-        for path, request, status, text in [
-            ("/api/chat", {"messages": []}, 400, "model is required"),
-            ("/api/chat", {"model": "m", "messages": [{"role": "x"}]}, 400, "invalid role"),
-            (
-                "/api/chat",
-                {"model": "m", "messages": [{"role": "assistant", "tool_calls": [call]}]},
-                400,
-                "cannot unmarshal string into Go struct",
-            ),
-            ("/api/nothing", {}, 404, "404 page not found"),
-        ]:
-            given = raw_answer(
-                self.server, post(request, path).replace(b"Host", b"Connection: close\r\nHost")
-            )
-            assert f"HTTP/1.1 {status}".encode() in given and text.encode() in given
-
-
 def test_llama_cpp_tells_its_size() -> None:
     with FakeOpenAI(like="llama.cpp", context_window=8192) as server, connect(server) as connection:
         for path in ("/props", "/health", "/nothing", "/v1/models"):
@@ -456,152 +335,6 @@ def test_what_a_strict_server_refuses(at, part: dict[str, Any], text: str) -> No
         client.post("/chat/completions", body=request, cast_to=object)
 
 
-def test_requests_that_are_none(at) -> None:
-    server, _ = at(lambda request: SAY)
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-    json_head = head + b"Content-Type: application/json\r\n"
-    for request, found in [
-        (json_head + b"Content-Length: 3\r\n\r\n{]}", b"could not parse the JSON body"),
-        (json_head + b"Content-Length: 2\r\n\r\n[]", b"could not parse the JSON body"),
-        (head + b"Content-Length: 2\r\n\r\n{}", b"415 "),
-        (json_head + b"Content-Length: x\r\n\r\n{}", b"411 "),
-        (json_head + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"411 "),
-        (b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"404 "),
-        (b"DELETE /v1/models HTTP/1.0\r\n\r\n", b"200 "),
-    ]:
-        assert found in raw_answer(server, request), request
-    with connect(server) as gone:  # half a request
-        gone.sendall(post(ASK)[:-5])
-    assert server.calls == 0
-
-
-def test_faults_on_the_socket(at) -> None:
-    server, _ = at()
-
-    def given(answer: Any, request: bytes = post(ASK)) -> bytes:
-        server.script = [answer]
-        return raw_answer(server, request)
-
-    assert given(Answer(close=True)) == b""
-    assert given(Answer(raw=b"SSH-2.0\r\n")) == b"SSH-2.0\r\n"
-    assert given(Answer(raw=b"a", late=b"b")) == b"ab"
-    half = given(Answer(body=b'{"choi', length=900, headers={"X_Y": "z"}))
-    assert half.endswith(b'Content-Length: 900\r\n\r\n{"choi') and b"X-Y: z" in half
-    last = given(Answer(body=b"{}", headers={"Connection": "close"}))
-    assert last.endswith(b"{}")
-    filled = given(
-        Answer(body=b"abc", length=1_000_001, fill=True, headers={"Connection": "close"})
-    )
-    assert len(filled.partition(b"\r\n\r\n")[2]) == 1_000_001
-    for answer in (Answer(reset=True), Answer(body=b"{", length=9, reset=True)):
-        with pytest.raises(ConnectionResetError):
-            given(answer)
-    streamed = post({**ASK, "stream": True})
-    with pytest.raises(ConnectionResetError):
-        given(Stream("a b c", then="reset"), streamed)
-    broken = given(Stream("a b c", then="close", after=1), streamed)
-    assert broken.count(b"data: ") == 1 and not broken.endswith(b"0\r\n\r\n")
-    ended = given(Stream("a b c", then="end", after=1, chunked=False), streamed)
-    assert ended.count(b"data: ") == 1 and b"[DONE]" not in ended
-    whole = given(Stream("🦆", write=1, chunked=False), streamed)
-    assert "🦆".encode() in whole and whole.endswith(b"data: [DONE]\n\n")
-
-
-def test_a_character_is_split_between_writes(at) -> None:
-    server, _ = at([Stream("🦆", write=1, pause_s=0.001)])
-    with connect(server) as connection:
-        connection.sendall(post({**ASK, "stream": True}))
-        parts = []
-        while not parts or not parts[-1].endswith(b"0\r\n\r\n"):
-            parts.append(connection.recv(65536))
-    assert any(b"1\r\n\xf0\r\n" in part and b"\xa6" not in part for part in parts)
-
-
-def test_an_answer_is_one_write_and_the_connection_is_kept(at) -> None:
-    server, _ = at(lambda request: "x" * 3000, usage=(1, 1))
-    with connect(server) as connection:
-        for streamed in (False, True):
-            for _ in range(3):
-                connection.sendall(post({**ASK, "stream": streamed}))
-                time.sleep(0.02)
-                data = connection.recv(1 << 20)
-                assert data.endswith(b"0\r\n\r\n" if streamed else b"}")
-    assert server.connections == 1
-
-
-@pytest.mark.parametrize("answer", [Answer(stall_s=60), Stream("x", then="stall", stall_s=60)])
-def test_the_server_ends_while_it_stalls(answer: Any) -> None:
-    began = time.monotonic()
-    before = threading.active_count()
-    with FakeOpenAI(lambda request: answer) as server:
-        clients = [connect(server) for _ in range(5)]
-        for client in clients:
-            client.sendall(post({**ASK, "stream": True}))
-        while server.calls < 5:
-            time.sleep(0.002)
-        clients.pop().close()  # one leaves by itself
-    assert server.closed and threading.active_count() == before
-    server.close()
-    for client in clients:
-        client.close()
-    assert time.monotonic() - began < 30
-
-
-def test_64_connections_at_once(at) -> None:
-    barrier = threading.Barrier(64, timeout=20)
-
-    def script(request: Any) -> Any:
-        barrier.wait()  # passes only when all are there
-        return SAY
-
-    server, _ = at(script)
-    answers: list[bytes] = []
-
-    def ask() -> None:
-        with connect(server) as connection:
-            connection.sendall(post(ASK))
-            answers.append(connection.recv(65536))
-
-    threads = [threading.Thread(target=ask) for _ in range(64)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert len(answers) == 64 and all(b"200 OK" in answer for answer in answers)
-    assert server.connections == 64 == server.calls
-
-
-def test_chaos_is_the_same_for_the_same_seed(at) -> None:
-    def run(seed: int) -> list[Any]:
-        chaos = ChaosLLM(lambda asked: SAY, seed=seed, rate=0.7, hang_s=0.001, huge_chars=500)
-        server, _ = at(chaos, seed=seed, hang_s=0.01)
-        found = []
-        for number in range(90):
-            request = post({**ASK, "stream": number % 2 == 0})
-            try:
-                head = b"Connection: close\r\nHost"
-                found.append(raw_answer(server, request.replace(b"Host", head)))
-            except ConnectionResetError:
-                found.append(b"reset")
-        assert len({event.fault for event in chaos.log}) > 12
-        return found
-
-    first = run(7)
-    assert first == run(7) != run(8)
-    assert {b"reset", b""} & set(first) and any(b" 429 " in answer for answer in first)
-
-
-def test_a_provider_that_wants_a_context_says_so(at) -> None:
-    class Wants(ScriptedLLM):
-        def complete(self, context: Any) -> Any:
-            return context.spans
-
-    server, client = at(Wants([]))
-    with pytest.raises((openai.InternalServerError, openai.APIConnectionError)):
-        client.chat.completions.create(**ASK)
-    assert server.calls == 1
-
-
 def test_only_the_newest_requests_are_kept(at) -> None:
     server, client = at(lambda request: SAY, keep=2)
     for number in range(4):
@@ -617,3 +350,14 @@ def test_importing_it_is_cheap() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "http.server" not in out.stdout and "http.client" not in out.stdout
+
+
+def test_a_provider_that_wants_a_context_says_so(at) -> None:
+    class Wants(ScriptedLLM):
+        def complete(self, context: Any) -> Any:
+            return context.spans
+
+    server, client = at(Wants([]))
+    with pytest.raises((openai.InternalServerError, openai.APIConnectionError)):
+        client.chat.completions.create(**ASK)
+    assert server.calls == 1
