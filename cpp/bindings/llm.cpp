@@ -163,15 +163,16 @@ void bind_llm(py::module_& module) {
       .def(py::init([](std::string model, std::optional<std::string> base_url,
                        std::optional<std::string> api_key, int context_window,
                        std::optional<std::string> tokenizer,
-                       std::optional<std::shared_ptr<TokenCounter>> counter, double timeout_s) {
+                       std::optional<std::shared_ptr<TokenCounter>> counter, double timeout_s,
+                       int max_retries) {
              return std::make_shared<OpenAIProvider>(
                  OpenAIOptions{std::move(model), std::move(base_url), std::move(api_key),
                                context_window, std::move(tokenizer),
-                               std::move(counter).value_or(nullptr), timeout_s},
+                               std::move(counter).value_or(nullptr), timeout_s, max_retries},
                  process_outside());
            }),
            py::arg("model"), py::arg("base_url"), py::arg("api_key"), py::arg("context_window"),
-           py::arg("tokenizer"), py::arg("counter"), py::arg("timeout_s"));
+           py::arg("tokenizer"), py::arg("counter"), py::arg("timeout_s"), py::arg("max_retries"));
   py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module, "PythonProvider")
       .def(py::init<std::string, int, std::optional<std::shared_ptr<TokenCounter>>, py::object,
                     py::object, bool>(),

@@ -264,6 +264,8 @@ OpenAIProvider::OpenAIProvider(OpenAIOptions options, Outside outside)
   if (options_.context_window < 0) throw ConfigError("context_window must not be negative");
   if (!(options_.timeout_s > 0 && options_.timeout_s <= 86'400))
     throw ConfigError("timeout_s must be more than 0 and at most 86400");
+  if (options_.max_retries < 0 || options_.max_retries > 100)
+    throw ConfigError("max_retries must be at least 0 and at most 100");
   if (options_.tokenizer && !options_.tokenizer->empty())
     static_cast<void>(BpeTokenCounter(*options_.tokenizer));  // throws where there is none such
   if (options_.base_url) static_cast<void>(parse_endpoint(*options_.base_url, "base_url"));
@@ -310,9 +312,12 @@ std::shared_ptr<HttpClient> OpenAIProvider::client() {
   if (!client_ || client_url_ != url) {
     HttpOptions options;
     options.timeout_s = options_.timeout_s;
+    options.max_retries = options_.max_retries;
     options.poll = outside_.poll;
+    options.variable = outside_.variable;
     client_ = std::make_shared<HttpClient>(
-        parse_endpoint(url, options_.base_url ? "base_url" : kUrlVariable), std::move(options));
+        parse_endpoint(url, options_.base_url ? "base_url" : kUrlVariable), std::move(options),
+        outside_.pools);
     client_url_ = url;
   }
   return client_;

@@ -26,6 +26,7 @@ struct OpenAIOptions {
   std::optional<std::string> tokenizer;
   std::shared_ptr<const TokenCounter> counter;  // in place of a tokenizer's name
   double timeout_s = 120;
+  int max_retries = 2;
 };
 
 class OpenAIProvider final : public LLMProvider {

@@ -28,6 +28,8 @@ struct Reply {
   Usage usage;
 };
 
+class HttpPools;
+
 // What a provider may ask of the process that it runs in.
 struct Outside {
   std::function<void()> poll;  // called at every wait; may throw (Ctrl-C)
@@ -38,6 +40,8 @@ struct Outside {
   std::function<int(const std::string& zone, std::int64_t utc_us)> utc_offset_s;
   // Shows a warning to whoever runs the process; may throw. Not set: nobody is told.
   std::function<void(const std::string& text)> warn;
+  // Connections that all providers share; null: each has its own.
+  std::shared_ptr<HttpPools> pools;
 };
 
 // A text, or why there is none; neither where the provider writes no summaries.

@@ -208,7 +208,11 @@ class OpenAICompatible(CoreModel):
         context_window: tokens that the model can take; 0 for what is known of it.
         tokenizer: ``"o200k_base"``, ``"cl100k_base"`` or a :class:`TokenCounter` (or its class); by
             default by the model's name, and an estimate where that says nothing, or for ``""``.
-        timeout_s: seconds from a request to the end of its answer.
+        timeout_s: seconds from a request to the end of its answer, for each attempt.
+        max_retries: how often a request is sent again that failed in passing: no connection, or
+            one that broke, too many requests, a server that is overloaded. Half a second is waited
+            before the second attempt, twice as long before the next, or what the server asks for
+            if that is at most a minute.
 
     Raises:
         ConfigError: for a URL or number that cannot work.
@@ -223,6 +227,7 @@ class OpenAICompatible(CoreModel):
         context_window: int = 0,
         tokenizer: str | TokenCounter | type[TokenCounter] | None = None,
         timeout_s: float = 120.0,
+        max_retries: int = 2,
     ) -> None:
         core = _core.OpenAIProvider(
             checked_text(model, "the model's name"),
@@ -232,6 +237,7 @@ class OpenAICompatible(CoreModel):
             None if tokenizer is None else "",
             to_core_counter(tokenizer, type(self).__name__),
             checked_seconds(timeout_s, "timeout_s"),
+            checked_number(max_retries, "max_retries", ConfigError),
         )
         super().__init__(core)
         if tokenizer is not None:
