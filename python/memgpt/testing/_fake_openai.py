@@ -70,6 +70,7 @@ class FakeOpenAI:
         paths: their paths, with the query.
         gets: the paths of every GET.
         calls: how often a chat was asked for.
+        refused: why requests were refused that the script never saw.
         shortened: how many prompts were cut silently, as Ollama does.
         script: may be set at any time; a list then begins at its first item.
 
@@ -119,6 +120,7 @@ class FakeOpenAI:
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.gets: list[str] = []
+        self.refused: list[str] = []
         self.shortened = 0
 
     @property
@@ -212,6 +214,8 @@ class FakeOpenAI:
         return self.like in ("", *servers)
 
     def _refuse(self, path: str, status: int, why: Refused) -> Answer:
+        with self._lock:
+            self.refused.append(why.message)
         if path.startswith("/api/") and self._has("ollama"):
             return ollama.error(status, why.message)
         return errors.refusal(self.like, status, why.message, param=why.param, code=why.code)
@@ -287,12 +291,12 @@ class FakeOpenAI:
         if not self.models or model in self.models:
             return None
         if path.startswith("/api/"):
-            return ollama.error(404, f"model '{model}' not found")
+            return self._refuse(path, 404, Refused(f"model '{model}' not found"))
         text = f"The model `{model}` does not exist or you do not have access to it."
         return self._refuse(path, 404, Refused(text, None, "model_not_found"))
 
     def _chat(self, path: str, request: dict[str, Any]) -> Answer | Streamed:
-        problem = check_chat(request, whole=self._has("openai", "azure"))
+        problem = check_chat(request, self.like)
         if problem is not None and self.strict:
             return self._refuse(path, 400, problem)
         missing = self._missing(path, request.get("model"))
@@ -353,7 +357,7 @@ class FakeOpenAI:
             return errors.no_route("ollama", "POST", path)
         problem = check_ollama_chat(request)
         if problem and self.strict:
-            return ollama.error(400, problem)
+            return self._refuse(path, 400, Refused(problem))
         asked = (request.get("options") or {}).get("num_ctx") or 0
         request, prompt, _ = self._within({"messages": [], **request}, True, asked)
         request.setdefault("stream", True)

@@ -86,7 +86,15 @@ class Player:
                 # Of a provider that returned no reply; else the script is wrong.
                 text = f"the script has an item that is none: {error_text(error)}"
                 item = refusal(like, 500, text) if rng is None else chaos.of_no_reply(item)
+        if isinstance(item, forms.Said) and item.calls and item.whole is None and _wants(request):
+            item = forms.as_json(item)
         return item, style, number
+
+
+def _wants(request: Mapping[str, Any]) -> bool:
+    """Whether a request asks for JSON by a schema, in place of tools."""
+    form = request.get("response_format") or request.get("format")
+    return not request.get("tools") and isinstance(form, dict)
 
 
 def _item(script: Any, request: dict[str, Any], played: int) -> Any:

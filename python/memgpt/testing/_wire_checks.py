@@ -52,6 +52,24 @@ _KNOWN = frozenset(
     }
 )
 
+# Of llama.cpp, vLLM, OpenRouter and others.
+_OTHERS = frozenset(
+    {
+        "cache_prompt",
+        "chat_template_kwargs",
+        "grammar",
+        "keep_alive",
+        "min_p",
+        "options",
+        "provider",
+        "reasoning",
+        "repeat_penalty",
+        "repetition_penalty",
+        "top_k",
+        "transforms",
+    }
+)
+
 
 class Refused(NamedTuple):
     """Why a request is refused: a message, the parameter that is meant, OpenAI's name of it."""
@@ -61,11 +79,12 @@ class Refused(NamedTuple):
     code: str | None = None
 
 
-def check_chat(request: Mapping[str, Any], *, whole: bool = True) -> Refused | None:
+def check_chat(request: Mapping[str, Any], like: str = "openai") -> Refused | None:
     """What is wrong with a request for a chat completion.
 
     Args:
-        whole: refuse parameters that OpenAI does not know; others pass them over.
+        like: which server it is: OpenAI refuses parameters that it does not know, others pass
+            them over; ``""`` knows those of all.
 
     Returns:
         The first problem, or None.
@@ -73,8 +92,9 @@ def check_chat(request: Mapping[str, Any], *, whole: bool = True) -> Refused | N
     for problems in (_parameters, _tools, _messages):
         for problem in problems(request):
             return problem
-    for name in request if whole else ():
-        if name not in _KNOWN:
+    known = _KNOWN if like else _KNOWN | _OTHERS
+    for name in request if like in ("", "openai", "azure") else ():
+        if name not in known:
             return Refused(f"Unrecognized request argument supplied: {name}")
     return None
 

@@ -12,7 +12,7 @@ from memgpt.llm import Reply
 from memgpt.testing._scripted import reply_of_item
 from memgpt.testing._wire_answers import Stream, json_bytes
 
-__all__ = ["Said", "chunks", "completion", "counted", "events", "said"]
+__all__ = ["Said", "as_json", "chunks", "completion", "counted", "events", "said"]
 
 CREATED = 1_700_000_000  # every run gives the same bytes
 _REASONING = {"openrouter": "reasoning", "groq": "reasoning", "ollama": "reasoning"}
@@ -56,6 +56,16 @@ def said(item: Any, number: int) -> Said:
         return _of_message({"role": "assistant", "content": None, **given})
     reply = reply_of_item(item)
     return _of_message(_message(reply, number), (reply.prompt_tokens, reply.completion_tokens))
+
+
+def as_json(said: Said) -> Said:
+    """The first call as JSON in the text: what a server gives that keeps a reply to a schema and
+    was given no tools."""
+    function = said.calls[0]["function"]
+    text = f'{{"name": {json.dumps(function["name"])}, "arguments": {function["arguments"]}}}'
+    message = {**said.message, "content": text}
+    del message["tool_calls"]
+    return Said(message, "stop", said.usage)
 
 
 def _message(reply: Reply, number: int) -> dict[str, Any]:
