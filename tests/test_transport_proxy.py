@@ -43,76 +43,86 @@ def context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 def test_an_http_target_is_asked_for_by_the_proxy(monkeypatch, variable: str) -> None:
-    with serving(lambda request: answer(b"ok")) as server:
-        with Proxy({"model.test": server.port}) as proxy:
-            monkeypatch.setenv(variable, proxy.url)
-            client = probe("http://model.test:8000/v1")
-            status, _, _, body = client.post("/chat", "hello", [("Authorization", "Bearer key")])
-            assert (status, body) == (200, b"ok")
-            seen = proxy.requests[0]
-            assert seen.line == "POST http://model.test:8000/v1/chat HTTP/1.1"
-            assert seen.headers["host"] == "model.test:8000"
-            assert "proxy-authorization" not in seen.headers
-            assert server.requests[0].line == "POST /v1/chat HTTP/1.1"
-            assert server.requests[0].headers["authorization"] == "Bearer key"
+    with (
+        serving(lambda request: answer(b"ok")) as server,
+        Proxy({"model.test": server.port}) as proxy,
+    ):
+        monkeypatch.setenv(variable, proxy.url)
+        client = probe("http://model.test:8000/v1")
+        status, _, _, body = client.post("/chat", "hello", [("Authorization", "Bearer key")])
+        assert (status, body) == (200, b"ok")
+        seen = proxy.requests[0]
+        assert seen.line == "POST http://model.test:8000/v1/chat HTTP/1.1"
+        assert seen.headers["host"] == "model.test:8000"
+        assert "proxy-authorization" not in seen.headers
+        assert server.requests[0].line == "POST /v1/chat HTTP/1.1"
+        assert server.requests[0].headers["authorization"] == "Bearer key"
 
 
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
 def test_an_https_target_is_reached_through_a_tunnel(monkeypatch, authority, variable: str) -> None:
     """The proxy learns the name and no more; the certificate is checked by the target's name."""
     tls = context(authority, "model.test")
-    with serving(lambda request: answer(b"ok"), tls) as server:
-        with Proxy({"model.test": server.port}, f"user:{SECRET}") as proxy:
-            monkeypatch.setenv(variable, proxy.url.replace("//", f"//user:{SECRET}@"))
-            client = probe("https://model.test/v1")
-            for _ in range(3):
-                assert client.post("/x", "hello", [("Authorization", "Bearer key-1")])[3] == b"ok"
-            pieces: list[bytes] = []
-            client.stream("/x", "hello", lambda piece: pieces.append(piece) or True)
-            assert pieces == [b"ok"]
-            assert [each.line for each in proxy.requests] == ["CONNECT model.test:443 HTTP/1.1"]
-            assert "authorization" not in proxy.requests[0].headers
-            assert server.connections == 1 and len(server.requests) == 4
-            assert server.requests[0].headers["host"] == "model.test"
-            assert "proxy-authorization" not in server.requests[0].headers
-            assert b"key-1" not in proxy.tunnelled and b"hello" not in proxy.tunnelled
+    with (
+        serving(lambda request: answer(b"ok"), tls) as server,
+        Proxy({"model.test": server.port}, f"user:{SECRET}") as proxy,
+    ):
+        monkeypatch.setenv(variable, proxy.url.replace("//", f"//user:{SECRET}@"))
+        client = probe("https://model.test/v1")
+        for _ in range(3):
+            assert client.post("/x", "hello", [("Authorization", "Bearer key-1")])[3] == b"ok"
+        pieces: list[bytes] = []
+        client.stream("/x", "hello", lambda piece: pieces.append(piece) or True)
+        assert pieces == [b"ok"]
+        assert [each.line for each in proxy.requests] == ["CONNECT model.test:443 HTTP/1.1"]
+        assert "authorization" not in proxy.requests[0].headers
+        assert server.connections == 1 and len(server.requests) == 4
+        assert server.requests[0].headers["host"] == "model.test"
+        assert "proxy-authorization" not in server.requests[0].headers
+        assert b"key-1" not in proxy.tunnelled and b"hello" not in proxy.tunnelled
 
 
 def test_a_certificate_behind_a_proxy_must_be_the_targets(monkeypatch, authority) -> None:
     tls = context(authority, "other.test", "127.0.0.1")
-    with serving(lambda request: answer(b"ok"), tls) as server:
-        with Proxy({"model.test": server.port}) as proxy:
-            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-            with pytest.raises(memgpt.ProviderUnreachable, match=r"trusted.*HTTPS_PROXY"):
-                probe("https://model.test/v1").get("")
-            assert not server.requests
+    with (
+        serving(lambda request: answer(b"ok"), tls) as server,
+        Proxy({"model.test": server.port}) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(memgpt.ProviderUnreachable, match=r"trusted.*HTTPS_PROXY"):
+            probe("https://model.test/v1").get("")
+        assert not server.requests
 
 
 def test_an_agent_behind_a_proxy(home, monkeypatch, authority) -> None:
-    with ChatServer(lambda request: says("Hello"), context(authority, "model.test")) as server:
-        with Proxy({"model.test": server.port}) as proxy:
-            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-            monkeypatch.setenv("OPENAI_BASE_URL", "https://model.test/v1")
-            monkeypatch.setenv("OPENAI_API_KEY", "key")
-            agent = home.create_agent("sam", model="openai/gpt-4.1")
-            assert agent.send("Hello").text == "Hello"
-            assert agent.send("Hello").text == "Hello"
-            assert server.connections == proxy.connections == 1
-            # Without the proxy the name is unknown: the kept connection is not used.
-            monkeypatch.delenv("HTTPS_PROXY")
-            with pytest.raises(memgpt.ProviderUnreachable, match=r"model\.test is unknown"):
-                agent.send("Hello")
+    with (
+        ChatServer(lambda request: says("Hello"), context(authority, "model.test")) as server,
+        Proxy({"model.test": server.port}) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("OPENAI_BASE_URL", "https://model.test/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "key")
+        agent = home.create_agent("sam", model="openai/gpt-4.1")
+        assert agent.send("Hello").text == "Hello"
+        assert agent.send("Hello").text == "Hello"
+        assert server.connections == proxy.connections == 1
+        # Without the proxy the name is unknown: the kept connection is not used.
+        monkeypatch.delenv("HTTPS_PROXY")
+        with pytest.raises(memgpt.ProviderUnreachable, match=r"model\.test is unknown"):
+            agent.send("Hello")
 
 
 def test_a_password_in_the_address(monkeypatch) -> None:
     """Percent-encoded; sent with each request to an http target, and never shown."""
-    with serving(lambda request: answer(b"ok")) as server:
-        with Proxy({"model.test": server.port}, "us er:p@ss:w%rd") as proxy:
-            given = proxy.url.replace("//", "//us%20er:p%40ss%3Aw%25rd@")
-            monkeypatch.setenv("http_proxy", given)
-            client = probe("http://model.test/v1")
-            assert client.get("")[3] == client.get("")[3] == b"ok"
-            assert all("proxy-authorization" not in each.headers for each in server.requests)
+    with (
+        serving(lambda request: answer(b"ok")) as server,
+        Proxy({"model.test": server.port}, "us er:p@ss:w%rd") as proxy,
+    ):
+        given = proxy.url.replace("//", "//us%20er:p%40ss%3Aw%25rd@")
+        monkeypatch.setenv("http_proxy", given)
+        client = probe("http://model.test/v1")
+        assert client.get("")[3] == client.get("")[3] == b"ok"
+        assert all("proxy-authorization" not in each.headers for each in server.requests)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -120,7 +130,7 @@ def test_a_password_in_the_address(monkeypatch) -> None:
 def test_a_proxy_that_refuses_the_password(monkeypatch, scheme: str, given: str) -> None:
     with Proxy({}, "someone:else") as proxy:
         monkeypatch.setenv(f"{scheme}_proxy", proxy.url.replace("//", "//" + given))
-        with pytest.raises(memgpt.ProviderUnreachable, match="407.*user name") as raised:
+        with pytest.raises(memgpt.ProviderUnreachable, match=r"407.*user name") as raised:
             probe(f"{scheme}://model.test/v1", max_retries=2).get("")
         text = str(raised.value)
         assert proxy.url in text and f"{scheme}_proxy" in text
@@ -201,30 +211,43 @@ def test_proxies_that_cannot_work(monkeypatch, url: str) -> None:
 
 @pytest.mark.parametrize("url", ["127.0.0.1:{}", "HTTP://127.0.0.1:{}/", " http://127.0.0.1:{} "])
 def test_forms_of_a_proxys_address(monkeypatch, url: str) -> None:
-    with serving(lambda request: answer(b"ok")) as server:
-        with Proxy({"model.test": server.port}) as proxy:
-            monkeypatch.setenv("http_proxy", url.format(proxy.port))
-            assert probe("http://model.test/v1").get("")[3] == b"ok"
+    with (
+        serving(lambda request: answer(b"ok")) as server,
+        Proxy({"model.test": server.port}) as proxy,
+    ):
+        monkeypatch.setenv("http_proxy", url.format(proxy.port))
+        assert probe("http://model.test/v1").get("")[3] == b"ok"
 
 
 def test_which_variable_counts(monkeypatch) -> None:
-    with serving(lambda request: answer(b"ok")) as server:
-        with Proxy({"model.test": server.port}) as proxy:
-            monkeypatch.setenv("http_proxy", proxy.url)
-            monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-            monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-            assert probe("http://model.test/v1").get("")[3] == b"ok"
-            # A client of a CGI program could set it, by a header "Proxy".
-            monkeypatch.delenv("http_proxy")
-            monkeypatch.setenv("REQUEST_METHOD", "GET")
-            with pytest.raises(memgpt.ConfigError, match="ALL_PROXY"):
-                probe("http://model.test/v1").get("")
+    with (
+        serving(lambda request: answer(b"ok")) as server,
+        Proxy({"model.test": server.port}) as proxy,
+    ):
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+        assert probe("http://model.test/v1").get("")[3] == b"ok"
+        # A client of a CGI program could set it, by a header "Proxy".
+        monkeypatch.delenv("http_proxy")
+        monkeypatch.setenv("REQUEST_METHOD", "GET")
+        with pytest.raises(memgpt.ConfigError, match="ALL_PROXY"):
+            probe("http://model.test/v1").get("")
 
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "127.1.2.3", "0.0.0.0", "localhost", "LOCALHOST", "x.localhost", "[::1]", "[::]"]
-    + ["[::ffff:127.0.0.1]", "[0:0::1]"],
+    [
+        "127.0.0.1",
+        "127.1.2.3",
+        "0.0.0.0",
+        "localhost",
+        "LOCALHOST",
+        "x.localhost",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+    ],
 )
 def test_this_machine_is_reached_straight(monkeypatch, host: str) -> None:
     """A local model's server: a proxy would look for it on its own machine."""

@@ -101,15 +101,21 @@ def test_what_was_trusted_once_is_not_trusted_without_its_authority(authority, m
 
 
 def test_a_plain_server_at_a_tls_address() -> None:
-    with serving(lambda request: answer(b"ok")) as server:
+    def script(wire: Wire) -> None:
+        wire.sock.recv(1000)
+        wire.send(answer(b"", "400 Bad Request"))
+
+    with WireServer(script) as server:
         refused(server.url.replace("http:", "https:"), "whether the server speaks TLS")
 
 
 def test_a_tls_server_at_a_plain_address(authority) -> None:
     tls = context(authority.issue_cert("127.0.0.1"))
-    with serving(lambda request: answer(b"ok"), tls) as server:
-        with pytest.raises(memgpt.ProviderError):
-            probe(server.url.replace("https:", "http:"), timeout_s=5).get("")
+    with (
+        serving(lambda request: answer(b"ok"), tls) as server,
+        pytest.raises(memgpt.ProviderError),
+    ):
+        probe(server.url.replace("https:", "http:"), timeout_s=5).get("")
 
 
 def test_a_handshake_that_stalls() -> None:
@@ -146,13 +152,13 @@ def test_a_connection_that_is_reset(authority, stage: str) -> None:
 
 
 def test_ends_without_a_word(authority) -> None:
-    """The connection closes without TLS's goodbye: an end where nothing else tells one, else a break."""
+    """No TLS goodbye: an end where nothing else tells one, else a break."""
     tls = context(authority.issue_cert("127.0.0.1"))
-    sent = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it"
+    sent = [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it"]
 
     def script(wire: Wire) -> None:
         wire.read()
-        wire.send(sent)
+        wire.send(sent[-1])
 
     with WireServer(script, tls) as server:
         client = probe(server.url)
@@ -160,7 +166,8 @@ def test_ends_without_a_word(authority) -> None:
         pieces: list[bytes] = []
         client.stream("", "", lambda piece: pieces.append(piece) or True)
         assert b"".join(pieces) == b"all of it"
-        for sent in (answer(b"half")[:-1], CHUNKED + chunks(b"half")):
+        for half in (answer(b"half")[:-1], CHUNKED + chunks(b"half")):
+            sent.append(half)
             with pytest.raises(memgpt.ProviderUnreachable, match="in the middle"):
                 client.get("")
             with pytest.raises(memgpt.ProviderUnreachable, match="in the middle"):

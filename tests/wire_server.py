@@ -15,8 +15,8 @@ from memgpt import _core
 
 
 def probe(url: str, **options: Any) -> Any:
-    """The transport alone: ``get``, ``post`` and ``stream`` give status, attempts, headers, body."""
-    return _core._HttpProbe(url, **{"max_retries": 0, "timeout_s": 20, **options})  # type: ignore[attr-defined]
+    """The transport alone: its calls give status, attempts, headers and body."""
+    return _core._HttpProbe(url, **{"max_retries": 0, "timeout_s": 20, **options})
 
 
 def answer(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
