@@ -17,7 +17,6 @@ import openai
 import pytest
 from memgpt import OllamaEmbedder, OpenAICompatibleEmbedder, errors
 from memgpt.llm import to_core_embedder
-
 from tests.chat_server import Answer, ChatServer, error, wait_until
 
 KEY = "sk-secret-key"

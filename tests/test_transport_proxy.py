@@ -11,8 +11,8 @@ import memgpt
 import pytest
 import trustme
 from memgpt import _core
-
 from tests.chat_server import ChatServer, says
+
 from tests.proxy_server import Proxy
 from tests.wire_server import Wire, WireServer, answer, probe, serving
 

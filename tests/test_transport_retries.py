@@ -14,8 +14,8 @@ from typing import Any
 import memgpt
 import pytest
 from memgpt import _core
-
 from tests.chat_server import ChatServer, error, says
+
 from tests.wire_server import CHUNKED, Wire, WireServer, answer, chunks, probe
 
 

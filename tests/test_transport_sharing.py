@@ -8,8 +8,8 @@ import threading
 import time
 
 import memgpt
-
 from tests.chat_server import ChatServer, says
+
 from tests.wire_server import Wire, WireServer, answer, probe, serving
 
 
