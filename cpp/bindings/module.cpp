@@ -154,6 +154,7 @@ PYBIND11_MODULE(_core, module) {
   memgpt::bind_tokens(module);
   memgpt::bind_policy(module);
   memgpt::bind_llm(module);
+  memgpt::bind_http_probe(module);
   memgpt::bind_stores(module);
   memgpt::bind_history(module);
   module.attr("application_id") = memgpt::kApplicationId;

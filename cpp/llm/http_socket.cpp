@@ -104,10 +104,12 @@ error_code HttpSocket::run(Clock::time_point deadline, const std::function<void(
   io_.restart();
   start([&result](error_code code) { result = code; });
   while (!result) {
-    io_.run_one_for(kPollEvery);
-    if (result || !poll) continue;
+    io_.run_one_until(next_poll_);
+    const auto now = Clock::now();
+    if (result || now < next_poll_) continue;
+    next_poll_ = now + kPollEvery;
     try {
-      poll();
+      if (poll) poll();
     } catch (...) {
       lowest().close();
       // The handler refers to this frame: it runs before the frame is left.
@@ -217,11 +219,12 @@ void HttpSocket::shake_hands(const HttpRoute& route, const HttpOptions& options,
   });
   if (error == beast::error::timeout)
     throw_slow(route.name(), "finish the TLS handshake", limit.seconds);
-  if (error)
-    throw ProviderUnreachable("no trusted TLS connection to " + route.name() + " (" +
-                              error.message() +
-                              "); check the address, whether the server speaks TLS at all, and "
-                              "for an authority of your own name its file in SSL_CERT_FILE");
+  if (!error) return;
+  const std::string text = "no trusted TLS connection to " + route.name() + " (" + error.message() +
+                           "); check the address, whether the server speaks TLS at all, and for "
+                           "an authority of your own name its file in SSL_CERT_FILE";
+  if (error == asio::error::connection_reset) throw ConnectionLost(text);
+  throw ProviderUnreachable(text);
 }
 
 bool HttpSocket::is_stale() {

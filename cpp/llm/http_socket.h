@@ -71,6 +71,7 @@ class HttpSocket {
 
   std::shared_ptr<HttpTls> tls_;
   boost::asio::io_context io_{1};
+  Clock::time_point next_poll_{};  // a poll costs a turn at the GIL: not one for each piece
   std::optional<boost::beast::tcp_stream> plain_;
   std::optional<boost::beast::ssl_stream<boost::beast::tcp_stream>> secure_;
 };
