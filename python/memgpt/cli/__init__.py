@@ -89,7 +89,11 @@ def _add_benchmark(commands: Any) -> None:
     )
     bench.add_argument("--model", metavar="HANDLE", help="which model, as for `memgpt run`")
     bench.add_argument("--endpoint", metavar="URL", help="of a server, as http://127.0.0.1:8080/v1")
-    bench.add_argument("--endpoint-type", metavar="NAME", help="what the server speaks (openai)")
+    bench.add_argument(
+        "--endpoint-type",
+        metavar="NAME",
+        help="which service: openai, ollama, vllm ...",
+    )
     bench.add_argument(
         "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
     )

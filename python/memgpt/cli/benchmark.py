@@ -184,14 +184,10 @@ def _model(options: BenchmarkOptions) -> tuple[str, Any]:
 
     name = options.model or default_model()
     if options.endpoint is not None:
-        if options.endpoint_type not in (None, "openai"):
-            raise memgpt.ConfigError(
-                f"--endpoint-type {options.endpoint_type} is not known; leave it out for a server "
-                "that speaks OpenAI's chat completions"
-            )
         model = memgpt.OpenAICompatible(
             name,
             base_url=options.endpoint,
+            service=options.endpoint_type or "openai",
             context_window=options.context_window or 0,
         )
         return name, model
