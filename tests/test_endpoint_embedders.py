@@ -17,7 +17,9 @@ import openai
 import pytest
 from memgpt import OllamaEmbedder, OpenAICompatibleEmbedder, errors
 from memgpt.llm import to_core_embedder
-from tests.chat_server import Answer, ChatServer, error, wait_until
+from memgpt.testing import Answer, FakeOpenAI
+
+from tests.answers import error, wait_until
 
 KEY = "sk-secret-key"
 TEXTS = [f"passage {number}: geese fly in a V" for number in range(600)]
@@ -45,8 +47,11 @@ def as_ollama(request: dict[str, Any], width: int = 8) -> Answer:
     return Answer(body=json.dumps({"model": request["model"], "embeddings": rows}).encode())
 
 
-class Embeddings(ChatServer):
-    """``.asked``: how many texts each request held."""
+class Embeddings(FakeOpenAI):
+    """Its script answers requests for embeddings; ``.asked``: how many texts each held."""
+
+    def __init__(self, script: Callable[[dict[str, Any]], Any]) -> None:
+        super().__init__(script, embed=lambda request: self.script(request))
 
     @property
     def asked(self) -> list[int]:
