@@ -271,8 +271,8 @@ class Agent {
   [[nodiscard]] WriteSet begin_step();
   [[nodiscard]] Reply call_model(WriteSet& writes, TurnRun& run,
                                  std::shared_ptr<const Context>& context);
-  bool run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean);
-  bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
+  bool run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decoded_reply);
+  bool record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& decoded);
 
   // calls.cpp
   ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,

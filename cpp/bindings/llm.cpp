@@ -76,7 +76,8 @@ class PythonProvider final : public LLMProvider {
     Reply reply{std::move(std::get<0>(parts)),
                 std::move(std::get<1>(parts)),
                 {},
-                {std::get<3>(parts), std::get<4>(parts)}};
+                {std::get<3>(parts), std::get<4>(parts)},
+                ""};
     for (auto& [id, name, arguments] : std::get<2>(parts))
       reply.tool_calls.push_back({std::move(id), std::move(name), std::move(arguments)});
     return reply;

@@ -26,6 +26,9 @@ struct Reply {
   std::string thinking;  // native reasoning
   std::vector<ToolCall> tool_calls;
   Usage usage;
+  // Why the model stopped, as the provider said it ("stop", "tool_calls", "length" ...); may be
+  // empty. "length": it was cut off.
+  std::string finish_reason;
 };
 
 // What a provider may ask of the process that it runs in.
