@@ -210,7 +210,7 @@ std::string meant_tool(std::string_view name, const ToolMap& tools, Repairs& rep
     for (const auto& [known, tool] : tools) names.push_back(known);
     meant = std::string(near_name(left, names, true));
   }
-  if (!meant.empty() && trimmed_view(text) != meant)
+  if (!meant.empty() && text != meant)
     repairs.add(repair::kToolName, '"' + shown_name(name) + "\" for \"" + meant + '"');
   return meant;
 }
