@@ -210,8 +210,10 @@ def damaged(rng: random.Random, text: str) -> str:
         elif kind == 1:
             text = text[:at] + text[at + rng.randint(1, 4) :]
         elif kind == 2:
-            text = text[:at] + rng.choice(["{", "}", '"', "'", ",", ":", "\\", "]", "x", "\n"]) + (
-                text[at:]
+            text = (
+                text[:at]
+                + rng.choice(["{", "}", '"', "'", ",", ":", "\\", "]", "x", "\n"])
+                + (text[at:])
             )
         elif kind == 3:
             text = text.replace('"', "'")

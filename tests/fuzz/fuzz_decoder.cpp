@@ -29,17 +29,15 @@ ToolMap make_tools() {
   ToolMap tools;
   const auto add = [&](const std::string& name, const std::string& properties,
                        const std::string& required) {
-    tools[name] = std::make_shared<SchemaOnly>(
-        ToolSchema{name, "",
-                   R"({"type":"object","properties":{)" + properties + R"(},"required":[)" +
-                       required + "]}",
-                   "user"});
+    tools[name] = std::make_shared<SchemaOnly>(ToolSchema{
+        name, "",
+        R"({"type":"object","properties":{)" + properties + R"(},"required":[)" + required + "]}",
+        "user"});
   };
   add("send_message", R"("message":{"type":"string"})", R"("message")");
   add("core_memory_append", R"("name":{"type":"string"},"content":{"type":"string"})",
       R"("name","content")");
-  add("find_note", R"("query":{"type":"string"},"page":{"type":["integer","null"]})",
-      R"("query")");
+  add("find_note", R"("query":{"type":"string"},"page":{"type":["integer","null"]})", R"("query")");
   add("set_timer",
       R"("minutes":{"type":"integer"},"loud":{"type":"boolean"},"factor":{"type":"number"},)"
       R"("tags":{"type":"array"},"options":{"type":"object"})",
@@ -66,8 +64,7 @@ void check(const Reply& given, const ToolMap& tools) {
     said.finish_reason.clear();
     const auto twice = decode_reply(said, tools, {}, 1);
     demand(twice.call.tool == decoded.call.tool);
-    demand(twice.reply.tool_calls.front().arguments ==
-           decoded.reply.tool_calls.front().arguments);
+    demand(twice.reply.tool_calls.front().arguments == decoded.reply.tool_calls.front().arguments);
   } else {
     demand(decoded.reply.tool_calls.empty() || !decoded.call.problem.empty());
   }
