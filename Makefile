@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := $(shell find cpp python tools -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.S' \
   -o -name '*.py' -o -name '*.txt') CMakeLists.txt pyproject.toml
 
-.PHONY: build chat test test-all bench bench-archival fuzz perpetual-chat lint wheel test-wheel stubs clean
+.PHONY: build chat test test-all test-llama bench bench-archival fuzz perpetual-chat lint wheel test-wheel stubs clean
 
 build: $(VENV)/.built
 
@@ -16,12 +16,17 @@ chat: build
 	@$(BIN)/memgpt run
 
 test: build $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow and not stores"
+	$(BIN)/python -m pytest -m "not slow and not stores and not llama"
 
 test-all: build $(VENV)/.test $(VENV)/.stores
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not llama"
 	tools/sanitize.sh
 	$(MAKE) test-wheel
+
+# Against a real server of llama.cpp, which is built once and kept (LLAMA_DIR): 17 CPU minutes.
+test-llama: build $(VENV)/.test $(VENV)/.llama
+	server=$$(tools/build_llama.sh $(BIN)/python) && \
+	  LLAMA_SERVER="$$server" $(BIN)/python -m pytest -m llama -s tests/llama
 
 bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_step.py
@@ -94,6 +99,6 @@ $(VENV)/.built: $(VENV)/.venv $(SOURCES)
 	$(BIN)/pip install -q --no-build-isolation .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.stores $(VENV)/.lint $(VENV)/.wheel $(VENV)/.bench $(VENV)/.bench-archival: $(VENV)/.%: $(VENV)/.venv
+$(VENV)/.test $(VENV)/.stores $(VENV)/.llama $(VENV)/.lint $(VENV)/.wheel $(VENV)/.bench $(VENV)/.bench-archival: $(VENV)/.%: $(VENV)/.venv
 	$(BIN)/pip install -q --group $*
 	@touch $@

@@ -97,7 +97,18 @@ MEMGPT_ERROR(ProviderUnreachable, ProviderError);
 MEMGPT_ERROR(ProviderTimeout, ProviderError);
 MEMGPT_ERROR(AuthenticationFailed, ProviderError);
 MEMGPT_ERROR(RateLimited, ProviderError);
-MEMGPT_ERROR(ContextOverflow, ProviderError);
+
+// The server's own figures where it gave them: tokens of the prompt, and what it takes; 0 = not
+// said.
+class ContextOverflow : public ProviderError {
+ public:
+  explicit ContextOverflow(const std::string& text, int prompt = 0, int limit = 0)
+      : ProviderError(text), prompt_tokens(prompt), limit_tokens(limit) {}
+  [[nodiscard]] const char* name() const noexcept override { return "ContextOverflow"; }
+  int prompt_tokens;
+  int limit_tokens;
+};
+
 MEMGPT_ERROR(InvalidReply, ProviderError);
 MEMGPT_ERROR(Unbound, Error);
 

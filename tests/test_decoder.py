@@ -61,7 +61,8 @@ class Given(memgpt.LLMProvider):
             arguments = json.dumps({"message": "ok", "request_heartbeat": False})
             return Reply(tool_calls=[ToolCall("send_message", arguments)])
         calls = [ToolCall(c["name"], c["arguments"]) for c in entry.get("tool_calls", ())]
-        return Reply(entry.get("content", ""), calls)
+        reason = entry.get("finish_reason", "")
+        return Reply(entry.get("content", ""), calls, finish_reason=reason)
 
 
 def user_tools(ran: list[tuple[str, dict[str, Any]]]) -> list[Any]:
@@ -107,8 +108,7 @@ def test_an_agent_lives_with_it_and_takes_its_next_message(home, family):
     llm = Given()
     agent = home.create_agent("sam", model=llm, tools=user_tools(ran), context_window=100_000)
     kinds = {}
-    # Only a provider of the core says that it was cut off.
-    for entry in (entry for entry in family if "finish_reason" not in entry):
+    for entry in family:
         before, seq = len(ran), agent.steps()[-1].seq
         llm.entry, expect = entry, entry["expect"]
         reply = agent.send(entry["name"])
@@ -256,6 +256,27 @@ def test_damage_never_crashes_and_gives_no_value_that_was_not_there(seed):
                     word in text.replace("\\", "") for word in written.replace("\\", "").split()
                 ), (text, part)
     assert mended > 20
+
+
+HUGE = 300_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" * HUGE, "[" * HUGE, '{"a":' * HUGE, "<think></think>" * HUGE, "[THINK][/THINK]" * HUGE,
+        "</s>" * HUGE, "<tool_call>" * HUGE, "<tool_call>{}" * HUGE, "```" * HUGE, "{}" * HUGE,
+        '<tool_call>{"name": "lock_door"}' * HUGE, '{"name": "lock_door"}' * HUGE, '"' * HUGE,
+        "{" + ", ".join(f'"a{i}": 1' for i in range(HUGE // 10)) + "}", "\\" * HUGE, "//\n" * HUGE,
+    ],
+    ids=lambda text: text[:12],
+)  # fmt: skip
+def test_long_nonsense_is_read_once(text):
+    """Seconds, and not hours."""
+    mending = decoder()
+    mending.decode(text, "", [], "")
+    mending.decode("", "", [("", "set_timer", text)], "")
+    mending.decode("", "", [("", text, "{}")], "")
 
 
 def test_a_purge_finds_what_was_repaired(home):

@@ -190,7 +190,9 @@ def test_a_bad_answer_is_a_typed_error_and_the_next_message_works(
     home, monkeypatch, answer: Any, kind: type[memgpt.Error], text: str
 ) -> None:
     with ChatServer(lambda request: answer) as server:
-        agent = agent_at(home, server, monkeypatch)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        model = memgpt.OpenAICompatible("gpt-4.1", max_retries=0)
+        agent = home.create_agent("sam", model=model)
         with pytest.raises(kind, match=text) as raised:
             agent.send("Hello")
         assert type(raised.value) is kind
@@ -253,7 +255,8 @@ def test_nobody_listens(home, monkeypatch) -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     monkeypatch.setenv("OPENAI_BASE_URL", url)
-    agent = home.create_agent("sam", model="openai/gpt-4.1")
+    model = memgpt.OpenAICompatible("gpt-4.1", max_retries=0)
+    agent = home.create_agent("sam", model=model)
     with pytest.raises(memgpt.ProviderUnreachable, match=r"refused.*is the server running"):
         agent.send("Hello")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://no-such-host.invalid/v1")
@@ -428,6 +431,8 @@ def test_bad_options() -> None:
         {"timeout_s": "x"},
         {"timeout_s": None},
         {"context_window": -1},
+        {"max_retries": -1},
+        {"max_retries": 1.5},
         {"tokenizer": "foo"},
     ]
     for options in bad:

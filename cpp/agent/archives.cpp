@@ -5,7 +5,7 @@
 
 #include "agent/agent.h"
 #include "error.h"
-#include "llm/offline_embedder.h"
+#include "llm/embedder.h"
 #include "memory/json.h"
 
 namespace memgpt {
@@ -145,7 +145,9 @@ std::shared_ptr<Embedder> Archive::embedder(const std::shared_ptr<Embedder>& kno
   const auto config = config_of(*home_->journal(), id_);
   if (config.embedding.empty()) return nullptr;
   if (auto bound = home_->archive_embedder(id_)) return bound;
-  for (const auto& embedder : {known, std::shared_ptr<Embedder>(new OfflineEmbedder)})
+  const auto by_handle =
+      embedder_for(config.embedding, config.embedding_dimension, home_->environment().outside);
+  for (const auto& embedder : {known, by_handle})
     if (makes_vectors_of(embedder.get(), config)) {
       home_->bind_archive(id_, embedder);
       return embedder;

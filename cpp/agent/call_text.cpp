@@ -212,7 +212,7 @@ class Reader {
 
   void read_marked() {
     std::size_t at = 0;
-    while (auto mark = next_mark(at)) {
+    while (auto mark = found_.calls.size() < kMostCalls ? next_mark(at) : std::nullopt) {
       found_.around += text_.substr(at, mark->begin - at);
       const auto before = found_.calls.size();
       at = skip_blanks(text_, mark->end);

@@ -16,6 +16,8 @@ constexpr std::string_view kThinking = "thinking";
 constexpr std::string_view kHeartbeat = "request_heartbeat";
 // Digits that a number keeps in every reader.
 constexpr std::size_t kExactDigits = 15;
+// Of arguments whose names are compared; no tool takes more.
+constexpr std::size_t kMostMembers = 256;
 
 std::string quoted(std::string_view name) { return '"' + std::string(utf8_prefix(name, 60)) + '"'; }
 
@@ -197,7 +199,9 @@ bool take_injected(json::object& arguments) {
 
 Fitted fit_arguments(std::vector<JsonMember> members, const std::vector<JsonMember>& beside,
                      const Tool& tool) {
+  const bool many = members.size() > kMostMembers || beside.size() > kMostMembers;
   Fitter fitter(std::move(members), tool);
+  if (many) return fitter.done();
   fitter.unwrap();
   fitter.take_beside(beside);
   fitter.name_arguments();

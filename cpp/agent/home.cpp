@@ -13,7 +13,7 @@
 #include "agent/builtin_tools.h"
 #include "agent/prompts.h"
 #include "error.h"
-#include "llm/offline_embedder.h"
+#include "llm/embedder.h"
 #include "memory/summary.h"
 #include "store/disk_error.h"
 
@@ -204,8 +204,11 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   if (!options.policy) throw ConfigError("an agent needs a memory policy");
   if (options.max_steps < 1) throw ConfigError("max_steps must be at least 1");
   AgentConfig config;
+  config.reasoning = to_string(!options.reasoning.empty() ? reasoning_from_string(options.reasoning)
+                               : options.provider->reasons_natively() ? Reasoning::native
+                                                                      : Reasoning::argument);
   config.system_prompt =
-      options.system_prompt.empty() ? std::string(kSystemPrompt) : options.system_prompt;
+      options.system_prompt.empty() ? stock_prompt(config.reasoning) : options.system_prompt;
   check_utf8(config.system_prompt, "the system prompt");
   config.model = options.provider->model();
   config.embedding = options.embedder ? options.embedder->name() : "";
@@ -290,8 +293,8 @@ std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
   if (!parts.counter) parts.counter = counter_for(parts.provider.get());
   if (!parts.config.summarizer.empty())
     parts.summarizer = provider_for(parts.config.summarizer, environment_.outside);
-  const auto embedder = std::make_shared<OfflineEmbedder>();
-  if (parts.config.embedding == embedder->name()) parts.embedder = embedder;
+  if (const auto& name = parts.config.embedding; !name.empty())
+    parts.embedder = embedder_for(name, parts.config.embedding_dimension, environment_.outside);
   parts.policy = builtin_policy(parts.config.policy, parts.config.policy_parameters);
   const std::shared_ptr<Agent> agent(new Agent(shared_from_this(), state.agent, std::move(parts)));
   agent->refresh();

@@ -29,6 +29,8 @@ constexpr std::array<std::string_view, 17> kTokens = {"<|im_end|>",
                                                       "<eos>",
                                                       "</s>"};
 
+constexpr int kMostThoughts = 16;  // in one reply
+
 struct Tags {
   std::string_view open;
   std::string_view close;
@@ -39,10 +41,9 @@ constexpr std::array<Tags, 5> kThoughts = {{{"<think>", "</think>"},
                                             {"<reasoning>", "</reasoning>"},
                                             {"[THINK]", "[/THINK]"}}};
 
-bool strip_one(std::string_view& text) {
+bool strip_one(std::string_view& text, bool struck_through) {
   for (const auto token : kTokens) {
-    // Text between <s> and </s> is struck through in HTML.
-    if (token == "</s>" && text.find("<s>") != std::string_view::npos) continue;
+    if (token == "</s>" && struck_through) continue;
     if (text.ends_with(token))
       text.remove_suffix(token.size());
     else if (token != "</s>" && text.starts_with(token))
@@ -65,8 +66,10 @@ bool ends_thoughts(std::string_view behind) {
 void strip_special_tokens(std::string& text, Repairs& repairs) {
   if (text.find_first_of("<[") == std::string::npos) return;
   std::string_view left = trimmed_view(text);
+  // Text between <s> and </s>, in HTML.
+  const bool struck_through = text.find("<s>") != std::string::npos;
   int count = 0;
-  while (strip_one(left)) {
+  while (strip_one(left, struck_through)) {
     left = trimmed_view(left);
     ++count;
   }
@@ -86,7 +89,8 @@ void move_thoughts(Reply& reply, Repairs& repairs) {
   if (reply.content.find_first_of("<[") == std::string::npos) return;
   const std::string content = reply.content;
   std::string_view left = trimmed_view(content);
-  for (bool again = true; again;) {
+  bool again = true;
+  for (int tries = 0; again && tries < kMostThoughts; ++tries) {
     again = false;
     for (const auto& [open, close] : kThoughts) {
       const bool opened = left.starts_with(open);

@@ -49,8 +49,8 @@ class Tool {
   mutable std::unique_ptr<const ArgumentSchema> arguments_;
 };
 
-// The schema that the model sees: `thinking` first, `request_heartbeat` last. Throws ToolError
-// where the schema is not an object or uses one of the two names itself.
-[[nodiscard]] ToolSchema inject_arguments(const ToolSchema& schema);
+// The schema that the model sees: `thinking` first, unless it thinks elsewhere, `request_heartbeat`
+// last. Throws ToolError where the schema is not an object or uses one of the two names itself.
+[[nodiscard]] ToolSchema inject_arguments(const ToolSchema& schema, bool thinking = true);
 
 }  // namespace memgpt

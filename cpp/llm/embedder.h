@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,5 +28,12 @@ class Embedder {
     return embed({text});
   }
 };
+
+struct Outside;  // llm/provider.h
+
+// The embedder for a handle, or for the name of what a handle gave ("offline", "openai/<model>",
+// "ollama/<model>"); null where none answers for it. `dimension` as a file has it; 0 = not known.
+[[nodiscard]] std::shared_ptr<Embedder> embedder_for(std::string_view handle, int dimension,
+                                                     const Outside& outside);
 
 }  // namespace memgpt

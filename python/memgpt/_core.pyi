@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'DecodedReply', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Repair', 'Replay', 'ReplyDecoder', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'OllamaEmbedder', 'OpenAIEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -413,12 +413,13 @@ class PythonPolicy(CorePolicy):
     def callable(self) -> typing.Any:
         ...
 class Provider:
-    def complete(self, context: Context) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
+    def complete(self, context: Context, on_delta: typing.Any | None, reasoning: str) -> tuple[str, str, list[tuple[str, str, str]], int, int, str]:
         ...
-    def summarize(self, text: str, limit_tokens: typing.SupportsInt | typing.SupportsIndex) -> str | None:
-        ...
-    @property
     def context_window(self) -> int:
+        """
+        Asks the model's server where it can say.
+        """
+    def summarize(self, text: str, limit_tokens: typing.SupportsInt | typing.SupportsIndex) -> str | None:
         ...
     @property
     def missing_key(self) -> str:
@@ -429,8 +430,57 @@ class Provider:
     @property
     def tokenizer(self) -> str:
         ...
-class OpenAIProvider(Provider):
-    def __init__(self, model: str, base_url: str | None, api_key: str | None, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str | None, counter: CoreCounter | None, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+class ModelOptions:
+    api_key: str | None
+    api_version: str
+    base_url: str | None
+    extra_body: str
+    model: str
+    service: str
+    tokenizer: str | None
+    def __init__(self) -> None:
+        ...
+    @property
+    def context_window(self) -> int:
+        ...
+    @context_window.setter
+    def context_window(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def counter(self) -> None:
+        ...
+    @counter.setter
+    def counter(self, arg1: CoreCounter | None) -> None:
+        ...
+    @property
+    def max_retries(self) -> int:
+        ...
+    @max_retries.setter
+    def max_retries(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def max_string(self) -> int:
+        ...
+    @max_string.setter
+    def max_string(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def read_timeout_s(self) -> float:
+        ...
+    @read_timeout_s.setter
+    def read_timeout_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def structure(self) -> None:
+        ...
+    @structure.setter
+    def structure(self, arg1: str) -> None:
+        ...
+    @property
+    def timeout_s(self) -> float:
+        ...
+    @timeout_s.setter
+    def timeout_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
 class PythonProvider(Provider):
     def __init__(self, model: str, context_window: typing.SupportsInt | typing.SupportsIndex, counter: CoreCounter | None, complete: typing.Any, summarize: typing.Any, summarizes_by_completion: bool) -> None:
@@ -446,11 +496,29 @@ class CoreEmbedder:
     @property
     def name(self) -> str:
         ...
+    @property
+    def weight(self) -> float:
+        ...
+class OpenAIEmbedder(CoreEmbedder):
+    def __init__(self, model: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+class OllamaEmbedder(CoreEmbedder):
+    def __init__(self, model: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
 class OfflineEmbedder(CoreEmbedder):
     def __init__(self) -> None:
         ...
 class PythonEmbedder(CoreEmbedder):
     def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, weight: typing.SupportsFloat | typing.SupportsIndex, embed: typing.Any) -> None:
+        ...
+class _HttpProbe:
+    def __init__(self, arg0: str, **kwargs) -> None:
+        ...
+    def get(self, path: str, headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
+        ...
+    def post(self, path: str, body: str, headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
+        ...
+    def stream(self, path: str, body: str, on_bytes: collections.abc.Callable[[bytes], bool], headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
         ...
 class CoreArchivalStore:
     @property
@@ -458,512 +526,6 @@ class CoreArchivalStore:
         ...
 class PythonArchivalStore(CoreArchivalStore):
     def __init__(self, name: str, store: typing.Any) -> None:
-        ...
-class Repair:
-    """
-    What the decoder did to a model's answer.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def kind(self) -> str:
-        """
-        One of those that Step.repairs lists.
-        """
-    @property
-    def text(self) -> str:
-        """
-        Where or what, in a few words; no values.
-        """
-class DecodedReply:
-    @property
-    def arguments(self) -> typing.Any:
-        ...
-    @property
-    def content(self) -> str:
-        ...
-    @property
-    def problem(self) -> str:
-        ...
-    @property
-    def repairs(self) -> list[Repair]:
-        ...
-    @property
-    def request_heartbeat(self) -> bool:
-        ...
-    @property
-    def thinking(self) -> str:
-        ...
-    @property
-    def tool(self) -> str | None:
-        ...
-    @property
-    def tool_calls(self) -> list[tuple[str, str, str]]:
-        ...
-class ReplyDecoder:
-    def __init__(self, tools: collections.abc.Sequence[tuple[str, str]]) -> None:
-        ...
-    def decode(self, content: str, thinking: str, calls: collections.abc.Sequence[tuple[str, str, str]], finish_reason: str) -> DecodedReply:
-        ...
-class HistoryItem:
-    def __init__(self, *, role: str, type: str, name: str = '', text: str = '', content: str = '', thinking: str = '', calls: collections.abc.Sequence[tuple[str, str, str]] = [], tool_call_id: str = '', failed: bool = False, id: str = '', time_us: typing.SupportsInt | typing.SupportsIndex | None = None, shown: bool = False) -> None:
-        ...
-class CorePurge:
-    @property
-    def compacted(self) -> bool:
-        ...
-    @property
-    def id(self) -> int:
-        ...
-    @property
-    def time_us(self) -> int:
-        ...
-    @property
-    def what(self) -> str:
-        ...
-class Purged:
-    """
-    What home.purge() destroyed: how many rows it changed or took away.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def agents(self) -> int:
-        """
-        That had been deleted before.
-        """
-    @property
-    def archives(self) -> int:
-        """
-        Shared ones, that had been deleted before.
-        """
-    @property
-    def blocks(self) -> int:
-        """
-        Versions of memory blocks.
-        """
-    @property
-    def commits(self) -> int:
-        ...
-    @property
-    def configurations(self) -> int:
-        ...
-    @property
-    def id(self) -> int:
-        """
-        Of the purge; 0 where there was nothing to destroy.
-        """
-    @property
-    def messages(self) -> int:
-        ...
-    @property
-    def names(self) -> int:
-        """
-        Names (of agents, tags, memory blocks, tools, models) and settings that have the text in them. They stay.
-        """
-    @property
-    def passages(self) -> int:
-        ...
-    @property
-    def replies(self) -> int:
-        """
-        Of models, as they came, with the decisions of policies.
-        """
-    @property
-    def summaries(self) -> int:
-        ...
-    @property
-    def text(self) -> str:
-        """
-        What was destroyed, in words; empty where nothing was.
-        """
-    @property
-    def tool_runs(self) -> int:
-        ...
-    @property
-    def vectors_lost(self) -> int:
-        """
-        Passages that were changed and whose embedder is not bound, or failed: they are listed, and no search by a text finds them.
-        """
-class Step:
-    """
-    One commit of an agent's history.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def author(self) -> str:
-        ...
-    @property
-    def completion_tokens(self) -> int:
-        ...
-    @property
-    def config(self) -> int:
-        ...
-    @property
-    def context_tokens(self) -> int:
-        ...
-    @property
-    def correction(self) -> int:
-        """
-        Of our counts, in thousandths, by what the provider had reported before.
-        """
-    @property
-    def decision(self) -> str:
-        ...
-    @property
-    def digest(self) -> str:
-        ...
-    @property
-    def kind(self) -> str:
-        ...
-    @property
-    def model(self) -> str:
-        ...
-    @property
-    def overhead_tokens(self) -> int:
-        ...
-    @property
-    def passages(self) -> int:
-        """
-        That the agent sees after it, in archival memory. -1: not recorded.
-        """
-    @property
-    def prefix_broken(self) -> str:
-        """
-        The origin of the last request's first span that this one does not have in its place; "model" or "tokenizer" where another one is asked; empty where all of the last request is there.
-        """
-    @property
-    def prefix_share(self) -> float | None:
-        """
-        prefix_tokens of context_tokens, 0 to 1; None where it is not recorded.
-        """
-    @property
-    def prefix_tokens(self) -> int:
-        """
-        Text tokens of what the request begins with that the agent's last request began with, byte for byte: what a provider may have in its cache. -1: not recorded, as at the first call.
-        """
-    @property
-    def prompt_tokens(self) -> int:
-        ...
-    @property
-    def purged(self) -> int:
-        """
-        The last purge that changed what it wrote, a number of home.purges(); 0: none.
-        """
-    @property
-    def repairs(self) -> list[Repair]:
-        """
-        What the decoder did to the model's answer: a list of Repair (.kind and .text), empty
-        where it was as it should be. Values are never guessed. The kinds:
-        
-        - surrounding_text: text around the JSON was left out
-        - code_fence: ``` around the JSON was left out
-        - quotes: single or curly quotation marks in place of double ones
-        - unquoted_key: a name without quotation marks
-        - python_literal: True, False or None
-        - raw_control: a raw newline or tab in a string
-        - escape: \\' or \\x41, which JSON does not have
-        - comment: a comment was left out
-        - trailing_comma: a comma before a closing brace or bracket
-        - missing_comma: a comma between two values was put in
-        - missing_close: a closing brace or bracket was put in
-        - nested_string: JSON was written as a string
-        - tool_name: a near miss of a tool's name
-        - argument_name: a near miss of an argument's name
-        - argument_type: a number in quotation marks, or a text without
-        - wrapped_arguments: the arguments stood in one more object
-        - misplaced_argument: an argument stood beside the arguments
-        - extra_call: of several calls the first that can be run was
-        - call_in_text: the call was written in the text
-        - plain_text: an answer without a call became send_message
-        - thoughts: private reasoning was moved to where it belongs
-        - special_token: marks of the model's chat template were left out
-        """
-    @property
-    def reply(self) -> str:
-        """
-        The model's answer as it came, as JSON. Where the decoder changed it, also what it made of it (decoded) and how (repairs).
-        """
-    @property
-    def seq(self) -> int:
-        ...
-    @property
-    def time_us(self) -> int:
-        ...
-    @property
-    def tokenizer(self) -> str:
-        ...
-    @property
-    def unbound_tools(self) -> list[str]:
-        ...
-class Divergence:
-    """
-    Where the journal does not give what it recorded.
-    """
-    def __repr__(self) -> str:
-        ...
-    def __str__(self) -> str:
-        ...
-    @property
-    def diff(self) -> str:
-        """
-        What was recorded and what there is, as text.
-        """
-    @property
-    def kind(self) -> str:
-        """
-        Of the commit: step, input, edit, ...
-        """
-    @property
-    def seq(self) -> int:
-        """
-        Number of the commit.
-        """
-    @property
-    def what(self) -> str:
-        """
-        What differs: context, tokens, correction, prefix, window, reply, messages, step, config, blocks, passages, retired (passages that were deleted or updated), summary, tool_runs or unreadable.
-        """
-class Replay:
-    """
-    What agent.replay() found.
-    """
-    def __repr__(self) -> str:
-        ...
-    def _repr_html_(self) -> str:
-        ...
-    @property
-    def commits(self) -> int:
-        """
-        Commits that were read, up to the divergence if there is one.
-        """
-    @property
-    def first_divergence(self) -> Divergence | None:
-        """
-        None if there is none.
-        """
-    @property
-    def steps(self) -> int:
-        """
-        Model calls whose context was made again and compared.
-        """
-    @property
-    def unchecked(self) -> list[str]:
-        """
-        What could not be compared, and why; one line each.
-        """
-class StepFigures:
-    """
-    Figures of a context as it was sent, or as it would have been.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def evicted(self) -> int:
-        """
-        Messages that left the window before this call.
-        """
-    @property
-    def limit(self) -> int:
-        """
-        What it might take.
-        """
-    @property
-    def prefix_broken(self) -> str:
-        """
-        As in Step.
-        """
-    @property
-    def prefix_share(self) -> float | None:
-        """
-        As in Step.
-        """
-    @property
-    def prefix_tokens(self) -> int:
-        """
-        As in Step.
-        """
-    @property
-    def text_tokens(self) -> int:
-        """
-        Without the wire format's estimate.
-        """
-    @property
-    def tokens(self) -> int:
-        """
-        Of the whole context.
-        """
-    @property
-    def warned(self) -> bool:
-        """
-        The agent was warned of memory pressure.
-        """
-class RecompiledStep:
-    """
-    A model call, as it was and as it would have been.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def added(self) -> int:
-        """
-        Spans that only the recompiled context shows, or shows so.
-        """
-    @property
-    def digest(self) -> bool:
-        """
-        A mechanical digest stands in the recompiled context.
-        """
-    @property
-    def kept(self) -> int:
-        """
-        Spans that both contexts show alike.
-        """
-    @property
-    def lost(self) -> int:
-        """
-        Spans that only the recorded context shows, or shows so.
-        """
-    @property
-    def lost_messages(self) -> list[tuple[int, int]]:
-        """
-        (begin, end) positions of the messages that only the recorded context shows.
-        """
-    @property
-    def recompiled(self) -> StepFigures:
-        ...
-    @property
-    def recorded(self) -> StepFigures:
-        ...
-    @property
-    def seq(self) -> int:
-        """
-        Number of the commit.
-        """
-class CoreRecompilation:
-    @property
-    def steps(self) -> list[RecompiledStep]:
-        ...
-    @property
-    def stopped(self) -> str:
-        ...
-    @property
-    def stopped_at(self) -> int:
-        ...
-    @property
-    def unchecked(self) -> list[str]:
-        ...
-class Head:
-    """
-    A place in a line of history: a commit and the branch it is on.
-    """
-    def __eq__(self, arg0: typing.Any) -> bool:
-        ...
-    def __hash__(self) -> int:
-        ...
-    def __repr__(self) -> str:
-        ...
-    @property
-    def branch(self) -> int:
-        ...
-    @property
-    def seq(self) -> int:
-        """
-        Number of the commit.
-        """
-class ToolRun:
-    """
-    A call of a tool with outside effects.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def arguments(self) -> str:
-        """
-        JSON text.
-        """
-    @property
-    def call_id(self) -> str:
-        ...
-    @property
-    def time_us(self) -> int:
-        ...
-    @property
-    def tool(self) -> str:
-        ...
-class Moved:
-    """
-    A head that was moved along its history, or to a tag.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def archives(self) -> list[str]:
-        """
-        Names of shared archives that the agent had written into: they stay as they are.
-        """
-    @property
-    def from_head(self) -> Head:
-        ...
-    @property
-    def messages(self) -> int:
-        """
-        Messages that are no longer seen; negative: that are seen again.
-        """
-    @property
-    def outside(self) -> list[ToolRun]:
-        """
-        Calls that were undone and whose effects outside of the agent were not.
-        """
-    @property
-    def shared(self) -> list[str]:
-        """
-        Labels of shared blocks that the agent had edited: they stay as they are.
-        """
-    @property
-    def to_head(self) -> Head:
-        ...
-class Tag:
-    """
-    A name for a place in an agent's history.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def head(self) -> Head:
-        ...
-    @property
-    def name(self) -> str:
-        ...
-    @property
-    def time_us(self) -> int:
-        ...
-class CoreBlockRecord:
-    @property
-    def agent(self) -> str:
-        ...
-    @property
-    def block(self) -> Block:
-        ...
-class CoreBranch:
-    @property
-    def agent_id(self) -> str:
-        ...
-    @property
-    def changed_us(self) -> int:
-        ...
-    @property
-    def created_us(self) -> int:
-        ...
-    @property
-    def id(self) -> int:
-        ...
-    @property
-    def last_seq(self) -> int:
-        ...
-    @property
-    def parent(self) -> Head:
         ...
 class RankingOptions:
     classes: bool
@@ -1256,6 +818,435 @@ class Summary:
     @property
     def tokens(self) -> int:
         ...
+class HistoryItem:
+    def __init__(self, *, role: str, type: str, name: str = '', text: str = '', content: str = '', thinking: str = '', calls: collections.abc.Sequence[tuple[str, str, str]] = [], tool_call_id: str = '', failed: bool = False, id: str = '', time_us: typing.SupportsInt | typing.SupportsIndex | None = None, shown: bool = False) -> None:
+        ...
+class CorePurge:
+    @property
+    def compacted(self) -> bool:
+        ...
+    @property
+    def id(self) -> int:
+        ...
+    @property
+    def time_us(self) -> int:
+        ...
+    @property
+    def what(self) -> str:
+        ...
+class Purged:
+    """
+    What home.purge() destroyed: how many rows it changed or took away.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def agents(self) -> int:
+        """
+        That had been deleted before.
+        """
+    @property
+    def archives(self) -> int:
+        """
+        Shared ones, that had been deleted before.
+        """
+    @property
+    def blocks(self) -> int:
+        """
+        Versions of memory blocks.
+        """
+    @property
+    def commits(self) -> int:
+        ...
+    @property
+    def configurations(self) -> int:
+        ...
+    @property
+    def id(self) -> int:
+        """
+        Of the purge; 0 where there was nothing to destroy.
+        """
+    @property
+    def messages(self) -> int:
+        ...
+    @property
+    def names(self) -> int:
+        """
+        Names (of agents, tags, memory blocks, tools, models) and settings that have the text in them. They stay.
+        """
+    @property
+    def passages(self) -> int:
+        ...
+    @property
+    def replies(self) -> int:
+        """
+        Of models, as they came, with the decisions of policies.
+        """
+    @property
+    def summaries(self) -> int:
+        ...
+    @property
+    def text(self) -> str:
+        """
+        What was destroyed, in words; empty where nothing was.
+        """
+    @property
+    def tool_runs(self) -> int:
+        ...
+    @property
+    def vectors_lost(self) -> int:
+        """
+        Passages that were changed and whose embedder is not bound, or failed: they are listed, and no search by a text finds them.
+        """
+class Step:
+    """
+    One commit of an agent's history.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def author(self) -> str:
+        ...
+    @property
+    def completion_tokens(self) -> int:
+        ...
+    @property
+    def config(self) -> int:
+        ...
+    @property
+    def context_tokens(self) -> int:
+        ...
+    @property
+    def correction(self) -> int:
+        """
+        Of our counts, in thousandths, by what the provider had reported before.
+        """
+    @property
+    def decision(self) -> str:
+        ...
+    @property
+    def digest(self) -> str:
+        ...
+    @property
+    def kind(self) -> str:
+        ...
+    @property
+    def model(self) -> str:
+        ...
+    @property
+    def overhead_tokens(self) -> int:
+        ...
+    @property
+    def passages(self) -> int:
+        """
+        That the agent sees after it, in archival memory. -1: not recorded.
+        """
+    @property
+    def prefix_broken(self) -> str:
+        """
+        The origin of the last request's first span that this one does not have in its place; "model" or "tokenizer" where another one is asked; empty where all of the last request is there.
+        """
+    @property
+    def prefix_share(self) -> float | None:
+        """
+        prefix_tokens of context_tokens, 0 to 1; None where it is not recorded.
+        """
+    @property
+    def prefix_tokens(self) -> int:
+        """
+        Text tokens of what the request begins with that the agent's last request began with, byte for byte: what a provider may have in its cache. -1: not recorded, as at the first call.
+        """
+    @property
+    def prompt_tokens(self) -> int:
+        ...
+    @property
+    def purged(self) -> int:
+        """
+        The last purge that changed what it wrote, a number of home.purges(); 0: none.
+        """
+    @property
+    def reply(self) -> str:
+        ...
+    @property
+    def seq(self) -> int:
+        ...
+    @property
+    def time_us(self) -> int:
+        ...
+    @property
+    def tokenizer(self) -> str:
+        ...
+    @property
+    def unbound_tools(self) -> list[str]:
+        ...
+class Divergence:
+    """
+    Where the journal does not give what it recorded.
+    """
+    def __repr__(self) -> str:
+        ...
+    def __str__(self) -> str:
+        ...
+    @property
+    def diff(self) -> str:
+        """
+        What was recorded and what there is, as text.
+        """
+    @property
+    def kind(self) -> str:
+        """
+        Of the commit: step, input, edit, ...
+        """
+    @property
+    def seq(self) -> int:
+        """
+        Number of the commit.
+        """
+    @property
+    def what(self) -> str:
+        """
+        What differs: context, tokens, correction, prefix, window, reply, messages, step, config, blocks, passages, retired (passages that were deleted or updated), summary, tool_runs or unreadable.
+        """
+class Replay:
+    """
+    What agent.replay() found.
+    """
+    def __repr__(self) -> str:
+        ...
+    def _repr_html_(self) -> str:
+        ...
+    @property
+    def commits(self) -> int:
+        """
+        Commits that were read, up to the divergence if there is one.
+        """
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """
+        None if there is none.
+        """
+    @property
+    def steps(self) -> int:
+        """
+        Model calls whose context was made again and compared.
+        """
+    @property
+    def unchecked(self) -> list[str]:
+        """
+        What could not be compared, and why; one line each.
+        """
+class StepFigures:
+    """
+    Figures of a context as it was sent, or as it would have been.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def evicted(self) -> int:
+        """
+        Messages that left the window before this call.
+        """
+    @property
+    def limit(self) -> int:
+        """
+        What it might take.
+        """
+    @property
+    def prefix_broken(self) -> str:
+        """
+        As in Step.
+        """
+    @property
+    def prefix_share(self) -> float | None:
+        """
+        As in Step.
+        """
+    @property
+    def prefix_tokens(self) -> int:
+        """
+        As in Step.
+        """
+    @property
+    def text_tokens(self) -> int:
+        """
+        Without the wire format's estimate.
+        """
+    @property
+    def tokens(self) -> int:
+        """
+        Of the whole context.
+        """
+    @property
+    def warned(self) -> bool:
+        """
+        The agent was warned of memory pressure.
+        """
+class RecompiledStep:
+    """
+    A model call, as it was and as it would have been.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def added(self) -> int:
+        """
+        Spans that only the recompiled context shows, or shows so.
+        """
+    @property
+    def digest(self) -> bool:
+        """
+        A mechanical digest stands in the recompiled context.
+        """
+    @property
+    def kept(self) -> int:
+        """
+        Spans that both contexts show alike.
+        """
+    @property
+    def lost(self) -> int:
+        """
+        Spans that only the recorded context shows, or shows so.
+        """
+    @property
+    def lost_messages(self) -> list[tuple[int, int]]:
+        """
+        (begin, end) positions of the messages that only the recorded context shows.
+        """
+    @property
+    def recompiled(self) -> StepFigures:
+        ...
+    @property
+    def recorded(self) -> StepFigures:
+        ...
+    @property
+    def seq(self) -> int:
+        """
+        Number of the commit.
+        """
+class CoreRecompilation:
+    @property
+    def steps(self) -> list[RecompiledStep]:
+        ...
+    @property
+    def stopped(self) -> str:
+        ...
+    @property
+    def stopped_at(self) -> int:
+        ...
+    @property
+    def unchecked(self) -> list[str]:
+        ...
+class Head:
+    """
+    A place in a line of history: a commit and the branch it is on.
+    """
+    def __eq__(self, arg0: typing.Any) -> bool:
+        ...
+    def __hash__(self) -> int:
+        ...
+    def __repr__(self) -> str:
+        ...
+    @property
+    def branch(self) -> int:
+        ...
+    @property
+    def seq(self) -> int:
+        """
+        Number of the commit.
+        """
+class ToolRun:
+    """
+    A call of a tool with outside effects.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def arguments(self) -> str:
+        """
+        JSON text.
+        """
+    @property
+    def call_id(self) -> str:
+        ...
+    @property
+    def time_us(self) -> int:
+        ...
+    @property
+    def tool(self) -> str:
+        ...
+class Moved:
+    """
+    A head that was moved along its history, or to a tag.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def archives(self) -> list[str]:
+        """
+        Names of shared archives that the agent had written into: they stay as they are.
+        """
+    @property
+    def from_head(self) -> Head:
+        ...
+    @property
+    def messages(self) -> int:
+        """
+        Messages that are no longer seen; negative: that are seen again.
+        """
+    @property
+    def outside(self) -> list[ToolRun]:
+        """
+        Calls that were undone and whose effects outside of the agent were not.
+        """
+    @property
+    def shared(self) -> list[str]:
+        """
+        Labels of shared blocks that the agent had edited: they stay as they are.
+        """
+    @property
+    def to_head(self) -> Head:
+        ...
+class Tag:
+    """
+    A name for a place in an agent's history.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def head(self) -> Head:
+        ...
+    @property
+    def name(self) -> str:
+        ...
+    @property
+    def time_us(self) -> int:
+        ...
+class CoreBlockRecord:
+    @property
+    def agent(self) -> str:
+        ...
+    @property
+    def block(self) -> Block:
+        ...
+class CoreBranch:
+    @property
+    def agent_id(self) -> str:
+        ...
+    @property
+    def changed_us(self) -> int:
+        ...
+    @property
+    def created_us(self) -> int:
+        ...
+    @property
+    def id(self) -> int:
+        ...
+    @property
+    def last_seq(self) -> int:
+        ...
+    @property
+    def parent(self) -> Head:
+        ...
 class CoreTool:
     @property
     def name(self) -> str:
@@ -1275,6 +1266,7 @@ class AgentOptions:
     base_tools: bool
     memory_class: str
     provider: Provider
+    reasoning: str
     summarizer: Provider
     system_prompt: str
     timezone: str
@@ -1321,6 +1313,7 @@ class Binding:
     memory_class: str
     own_index: bool
     provider: Provider
+    reasoning: str
     summarizer: Provider
     timezone: str
     def __init__(self) -> None:
@@ -1526,7 +1519,7 @@ class CoreAgent:
         ...
     def search_recall(self, text: str, start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None, roles: collections.abc.Sequence[str], limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex, neighbours: typing.SupportsInt | typing.SupportsIndex, ranking: RankingOptions) -> tuple[list[RecallHit], int]:
         ...
-    def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, cancellation: Cancellation) -> CoreResponse:
+    def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, cancellation: Cancellation, on_event: typing.Any | None) -> CoreResponse:
         ...
     def set_block(self, label: str, value: str, author: str, expected: str | None = None) -> None:
         ...
@@ -1652,16 +1645,26 @@ def check_fit(window: PolicyWindow, fit: Fit, policy: str) -> None:
     ...
 def check_limit(label: str, value: str, limit: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
+def embedder_for(handle: str) -> CoreEmbedder:
+    ...
 def importance(text: str) -> int:
     ...
 def insert_text(value: str, content: str, line: typing.SupportsInt | typing.SupportsIndex) -> str:
     ...
+def make_provider(options: ModelOptions) -> Provider:
+    ...
 def provider_for(handle: str) -> Provider:
     ...
-def read_chat_completion(text: str) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
+def read_chat_completion(text: str) -> tuple[str, str, list[tuple[str, str, str]], int, int, str]:
     ...
 def replace_text(value: str, old_content: str, new_content: str) -> str:
     ...
+def service_names() -> str:
+    ...
+def service_variables(name: str) -> tuple[str, str] | None:
+    """
+    The variables with a service's address and key; None: no such service.
+    """
 def time_fit(policy: CorePolicy, window: PolicyWindow, rounds: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 application_id: int = 1296387399
