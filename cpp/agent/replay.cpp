@@ -174,7 +174,7 @@ Replayer::Finding Replayer::compare_reply(const Commit& commit, std::size_t befo
     return Found{"reply", "the reply has no message in the log"};
   const LiveState& state = past_.state();
   const auto clean = clean_reply(*std::move(reply), state.window, state.next_position);
-  auto diff = reply_diff(clean.reply, commit.messages[before_reply]);
+  auto diff = reply_diff(clean, commit.messages[before_reply]);
   if (diff.empty()) return std::nullopt;
   // Ids of calls are made so that no message of the window has them.
   auto purges = purges_in_context();
