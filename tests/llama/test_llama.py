@@ -79,25 +79,27 @@ def check_calls(agent: memgpt.Agent) -> int:
     return len(calls)
 
 
-def test_an_agent_talks_to_it(home: memgpt.Home, server: LlamaServer, record_property: Any) -> None:
+def test_an_agent_talks_to_it(home: memgpt.Home, server: LlamaServer) -> None:
     """Every reply is a call that is run as it came, and memory is really edited."""
     agent = agent_of(home, tiny(server))
     began = time.monotonic()
-    for turn in range(24):
+    for turn in range(40):
         agent.send(f"Hello {turn}")
         kinds = {call.name for call, _ in calls_of(agent)}
-        if turn >= 5 and {"note", "archival_memory_insert", "send_message"} <= kinds:
+        edited = agent.memory["notes"].value.strip() and len(agent.archival) > 0
+        if turn >= 9 and edited and "send_message" in kinds:
             break
     seconds = time.monotonic() - began
-    assert kinds == {"note", "archival_memory_insert", "send_message"}
+    assert kinds == {"note", "archival_memory_insert", "send_message"} and edited
     calls = calls_of(agent)
     steps = [step for step in agent.steps() if step.kind == "step"]
     assert check_calls(agent) == len(steps)
     assert all(step.prompt_tokens > 1000 and step.completion_tokens > 10 for step in steps)
     notes = [json.loads(call.arguments)["text"] for call, _ in calls if call.name == "note"]
     assert agent.memory["notes"].value.splitlines() == notes
-    stored = [call for call, text in calls if call.name == "archival_memory_insert" and text]
-    assert 0 < len(agent.archival) <= len(stored)
+    kept = [json.loads(c.arguments)["content"] for c, _ in calls if "archival" in c.name]
+    # What is blank is refused, and the model is told.
+    assert len(agent.archival) == sum(1 for text in kept if text.strip())
     assert testing.check_agent(agent) == []
     print(f"\n{len(calls)} of {len(steps)} calls valid, {seconds / len(steps):.2f} s each")
 
@@ -115,8 +117,9 @@ def test_tokens_are_counted_as_the_server_counts_them(
     assert abs(added[1] - added[0]) < 1500
 
 
-def overflows(server: LlamaServer) -> int:
-    return server.log.read_text(errors="replace").count("exceed")
+def refused(server: LlamaServer) -> int:
+    """Requests that it found too long."""
+    return server.log.read_text(errors="replace").count("exceeds the available context size")
 
 
 def test_an_overflow_that_the_server_refuses_is_survived(home: memgpt.Home, llama: Start) -> None:
@@ -131,8 +134,8 @@ def test_an_overflow_that_the_server_refuses_is_survived(home: memgpt.Home, llam
         except errors.ContextOverflow as error:
             assert "context" in str(error)
             outcomes.append("overflow")
-    evicting = [step for step in agent.steps() if '"evict' in step.decision or step.decision]
-    print(f"\n{outcomes}, {len(evicting)} decisions, {overflows(server)} overflows in the log")
+    print(f"\n{outcomes.count('answered')} of 8 answered, {refused(server)} requests refused")
+    assert refused(server) > 0
     assert outcomes[0] == "answered" and outcomes[-1] == "answered"
     assert outcomes.count("answered") >= 6
     assert testing.check_agent(agent) == []
