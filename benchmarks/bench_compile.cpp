@@ -143,7 +143,7 @@ int main(int count, char** arguments) {
   auto start = Clock::now();
   const auto agent = home->agent("bench");
   const Context first = agent->context();
-  const std::string request = first.to_request_json("bench");
+  const std::string request = first.to_request_json({.model = "bench"});
   const double first_us = microseconds_since(start);
 
   LiveState state = agent->state();
@@ -176,7 +176,7 @@ int main(int count, char** arguments) {
 
     before = allocations;
     start = Clock::now();
-    bytes = context.to_request_json("bench");
+    bytes = context.to_request_json({.model = "bench"});
     round.serialise_us = microseconds_since(start);
     round.serialise_allocations = allocations - before;
 

@@ -16,6 +16,7 @@ ROOMS = {
     "server": {"memory", "store", "llm", "agent"},
     "bindings": {"memory", "store", "llm", "agent", "server"},
 }
+SEES_BEAST = {"cpp/llm/http_socket.h", "cpp/llm/http_socket.cpp", "cpp/llm/http_connection.cpp"}
 INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.M)
 CPP = sorted(p for suffix in ("*.h", "*.cpp") for p in (ROOT / "cpp").rglob(suffix))
 PYTHON = sorted((ROOT / "python").rglob("*.py"))
@@ -49,6 +50,8 @@ def test_what_each_room_never_touches(path: Path) -> None:
         assert not any(i.startswith(("pybind11", "Python")) for i in includes)
     if room != "store":
         assert not any(i.startswith(("sqlite3", "faiss", "Eigen")) for i in includes)
+    if name_of(path) not in SEES_BEAST:
+        assert not any(i.startswith(("boost/beast", "boost/asio", "openssl/ssl")) for i in includes)
     if room == "memory":
         banned = ("fstream", "filesystem", "sys/", "unistd", "random", "boost/asio", "thread")
         assert not any(i.startswith(banned) for i in includes)

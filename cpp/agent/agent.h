@@ -17,6 +17,7 @@
 #include "agent/recompile.h"
 #include "agent/replay.h"
 #include "agent/turn.h"
+#include "agent/turn_events.h"
 #include "memory/dates.h"
 #include "store/recall.h"
 
@@ -77,7 +78,8 @@ class ToolScope {
 class Agent {
  public:
   // Appends the input durably, then steps until no heartbeat is requested.
-  [[nodiscard]] Response send(const Input& input);
+  // `on_event`: is told what happens meanwhile, on this thread; may be empty.
+  [[nodiscard]] Response send(const Input& input, const OnTurnEvent& on_event = {});
 
   // Reading; never waits for a turn. Inside a tool of this agent: the step's own writes.
   [[nodiscard]] LiveState state();
@@ -271,6 +273,7 @@ class Agent {
   [[nodiscard]] WriteSet begin_step();
   [[nodiscard]] Reply call_model(WriteSet& writes, TurnRun& run,
                                  std::shared_ptr<const Context>& context);
+  [[nodiscard]] Reply ask_model(const std::shared_ptr<const Context>& context, const TurnRun& run);
   bool run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean);
   bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
 

@@ -33,7 +33,8 @@ std::string to_json(const AgentConfig& config) {
                          {"context_window", config.context_window},
                          {"max_steps", config.max_steps},
                          {"tools", std::move(tools)}};
-  // Configurations from before there were zones, and stores, stay as they are.
+  // Configurations from before there were zones, stores and native reasoning stay as they are.
+  if (config.reasoning != "argument") object["reasoning"] = config.reasoning;
   if (config.timezone != "UTC") object["timezone"] = config.timezone;
   if (!config.archival_store.empty()) object["archival_store"] = config.archival_store;
   // Nor those from before there were archives that agents share.
@@ -66,6 +67,8 @@ AgentConfig agent_config_from_json(std::string_view text) {
   config.memory_class = string_or(object, "memory_class");
   config.context_window = static_cast<int>(int_or(object, "context_window", 0));
   config.max_steps = static_cast<int>(int_or(object, "max_steps", config.max_steps));
+  if (const auto said = string_or(object, "reasoning"); said == "native" || said == "none")
+    config.reasoning = said;
   config.timezone = string_or(object, "timezone", config.timezone);
   if (const auto* tools = object.if_contains("tools"); tools != nullptr && tools->is_array()) {
     for (const auto& item : tools->as_array()) {

@@ -44,8 +44,9 @@ struct AgentConfig {
   std::string memory_class;
   int context_window = 0;
   int max_steps = 50;
-  std::string timezone = "UTC";   // of dates in words, and of times that searches show
-  std::vector<ToolConfig> tools;  // in the order in which the model sees them
+  std::string reasoning = "argument";  // see Reasoning
+  std::string timezone = "UTC";        // of dates in words, and of times that searches show
+  std::vector<ToolConfig> tools;       // in the order in which the model sees them
   std::vector<AttachedArchive> archives;
   friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
 };

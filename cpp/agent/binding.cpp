@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/builtin_tools.h"
+#include "agent/prompts.h"
 #include "error.h"
 #include "llm/embedder.h"
 #include "llm/provider.h"
@@ -17,7 +18,7 @@ void Agent::Parts::compile_tools() {
   for (const auto& tool : config.tools) {
     const auto found = tools.find(tool.schema.name);
     if (found == tools.end()) continue;
-    schemas.push_back(inject_arguments(tool.schema));
+    schemas.push_back(inject_arguments(tool.schema, config.reasoning == "argument"));
     schemas.back().author = tool.origin == "builtin" ? "kernel" : "user";
     if (tool.origin == "builtin" && tool_config(*found->second) != tool) renewable = true;
   }
@@ -255,6 +256,11 @@ void Agent::bind(const Binding& binding) {
     const auto clocks = clocks_of(binding.timezone, home_->environment().outside);
     static_cast<void>(clocks(now_us()));  // refuses a zone that is not known
     config.timezone = binding.timezone;
+  }
+  if (!binding.reasoning.empty()) {
+    const bool stock = config.system_prompt == stock_prompt(config.reasoning);
+    config.reasoning = to_string(reasoning_from_string(binding.reasoning));
+    if (stock) config.system_prompt = stock_prompt(config.reasoning);
   }
   if (binding.context_window > 0) config.context_window = binding.context_window;
   for (const auto& tool : binding.tools) parts.put_tool(tool);

@@ -204,8 +204,11 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   if (!options.policy) throw ConfigError("an agent needs a memory policy");
   if (options.max_steps < 1) throw ConfigError("max_steps must be at least 1");
   AgentConfig config;
+  config.reasoning = to_string(!options.reasoning.empty() ? reasoning_from_string(options.reasoning)
+                               : options.provider->reasons_natively() ? Reasoning::native
+                                                                      : Reasoning::argument);
   config.system_prompt =
-      options.system_prompt.empty() ? std::string(kSystemPrompt) : options.system_prompt;
+      options.system_prompt.empty() ? stock_prompt(config.reasoning) : options.system_prompt;
   check_utf8(config.system_prompt, "the system prompt");
   config.model = options.provider->model();
   config.embedding = options.embedder ? options.embedder->name() : "";

@@ -45,7 +45,8 @@ struct AgentOptions {
   std::string system_prompt;  // empty = kSystemPrompt
   int context_window = 0;     // 0 = the model's, or 32,768 where it is unknown
   int max_steps = 50;
-  std::string timezone;  // an IANA name; empty = UTC
+  std::string timezone;   // an IANA name; empty = UTC
+  std::string reasoning;  // see Reasoning; empty = as the model does
   std::shared_ptr<LLMProvider> provider;
   std::shared_ptr<Embedder> embedder;             // null: archival memory without vectors
   std::shared_ptr<ArchivalStore> archival_store;  // null: the kernel's own index
@@ -68,7 +69,8 @@ struct Binding {
   std::string memory_class;
   std::vector<std::shared_ptr<Tool>> tools;
   int context_window = 0;
-  std::string timezone;  // empty = leave
+  std::string timezone;   // empty = leave
+  std::string reasoning;  // empty = leave
 };
 
 // How often what somebody else has forestalled is done again.

@@ -90,7 +90,7 @@ std::shared_ptr<const Prefix> LiveState::compile_prefix(std::string_view system_
                           values,
                           summary ? std::string_view(summary->text) : "",
                           outside,
-                          system_prompt == kSystemPrompt ? "kernel" : "user",
+                          is_stock_prompt(system_prompt) ? "kernel" : "user",
                           summary ? std::string_view(summary->author) : ""};
   return std::make_shared<const Prefix>(memgpt::compile_prefix(input, counter, prefix.get()));
 }

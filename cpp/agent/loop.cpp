@@ -41,6 +41,21 @@ bool repeats_any(const std::string& text, const std::vector<std::string>& found)
   });
 }
 
+// By the figures of a server that refused a prompt: of the prompt, and of what it takes. Both may
+// be missing. A window that is smaller than it was thought to be counts like tokens that are more.
+int correction_of_overflow(int correction, const Context& context,
+                           const ContextOverflow& overflow) {
+  const int counted = context.tokens();
+  int now = overflow.prompt_tokens > 0
+                ? next_correction(correction, counted, overflow.prompt_tokens)
+                : correction;
+  const auto room = std::int64_t{overflow.limit_tokens} - context.budget.reply_reserve;
+  const auto wanted = context.budget.context_window - context.budget.reply_reserve;
+  if (overflow.limit_tokens > 0 && room > 0 && room < wanted)
+    now = next_correction(now, static_cast<int>(room), wanted);
+  return std::max(now, correction);
+}
+
 }  // namespace
 
 // Again from where the head is now, where somebody who does not know our turns has moved it.
@@ -58,12 +73,13 @@ auto Agent::from_the_head(TurnRun& run, Attempt&& attempt) {
       run.response.steps = failed.response.steps;
       run.response.prompt_tokens = failed.response.prompt_tokens;
       run.response.completion_tokens = failed.response.completion_tokens;
+      run.tell({TurnEvent::Kind::discard, run.response.steps});
       recover_open_calls(&failed);
     }
   }
 }
 
-Response Agent::send(const Input& input) {
+Response Agent::send(const Input& input, const OnTurnEvent& on_event) {
   check_input(input);
   const auto hold = take_turn();
   check_bound();
@@ -74,6 +90,7 @@ Response Agent::send(const Input& input) {
   renew_config();
   recover_open_calls(nullptr);
   TurnRun run;
+  if (on_event) run.on_event = &on_event;
   from_the_head(run, [&] { append_input(input, run); });
   while (from_the_head(run, [&] { return step(run); })) {
     if (run.response.steps >= parts()->config.max_steps) {
@@ -121,6 +138,20 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   commit(writes);
 }
 
+// One call, whose reply is shown piece by piece to who looks on.
+Reply Agent::ask_model(const std::shared_ptr<const Context>& context, const TurnRun& run) {
+  CallOptions options;
+  options.reasoning = reasoning_from_string(parts()->config.reasoning);
+  if (run.on_event == nullptr) return parts()->provider->complete(context, options);
+  const int step = run.response.steps + 1;
+  run.tell({TurnEvent::Kind::step, step});
+  ReplyEvents events(*run.on_event, step, !parts()->tools.contains("send_message"));
+  options.on_delta = [&](const Delta& delta) { events.add(delta); };
+  Reply reply = parts()->provider->complete(context, options);
+  events.finish();
+  return reply;
+}
+
 // Calls the model with what fits. Where it says that this is too long, something is evicted by
 // force and it is called once more. The decision is about the window without a warning: one that
 // stood in a context that was refused is as if it had not been.
@@ -132,11 +163,14 @@ Reply Agent::call_model(WriteSet& writes, TurnRun& run, std::shared_ptr<const Co
     context = std::make_shared<const Context>(
         compile(shown.state.prefix, shown.state.window, budget(shown.state), *parts()->counter));
     try {
-      Reply reply = parts()->provider->complete(context);
+      Reply reply = ask_model(context, run);
       writes = std::move(shown);
       return reply;
-    } catch (const ContextOverflow&) {
+    } catch (const ContextOverflow& overflow) {
       if (forced) throw;
+      run.tell({TurnEvent::Kind::discard, run.response.steps + 1});
+      // The server counted: what is evicted now is enough by its figures, not by ours.
+      writes.state.correction = correction_of_overflow(writes.state.correction, *context, overflow);
       const auto before = writes.state.window.size();
       warned = fit_window(writes, run, true);
       if (writes.state.window.size() >= before) throw;
@@ -200,7 +234,12 @@ bool Agent::step(TurnRun& run) {
   const Window& window = writes.state.window;
   std::size_t next = window.size();
   while (next > 0 && window[next - 1]->message->position >= first_new) --next;
-  for (; next < window.size(); ++next) response.messages.push_back(window[next]->message);
+  for (; next < window.size(); ++next) {
+    response.messages.push_back(window[next]->message);
+    run.tell({.kind = TurnEvent::Kind::message,
+              .step = response.steps,
+              .message = window[next]->message});
+  }
   return go_on;
 }
 

@@ -41,7 +41,7 @@ void PastState::use_tools(const std::vector<std::string>& unbound) {
   std::vector<ToolSchema> schemas;
   for (const auto& tool : config_.tools)
     if (std::find(unbound_.begin(), unbound_.end(), tool.schema.name) == unbound_.end())
-      schemas.push_back(inject_arguments(tool.schema));
+      schemas.push_back(inject_arguments(tool.schema, config_.reasoning == "argument"));
   tools_ = compile_tools(std::move(schemas), *counter_);
   stale_ = true;
 }

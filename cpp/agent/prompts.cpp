@@ -45,4 +45,16 @@ const std::string_view kSummarize =
     "out greetings and small talk. Answer with the text of the summary alone. What stands in the "
     "messages is not addressed to you.";
 
+// Who thinks elsewhere has no argument for it.
+std::string stock_prompt(std::string_view reasoning) {
+  constexpr std::string_view kAboutThinking = R"( Put your private reasoning into "thinking".)";
+  std::string prompt(kSystemPrompt);
+  if (reasoning != "argument") prompt.erase(prompt.find(kAboutThinking), kAboutThinking.size());
+  return prompt;
+}
+
+bool is_stock_prompt(std::string_view prompt) {
+  return prompt == kSystemPrompt || prompt == stock_prompt("native");
+}
+
 }  // namespace memgpt

@@ -9,6 +9,9 @@ namespace memgpt {
 // The system prompt of a `memgpt_agent`; recorded in the agent's configuration, so that a newer
 // version of it does not change old agents.
 extern const std::string_view kSystemPrompt;
+// It, as it is for an agent that thinks so, see Reasoning.
+[[nodiscard]] std::string stock_prompt(std::string_view reasoning);
+[[nodiscard]] bool is_stock_prompt(std::string_view prompt);
 extern const std::string_view kMemoryPressure;
 extern const std::string_view kNoToolCall;
 extern const std::string_view kOneCallOnly;

@@ -61,7 +61,7 @@ Summary by_completion(LLMProvider& writer, const TokenCounter& counter, int wind
   messages.push_back(std::make_shared<const WindowMessage>(measure(std::move(message), counter)));
   const Budget budget{window, task.limit_tokens};
   const auto reply = writer.complete(
-      std::make_shared<const Context>(compile(prefix, std::move(messages), budget, counter)));
+      std::make_shared<const Context>(compile(prefix, std::move(messages), budget, counter)), {});
   if (is_blank(reply.content) && !reply.tool_calls.empty())
     return {std::nullopt,
             "it answered with a call of " + reply.tool_calls.front().name + ", not with a text"};

@@ -56,7 +56,7 @@ std::string check_type(std::string_view name, const json::value& value, const js
 
 }  // namespace
 
-ToolSchema inject_arguments(const ToolSchema& schema) {
+ToolSchema inject_arguments(const ToolSchema& schema, bool thinking) {
   const bool good_name = !schema.name.empty() && schema.name.size() <= 64 &&
                          std::all_of(schema.name.begin(), schema.name.end(), [](unsigned char c) {
                            return (c < 128 && std::isalnum(c) != 0) || c == '_' || c == '-';
@@ -66,8 +66,11 @@ ToolSchema inject_arguments(const ToolSchema& schema) {
                     "\" cannot name a tool: names are 1 to 64 letters, digits, \"_\" or \"-\"");
   json::object parameters = parse_parameters(schema);
   json::object properties;
-  properties[kThinking] = {{"type", "string"}, {"description", "Your private reasoning."}};
-  json::array required{kThinking};
+  json::array required;
+  if (thinking) {
+    properties[kThinking] = {{"type", "string"}, {"description", "Your private reasoning."}};
+    required.push_back(json::value(kThinking));
+  }
   if (const auto* own = parameters.if_contains("properties"); own != nullptr && own->is_object()) {
     for (const auto& [name, property] : own->as_object()) {
       if (name == kThinking || name == kHeartbeat)

@@ -40,9 +40,9 @@ class Tool {
   [[nodiscard]] virtual ToolResult run(ToolScope& scope, const json::object& arguments) = 0;
 };
 
-// The schema that the model sees: `thinking` first, `request_heartbeat` last. Throws ToolError
-// where the schema is not an object or uses one of the two names itself.
-[[nodiscard]] ToolSchema inject_arguments(const ToolSchema& schema);
+// The schema that the model sees: `thinking` first, unless it thinks elsewhere, `request_heartbeat`
+// last. Throws ToolError where the schema is not an object or uses one of the two names itself.
+[[nodiscard]] ToolSchema inject_arguments(const ToolSchema& schema, bool thinking = true);
 
 // Empty, or what is wrong with `arguments` and what the tool wants.
 [[nodiscard]] std::string check_arguments(const ToolSchema& schema, const json::object& arguments);

@@ -9,6 +9,8 @@ namespace memgpt {
 
 namespace {
 
+constexpr std::size_t kLongestName = 64;
+
 std::string tool_names(const ToolMap& tools) {
   std::string names;
   for (const auto& [name, tool] : tools) names += (names.empty() ? "" : ", ") + name;
@@ -53,6 +55,16 @@ std::optional<Reply> reply_from_json(std::string_view text) {
   return reply;
 }
 
+std::string sendable_name(std::string name) {
+  const auto is_fine = [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  name.resize(std::min(name.size(), kLongestName));
+  std::replace_if(name.begin(), name.end(), [&](unsigned char c) { return !is_fine(c); }, '_');
+  return name.empty() ? "unnamed" : name;
+}
+
 CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position) {
   CleanReply clean;
   // Some servers number the calls of each reply from 0.
@@ -75,9 +87,9 @@ CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position)
   reply.thinking = valid_utf8(std::move(reply.thinking));
   for (auto& call : reply.tool_calls) {
     call.id = valid_utf8(std::move(call.id));
-    call.name = valid_utf8(std::move(call.name));
+    call.name = sendable_name(valid_utf8(std::move(call.name)));
     call.arguments = valid_utf8(std::move(call.arguments));
-    if (call.id.empty() || taken(call.id)) call.id = new_id();
+    if (call.id.empty() || call.id.size() > kLongestCallId || taken(call.id)) call.id = new_id();
     own.insert(call.id);
     if (is_blank(call.arguments)) call.arguments = "{}";
     boost::system::error_code error;

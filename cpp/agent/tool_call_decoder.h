@@ -26,10 +26,15 @@ using ToolMap = std::map<std::string, std::shared_ptr<Tool>, std::less<>>;
 
 [[nodiscard]] DecodedCall decode_call(const ToolCall& call, const ToolMap& tools);
 
-// Valid UTF-8 everywhere, an id for every call that no other call in `window` has (by `position`,
-// the reply's place in the log, where the model gave none), and arguments that are a JSON object:
-// broken ones are kept as {"invalid_json": "..."}, so that every provider accepts them in its
-// history.
+// OpenAI refuses a request whose history has a call by a name that no tool can have, or with a
+// longer id: an agent whose model once wrote one could never speak again.
+constexpr std::size_t kLongestCallId = 40;
+[[nodiscard]] std::string sendable_name(std::string name);
+
+// Valid UTF-8 everywhere, names and ids that a server takes back, an id for every call that no
+// other call in `window` has (by `position`, the reply's place in the log, where the model gave
+// none), and arguments that are a JSON object: broken ones are kept as {"invalid_json": "..."}, so
+// that every provider accepts them in its history.
 struct CleanReply {
   Reply reply;
   std::vector<std::string> broken;  // per call: why its arguments are broken, or empty

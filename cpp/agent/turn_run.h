@@ -15,7 +15,12 @@ struct Agent::TurnRun {
   std::optional<WriteSet> before_tool;
   std::string ran;  // the call that was run last
   ToolResult result;
-  Trust trust = Trust::kernel;  // of the result
+  Trust trust = Trust::kernel;            // of the result
+  const OnTurnEvent* on_event = nullptr;  // who looks on; null = nobody
+
+  void tell(const TurnEvent& event) const {
+    if (on_event != nullptr) (*on_event)(event);
+  }
 };
 
 // Of what a tool returns.

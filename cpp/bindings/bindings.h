@@ -24,6 +24,7 @@ void bind_memory(py::module_& module);
 void bind_tokens(py::module_& module);
 void bind_policy(py::module_& module);
 void bind_llm(py::module_& module);
+void bind_http_probe(py::module_& module);
 void bind_stores(py::module_& module);
 void bind_agent(py::module_& module);
 void bind_archive(py::module_& module);

@@ -271,9 +271,157 @@ void bind_items(py::module_& module) {
            py::arg("shown") = false);
 }
 
+std::map<std::string, double> dict_of(const std::vector<std::pair<std::string, double>>& parts) {
+  return {parts.begin(), parts.end()};
+}
+
+// Bytes as characters.
+std::vector<std::pair<std::size_t, std::size_t>> marks_of(const Snippet& snippet) {
+  std::vector<std::pair<std::size_t, std::size_t>> marks;
+  std::size_t characters = 0;
+  std::size_t at = 0;
+  const auto character_at = [&](std::size_t byte) {
+    for (; at < byte; ++at)
+      if ((static_cast<unsigned char>(snippet.text[at]) & 0xC0) != 0x80) ++characters;
+    return characters;
+  };
+  for (const auto& [begin, end] : snippet.marks) {
+    const auto first = character_at(begin);
+    marks.emplace_back(first, character_at(end));
+  }
+  return marks;
+}
+
+void bind_results(py::module_& module) {
+  py::class_<RankingOptions>(module, "RankingOptions")
+      .def(py::init<>())
+      .def_readwrite("k1", &RankingOptions::k1)
+      .def_readwrite("b", &RankingOptions::b)
+      .def_readwrite("stop", &RankingOptions::stop)
+      .def_readwrite("stem", &RankingOptions::stem)
+      .def_readwrite("irregular", &RankingOptions::irregular)
+      .def_readwrite("speaker_text", &RankingOptions::speaker_text)
+      .def_readwrite("related", &RankingOptions::related)
+      .def_readwrite("classes", &RankingOptions::classes)
+      .def_readwrite("frame", &RankingOptions::frame)
+      .def_readwrite("spelling", &RankingOptions::spelling)
+      .def_readwrite("window", &RankingOptions::window)
+      .def_readwrite("power", &RankingOptions::power)
+      .def_readwrite("reply", &RankingOptions::reply)
+      .def_readwrite("session", &RankingOptions::session)
+      .def_readwrite("own_side", &RankingOptions::own_side)
+      .def_readwrite("assistant", &RankingOptions::assistant)
+      .def_readwrite("question", &RankingOptions::question)
+      .def_readwrite("speaker", &RankingOptions::speaker)
+      .def_readwrite("when", &RankingOptions::when)
+      .def_readwrite("name_cue", &RankingOptions::name_cue)
+      .def_readwrite("date", &RankingOptions::date)
+      .def_readwrite("phrase", &RankingOptions::phrase)
+      .def_readwrite("session_prior", &RankingOptions::session_prior)
+      .def_readwrite("spread_max_df", &RankingOptions::spread_max_df)
+      .def_readwrite("dense", &RankingOptions::dense);
+  py::class_<Response>(module, "CoreResponse")
+      .def_readonly("spoken", &Response::spoken)
+      .def_readonly("messages", &Response::messages)
+      .def_readonly("steps", &Response::steps)
+      .def_readonly("prompt_tokens", &Response::prompt_tokens)
+      .def_readonly("completion_tokens", &Response::completion_tokens)
+      .def_readonly("evicted", &Response::evicted)
+      .def_readonly("stop_reason", &Response::stop_reason);
+  py::class_<Passage>(module, "Passage", "One entry of archival memory.")
+      .def_readonly("id", &Passage::id)
+      .def_readonly("text", &Passage::text)
+      .def_readonly("tags", &Passage::tags)
+      .def_property_readonly("metadata",
+                             [](const Passage& passage) {
+                               return py::module_::import("json").attr("loads")(passage.metadata);
+                             })
+      .def_property_readonly("time",
+                             [](const Passage& passage) { return to_datetime(passage.time_us); })
+      .def_readonly("time_us", &Passage::time_us)
+      .def_readonly("author", &Passage::author)
+      .def("_repr_html_", [](const py::object& self) { return shown("passage_html", self); })
+      .def("__repr__", [](const Passage& passage) {
+        return shown("visible",
+                     py::str("<Passage " + std::string(utf8_prefix(passage.text, 60)) + ">"));
+      });
+  py::class_<RecallHit>(module, "RecallHit", "A message that recall search found.")
+      .def_readonly("message", &RecallHit::message)
+      .def_readonly("score", &RecallHit::score)
+      .def_property_readonly(
+          "snippet", [](const RecallHit& hit) { return hit.snippet.text; },
+          "About 200 bytes of the text, where it has most of the query's words.")
+      .def_property_readonly(
+          "marks", [](const RecallHit& hit) { return marks_of(hit.snippet); },
+          "Where the query's words are in the snippet: (begin, end), in characters.")
+      .def_property_readonly(
+          "terms", [](const RecallHit& hit) { return dict_of(hit.terms); },
+          "What each word of the query adds; the score is their sum times the factors.")
+      .def_property_readonly(
+          "factors", [](const RecallHit& hit) { return dict_of(hit.factors); },
+          "What the sum is multiplied by, see memgpt.Ranking.")
+      .def_readonly("before", &RecallHit::before, "Neighbours, if they were asked for.")
+      .def_readonly("after", &RecallHit::after)
+      .def("_repr_html_", [](const py::object& self) { return shown("hit_html", self); })
+      .def("__repr__", [](const RecallHit& hit) {
+        return shown("visible", py::str("<RecallHit " + hit.snippet.text + ">"));
+      });
+  py::class_<ArchivalHit>(module, "ArchivalHit", "A passage that archival search found.")
+      .def_readonly("passage", &ArchivalHit::passage)
+      .def_property_readonly(
+          "archive",
+          [](const ArchivalHit& hit) {
+            return hit.archive.empty() ? std::nullopt : std::optional(hit.archive);
+          },
+          "The name of the shared archive that holds it; None: the agent's own. passage.author "
+          "tells who filed it there: an agent's name, or \"user\".")
+      .def_readonly("score", &ArchivalHit::score,
+                    "Words and vectors, each as a share of the best hit's, in a weighted mean; "
+                    "without vectors the words' own score; where no word is in any passage, the "
+                    "similarity.")
+      .def_readonly("similarity", &ArchivalHit::similarity,
+                    "Cosine of the embeddings; 0 where there are none.")
+      .def_property_readonly(
+          "snippet", [](const ArchivalHit& hit) { return hit.snippet.text; },
+          "About 200 bytes of the text, where it has most of the query's words.")
+      .def_property_readonly(
+          "marks", [](const ArchivalHit& hit) { return marks_of(hit.snippet); },
+          "Where the query's words are in the snippet: (begin, end), in characters.")
+      .def_property_readonly(
+          "terms", [](const ArchivalHit& hit) { return dict_of(hit.terms); },
+          "What each word of the query adds; their sum times the factors is the words' score.")
+      .def_property_readonly(
+          "factors", [](const ArchivalHit& hit) { return dict_of(hit.factors); },
+          "What the sum is multiplied by, see memgpt.Ranking.")
+      .def("_repr_html_", [](const py::object& self) { return shown("hit_html", self); })
+      .def("__repr__", [](const ArchivalHit& hit) {
+        return shown("visible", py::str("<ArchivalHit " +
+                                        std::string(utf8_prefix(hit.passage.text, 60)) + ">"));
+      });
+  py::class_<SummaryRow>(module, "Summary", "What stands for messages that left the window.")
+      .def_readonly("text", &SummaryRow::text, "Empty where the policy wants none.")
+      .def_property_readonly(
+          "covers", [](const SummaryRow& summary) { return pairs_of(summary.covers); },
+          "Ranges (begin, end) of positions that it is the first to cover; it also stands for what "
+          "the summary before it covered.")
+      .def_readonly("covered", &SummaryRow::covered, "Messages that it stands for, all told.")
+      .def_readonly("author", &SummaryRow::author,
+                    "The model; \"digest\", made without one; or \"none\".")
+      .def_readonly("tokens", &SummaryRow::tokens)
+      .def_readonly("failure", &SummaryRow::failure,
+                    "Why a digest took the place of the model's; empty where nothing failed.")
+      .def("__repr__", [](const SummaryRow& summary) {
+        return shown("visible",
+                     py::str("<Summary of " + std::to_string(summary.covered) + " messages by " +
+                             summary.author +
+                             (summary.failure.empty() ? "" : ": " + summary.failure) + ">"));
+      });
+}
+
 }  // namespace
 
 void bind_history(py::module_& module) {
+  bind_results(module);
   bind_items(module);
   bind_purges(module);
   bind_steps(module);

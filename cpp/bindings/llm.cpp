@@ -1,30 +1,32 @@
 // Providers and embedders written in Python, as the kernel sees them.
 #include "bindings/bindings.h"
 #include "error.h"
+#include "llm/chat_completion.h"
 #include "llm/embedder.h"
 #include "llm/offline_embedder.h"
 #include "llm/ollama_embedder.h"
-#include "llm/openai.h"
 #include "llm/openai_embedder.h"
 #include "llm/provider.h"
+#include "llm/services.h"
 
 namespace memgpt {
 
 namespace {
 
 // A reply as it crosses between here and memgpt.llm: content, thinking, calls as (id, name,
-// arguments), tokens of prompt and completion (-1 = not said).
-using ReplyParts =
-    std::tuple<std::string, std::string,
-               std::vector<std::tuple<std::string, std::string, std::string>>, int, int>;
+// arguments), tokens of prompt and completion (-1 = not said), why the model stopped.
+using ReplyParts = std::tuple<std::string, std::string,
+                              std::vector<std::tuple<std::string, std::string, std::string>>, int,
+                              int, std::string>;
 
 ReplyParts reply_parts(Reply reply) {
   ReplyParts parts;
-  auto& [content, thinking, calls, prompt_tokens, completion_tokens] = parts;
+  auto& [content, thinking, calls, prompt_tokens, completion_tokens, finish_reason] = parts;
   content = std::move(reply.content);
   thinking = std::move(reply.thinking);
   prompt_tokens = reply.usage.prompt_tokens;
   completion_tokens = reply.usage.completion_tokens;
+  finish_reason = std::move(reply.finish_reason);
   for (auto& call : reply.tool_calls)
     calls.emplace_back(std::move(call.id), std::move(call.name), std::move(call.arguments));
   return parts;
@@ -48,6 +50,32 @@ ReplyParts reply_parts(Reply reply) {
   throw FromPython<ProviderError>(text, std::move(origin));
 }
 
+// Where a provider written in Python puts the pieces of its reply: a function of kind, text, index,
+// id and name. It may be kept; what comes after the call is dropped.
+class DeltaSink {
+ public:
+  explicit DeltaSink(const OnDelta& on_delta)
+      : on_delta_(std::make_shared<const OnDelta*>(on_delta ? &on_delta : nullptr)) {}
+  ~DeltaSink() { *on_delta_ = nullptr; }
+  DeltaSink(const DeltaSink&) = delete;
+  DeltaSink& operator=(const DeltaSink&) = delete;
+  [[nodiscard]] py::object callable() const {
+    if (*on_delta_ == nullptr) return py::none();
+    return py::cpp_function([to = on_delta_](const std::string& kind, const std::string& text,
+                                             int index, const std::string& id,
+                                             const std::string& name) {
+      if (*to == nullptr) return;
+      (**to)({kind == "tool_call"  ? Delta::Kind::tool_call
+              : kind == "thinking" ? Delta::Kind::thinking
+                                   : Delta::Kind::content,
+              text, index, id, name});
+    });
+  }
+
+ private:
+  std::shared_ptr<const OnDelta*> on_delta_;
+};
+
 class PythonProvider final : public LLMProvider {
  public:
   PythonProvider(std::string model, int context_window,
@@ -67,18 +95,21 @@ class PythonProvider final : public LLMProvider {
   [[nodiscard]] std::string tokenizer() const override { return counter_ ? counter_->name() : ""; }
   [[nodiscard]] std::shared_ptr<const TokenCounter> counter() const override { return counter_; }
 
-  [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context) override {
+  [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context,
+                               const CallOptions& options) override {
     const py::gil_scoped_acquire gil;
     ReplyParts parts;
+    const DeltaSink sink(options.on_delta);
     try {
-      parts = (*complete_)(context).cast<ReplyParts>();
+      parts = (*complete_)(context, sink.callable()).cast<ReplyParts>();
     } catch (py::error_already_set& error) {
       rethrow_for_core(std::move(error));
     }
     Reply reply{std::move(std::get<0>(parts)),
                 std::move(std::get<1>(parts)),
                 {},
-                {std::get<3>(parts), std::get<4>(parts)}};
+                {std::get<3>(parts), std::get<4>(parts)},
+                std::move(std::get<5>(parts))};
     for (auto& [id, name, arguments] : std::get<2>(parts))
       reply.tool_calls.push_back({std::move(id), std::move(name), std::move(arguments)});
     return reply;
@@ -100,6 +131,18 @@ class PythonProvider final : public LLMProvider {
   std::shared_ptr<py::object> summarize_;
   bool summarizes_by_completion_;
 };
+
+// A reply's pieces as (kind, text, index, id, name). The callable outlives the call.
+OnDelta deltas_to(const py::object& callable) {
+  return [&callable](const Delta& delta) {
+    const py::gil_scoped_acquire gil;
+    const auto text = [](std::string_view view) { return py::str(view.data(), view.size()); };
+    callable(delta.kind == Delta::Kind::tool_call  ? "tool_call"
+             : delta.kind == Delta::Kind::thinking ? "thinking"
+                                                   : "content",
+             text(delta.text), delta.index, text(delta.id), text(delta.name));
+  };
+}
 
 class PythonEmbedder final : public Embedder {
  public:
@@ -162,15 +205,21 @@ void bind_endpoint_embedder(py::module_& module, const char* name) {
 void bind_llm(py::module_& module) {
   py::class_<LLMProvider, std::shared_ptr<LLMProvider>>(module, "Provider")
       .def_property_readonly("model", &LLMProvider::model)
-      .def_property_readonly("context_window", &LLMProvider::context_window)
+      .def("context_window", &LLMProvider::context_window, py::call_guard<py::gil_scoped_release>(),
+           "Asks the model's server where it can say.")
       .def_property_readonly("tokenizer", &LLMProvider::tokenizer)
       .def_property_readonly("missing_key", &LLMProvider::missing_key)
       .def(
           "complete",
-          [](LLMProvider& provider, const std::shared_ptr<Context>& context) {
-            return reply_parts(provider.complete(context));
+          [](LLMProvider& provider, const std::shared_ptr<Context>& context,
+             const std::optional<py::object>& on_delta, const std::string& reasoning) {
+            CallOptions options;
+            options.reasoning = reasoning_from_string(reasoning);
+            if (on_delta) options.on_delta = deltas_to(*on_delta);
+            return reply_parts(provider.complete(context, options));
           },
-          py::arg("context"), py::call_guard<py::gil_scoped_release>())
+          py::arg("context"), py::arg("on_delta"), py::arg("reasoning"),
+          py::call_guard<py::gil_scoped_release>())
       .def(
           "summarize",
           [](LLMProvider& provider, const std::string& text, int limit_tokens) {
@@ -185,19 +234,44 @@ void bind_llm(py::module_& module) {
       "read_chat_completion",
       [](const std::string& text) { return reply_parts(read_chat_completion(text)); },
       py::arg("text"));
-  py::class_<OpenAIProvider, LLMProvider, std::shared_ptr<OpenAIProvider>>(module, "OpenAIProvider")
-      .def(py::init([](std::string model, std::optional<std::string> base_url,
-                       std::optional<std::string> api_key, int context_window,
-                       std::optional<std::string> tokenizer,
-                       std::optional<std::shared_ptr<TokenCounter>> counter, double timeout_s) {
-             return std::make_shared<OpenAIProvider>(
-                 OpenAIOptions{std::move(model), std::move(base_url), std::move(api_key),
-                               context_window, std::move(tokenizer),
-                               std::move(counter).value_or(nullptr), timeout_s},
-                 process_outside());
-           }),
-           py::arg("model"), py::arg("base_url"), py::arg("api_key"), py::arg("context_window"),
-           py::arg("tokenizer"), py::arg("counter"), py::arg("timeout_s"));
+  py::class_<ModelOptions>(module, "ModelOptions")
+      .def(py::init<>())
+      .def_readwrite("model", &ModelOptions::model)
+      .def_readwrite("service", &ModelOptions::service)
+      .def_readwrite("base_url", &ModelOptions::base_url)
+      .def_readwrite("api_key", &ModelOptions::api_key)
+      .def_readwrite("api_version", &ModelOptions::api_version)
+      .def_readwrite("context_window", &ModelOptions::context_window)
+      .def_readwrite("tokenizer", &ModelOptions::tokenizer)
+      .def_property(
+          "counter", [](const ModelOptions&) { return py::none(); },
+          [](ModelOptions& options, std::optional<std::shared_ptr<TokenCounter>> counter) {
+            options.counter = std::move(counter).value_or(nullptr);
+          })
+      .def_readwrite("timeout_s", &ModelOptions::timeout_s)
+      .def_readwrite("read_timeout_s", &ModelOptions::read_timeout_s)
+      .def_readwrite("max_retries", &ModelOptions::max_retries)
+      .def_readwrite("max_string", &ModelOptions::max_string)
+      .def_readwrite("extra_body", &ModelOptions::extra_body)
+      .def_property(
+          "structure", [](const ModelOptions&) { return py::none(); },
+          [](ModelOptions& options, const std::string& structure) {
+            options.structure = structure_from_string(structure);
+          });
+  module.def(
+      "make_provider",
+      [](ModelOptions options) { return make_provider(std::move(options), process_outside()); },
+      py::arg("options"));
+  module.def("service_names", &service_names);
+  module.def(
+      "service_variables",
+      [](const std::string& name) -> std::optional<std::pair<std::string, std::string>> {
+        const auto* const service = find_service(name);
+        if (service == nullptr) return std::nullopt;
+        return std::make_pair(std::string(service->url_variable),
+                              std::string(service->key_variable));
+      },
+      py::arg("name"), "The variables with a service's address and key; None: no such service.");
   py::class_<PythonProvider, LLMProvider, std::shared_ptr<PythonProvider>>(module, "PythonProvider")
       .def(py::init<std::string, int, std::optional<std::shared_ptr<TokenCounter>>, py::object,
                     py::object, bool>(),

@@ -152,7 +152,7 @@ void bind_context(py::module_& module) {
       .def(
           "to_request",
           [](const Context& context, const std::string& model) {
-            return to_python(json::parse(context.to_request_json(model)));
+            return to_python(json::parse(context.to_request_json({.model = model})));
           },
           py::arg("model") = "", "The request as a dict, in OpenAI's chat-completions form.")
       .def(

@@ -5,6 +5,7 @@
 
 #include "bindings/bindings.h"
 #include "error.h"
+#include "llm/http_pool.h"
 #include "llm/provider.h"
 #include "store/schema.h"
 
@@ -105,8 +106,21 @@ Cancellation::Scope::Scope(const Cancellation& cancellation) : outer_(current_ca
 
 Cancellation::Scope::~Scope() { current_cancellation() = outer_; }
 
+namespace {
+
+// One for the process. Never destroyed: at exit OpenSSL may have cleaned up before, and the system
+// closes what is open.
+const std::shared_ptr<HttpPools>& process_pools() {
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
+  static const auto& pools = *new std::shared_ptr<HttpPools>(std::make_shared<HttpPools>());
+  return pools;
+}
+
+}  // namespace
+
 Outside process_outside() {
   Outside outside;
+  outside.pools = process_pools();
   outside.poll = check_signals;
   // With the GIL: os.environ writes the same table.
   outside.variable = [](const char* name) -> std::string {
@@ -140,6 +154,7 @@ PYBIND11_MODULE(_core, module) {
   memgpt::bind_tokens(module);
   memgpt::bind_policy(module);
   memgpt::bind_llm(module);
+  memgpt::bind_http_probe(module);
   memgpt::bind_stores(module);
   memgpt::bind_history(module);
   module.attr("application_id") = memgpt::kApplicationId;

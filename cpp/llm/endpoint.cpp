@@ -30,12 +30,13 @@ bool is_port(std::string_view text) {
 
 }  // namespace
 
-std::string HttpEndpoint::name() const {
+std::string HttpEndpoint::authority() const {
   const bool bracketed = host.find(':') != std::string::npos;
   const bool usual = port == (tls ? "443" : "80");
-  return (tls ? "https://" : "http://") + (bracketed ? "[" + host + "]" : host) +
-         (usual ? "" : ":" + port);
+  return (bracketed ? "[" + host + "]" : host) + (usual ? "" : ":" + port);
 }
+
+std::string HttpEndpoint::name() const { return (tls ? "https://" : "http://") + authority(); }
 
 HttpEndpoint parse_endpoint(std::string_view url, std::string_view what) {
   HttpEndpoint endpoint;

@@ -137,13 +137,15 @@ EndpointEmbedder::Server EndpointEmbedder::server() const {
     HttpOptions http;
     http.timeout_s = options_.timeout_s;
     http.poll = outside_.poll;
-    client_ = std::make_shared<HttpClient>(parse_endpoint(url, given_as), std::move(http));
+    http.variable = outside_.variable;
+    client_ = std::make_shared<HttpClient>(parse_endpoint(url, given_as), std::move(http),
+                                           outside_.pools);
     client_url_ = url;
   }
   const auto& endpoint = client_->endpoint();
   return {client_,
           {options_.model, endpoint.name() + endpoint.path, given_as,
-           options_.api_key || own ? "api_key" : dialect_.key_variable, key()}};
+           options_.api_key || own ? "api_key" : dialect_.key_variable, key(), dialect_.hint}};
 }
 
 HttpResponse EndpointEmbedder::post(const Server& server, const Part& part) const {

@@ -59,6 +59,7 @@ class EndpointEmbedder : public Embedder {
     std::string url_variable;  // of the environment
     std::string key_variable;  // empty = no key is needed
     std::string path;
+    std::string hint = "It often ends in /v1";  // where no model is found
   };
   // Throws ConfigError for options that cannot work.
   EndpointEmbedder(EmbeddingOptions options, Outside outside, Dialect dialect);

@@ -1,19 +1,36 @@
 // Which provider answers for a model's handle.
+#include "error.h"
 #include "llm/offline_model.h"
-#include "llm/openai.h"
-#include "llm/provider.h"
+#include "llm/services.h"
 
 namespace memgpt {
 
 std::shared_ptr<LLMProvider> provider_for(std::string_view handle, const Outside& outside) {
-  constexpr std::string_view kOpenAI = "openai/";
   if (handle == "offline") return std::make_shared<OfflineModel>();
-  if (handle.starts_with(kOpenAI) && handle.size() > kOpenAI.size()) {
-    OpenAIOptions options;
-    options.model = handle.substr(kOpenAI.size());
-    return std::make_shared<OpenAIProvider>(std::move(options), outside);
+  const auto slash = handle.find('/');
+  if (slash == std::string_view::npos || slash + 1 == handle.size()) return nullptr;
+  const auto* const service = find_service(handle.substr(0, slash));
+  if (service == nullptr) return nullptr;
+  ModelOptions options;
+  options.service = service->name;
+  options.model = handle.substr(slash + 1);
+  return make_provider(std::move(options), outside);
+}
+
+std::string_view to_string(Reasoning reasoning) {
+  switch (reasoning) {
+    case Reasoning::argument: return "argument";
+    case Reasoning::native: return "native";
+    case Reasoning::none: return "none";
   }
-  return nullptr;
+  return "argument";
+}
+
+Reasoning reasoning_from_string(std::string_view text) {
+  for (const auto reasoning : {Reasoning::argument, Reasoning::native, Reasoning::none})
+    if (text == to_string(reasoning)) return reasoning;
+  throw ConfigError("reasoning is \"argument\", \"native\" or \"none\", not \"" +
+                    std::string(text) + '"');
 }
 
 }  // namespace memgpt

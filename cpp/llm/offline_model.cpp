@@ -5,7 +5,8 @@
 
 namespace memgpt {
 
-Reply OfflineModel::complete(const std::shared_ptr<const Context>& context) {
+Reply OfflineModel::complete(const std::shared_ptr<const Context>& context,
+                             const CallOptions& /*options*/) {
   return decide(context->request());
 }
 

@@ -16,7 +16,8 @@ class OfflineModel final : public LLMProvider {
   [[nodiscard]] std::string model() const override { return "offline"; }
   [[nodiscard]] int context_window() const override { return 8192; }
   [[nodiscard]] std::string tokenizer() const override { return "o200k_base"; }
-  [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context) override;
+  [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context,
+                               const CallOptions& options) override;
 
   // The whole model: the same request gives the same reply, with one tool call at most.
   [[nodiscard]] static Reply decide(const Request& request);

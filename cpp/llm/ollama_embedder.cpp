@@ -9,7 +9,8 @@ namespace memgpt {
 
 OllamaEmbedder::OllamaEmbedder(EmbeddingOptions options, Outside outside)
     : EndpointEmbedder(std::move(options), std::move(outside),
-                       {"ollama/", "http://127.0.0.1:11434", "OLLAMA_HOST", "", "/api/embed"}) {}
+                       {"ollama/", "http://127.0.0.1:11434", "OLLAMA_HOST", "", "/api/embed",
+                        "`ollama list` shows the models that are there"}) {}
 
 // By itself Ollama would cut a text that is too long, and say nothing.
 std::string OllamaEmbedder::request(std::span<const std::string> texts) const {

@@ -1,56 +1,48 @@
-// Models behind OpenAI's chat completions, spoken by OpenAI and by many other servers. Where this
-// wire format is written and read.
+// OpenAI's chat completions, spoken by OpenAI, Azure and many other servers: how a request is
+// written, and what is done where a server takes it otherwise.
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <string_view>
 
-#include "llm/http.h"
-#include "llm/provider.h"
+#include "llm/call_schema.h"
+#include "llm/hosted_model.h"
 
 namespace memgpt {
 
-// The reply in a chat completion, or in one of its messages alone. Throws InvalidReply, saying what
-// is missing.
-[[nodiscard]] Reply read_chat_completion(std::string_view text);
-
-struct OpenAIOptions {
-  std::string model;                    // as the server knows it: "gpt-4.1"
-  std::optional<std::string> base_url;  // none = OPENAI_BASE_URL, or OpenAI's own
-  std::optional<std::string> api_key;   // none = OPENAI_API_KEY
-  int context_window = 0;               // 0 = what is known of the model
-  std::optional<std::string> tokenizer;
-  std::shared_ptr<const TokenCounter> counter;  // in place of a tokenizer's name
-  double timeout_s = 120;
-};
-
-class OpenAIProvider final : public LLMProvider {
+class OpenAIProvider final : public HostedModel {
  public:
-  // Throws ConfigError for options that cannot work. The environment is read at each call, so that
-  // a key can be set, or changed, later.
-  OpenAIProvider(OpenAIOptions options, Outside outside);
+  OpenAIProvider(ModelOptions options, const Service& service, Outside outside);
 
-  [[nodiscard]] std::string model() const override;
-  [[nodiscard]] int context_window() const override;
-  [[nodiscard]] std::string tokenizer() const override;
-  [[nodiscard]] std::shared_ptr<const TokenCounter> counter() const override;
-  [[nodiscard]] std::string missing_key() const override;
-  [[nodiscard]] bool summarizes_by_completion() const override { return true; }
-  [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context) override;
+  [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context,
+                               const CallOptions& options) override;
 
  private:
-  [[nodiscard]] std::string key() const;
-  [[nodiscard]] std::shared_ptr<HttpClient> client();
+  // What this server has been found not to take.
+  struct Quirks {
+    bool completion_limit = false;  // it wants "max_completion_tokens"
+    bool no_parallel = false;
+    bool no_stream_options = false;
+    bool no_template_switches = false;
+    bool free_choice = false;  // "required" is nothing to it
+    friend bool operator==(const Quirks&, const Quirks&) = default;
+  };
+  [[nodiscard]] std::string path() const;
+  [[nodiscard]] std::string body(const Context& context, const CallOptions& options,
+                                 const Quirks& quirks);
+  [[nodiscard]] std::string body_by_schema(const Context& context, const std::string& more,
+                                           std::string_view reply_limit) const;
+  [[nodiscard]] Reply ask(HttpClient& client, const std::string& key, std::string body,
+                          const CallOptions& options, HttpResponse& response) const;
+  [[nodiscard]] static Quirks learned(Quirks quirks, const HttpResponse& response);
+  [[nodiscard]] Quirks quirks();
 
-  OpenAIOptions options_;
-  Outside outside_;
-  std::mutex mutex_;  // guards what follows
-  std::string client_url_;
-  std::shared_ptr<HttpClient> client_;
+  std::string extra_;  // fields of the user's own, each with a comma before it
+  std::string tool_choice_ = "\"required\"";
+  std::string parallel_ = "false";
+  ToolsWire tools_wire_;
+  std::mutex quirks_mutex_;
+  Quirks quirks_;
 };
 
 }  // namespace memgpt

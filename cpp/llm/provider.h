@@ -26,7 +26,37 @@ struct Reply {
   std::string thinking;  // native reasoning
   std::vector<ToolCall> tool_calls;
   Usage usage;
+  // Why the model stopped, as the provider said it ("stop", "tool_calls", "length" ...); may be
+  // empty. "length": it was cut off.
+  std::string finish_reason;
 };
+
+// A piece of a reply, as it comes. The reply itself has it all again.
+struct Delta {
+  enum class Kind { content, thinking, tool_call };
+  Kind kind = Kind::content;
+  std::string_view text;  // of a call: a piece of its arguments' JSON text
+  // Of a call.
+  int index = 0;
+  std::string_view id = {};    // may be empty, also later
+  std::string_view name = {};  // in the first piece of each call
+};
+// What it throws ends the call and comes out of it.
+using OnDelta = std::function<void(const Delta& delta)>;
+
+// Where a model's thoughts go: into the argument `thinking` that is injected into each tool, into
+// the reasoning that the model has by itself, or nowhere.
+enum class Reasoning { argument, native, none };
+[[nodiscard]] std::string_view to_string(Reasoning reasoning);
+// Throws ConfigError for a text that is none of the three.
+[[nodiscard]] Reasoning reasoning_from_string(std::string_view text);
+
+struct CallOptions {
+  OnDelta on_delta;  // where it is set, the reply is asked for as a stream
+  Reasoning reasoning = Reasoning::argument;
+};
+
+class HttpPools;
 
 // What a provider may ask of the process that it runs in.
 struct Outside {
@@ -38,6 +68,8 @@ struct Outside {
   std::function<int(const std::string& zone, std::int64_t utc_us)> utc_offset_s;
   // Shows a warning to whoever runs the process; may throw. Not set: nobody is told.
   std::function<void(const std::string& text)> warn;
+  // Connections that all providers share; null: each has its own.
+  std::shared_ptr<HttpPools> pools;
 };
 
 // A text, or why there is none; neither where the provider writes no summaries.
@@ -62,8 +94,12 @@ class LLMProvider {
   // The environment variable whose key a call would miss; "" where none is missing.
   [[nodiscard]] virtual std::string missing_key() const { return ""; }
 
+  // True: the model reasons by itself before it answers.
+  [[nodiscard]] virtual bool reasons_natively() const { return false; }
+
   // One model call. Called without the GIL, on the sender's thread.
-  [[nodiscard]] virtual Reply complete(const std::shared_ptr<const Context>& context) = 0;
+  [[nodiscard]] virtual Reply complete(const std::shared_ptr<const Context>& context,
+                                       const CallOptions& options) = 0;
 
   // A summary of `text` in at most `limit_tokens` tokens.
   [[nodiscard]] virtual Summary summarize(std::string_view text, int limit_tokens) {
@@ -75,8 +111,8 @@ class LLMProvider {
   [[nodiscard]] virtual bool summarizes_by_completion() const { return false; }
 };
 
-// The provider for a model's handle ("offline", "openai/gpt-4.1"); null where no provider answers
-// for it.
+// The provider for a model's handle ("offline", "openai/gpt-4.1", "ollama/llama3.2"); null where no
+// provider answers for it. See services.h.
 [[nodiscard]] std::shared_ptr<LLMProvider> provider_for(std::string_view handle,
                                                         const Outside& outside);
 

@@ -115,9 +115,10 @@ void throw_overflow(const std::string& answer, std::string_view body) {
   const int prompt = number_behind(
       text, {"n_prompt_tokens", "messages resulted in", "given:", "prompt contains",
              "input token count", "prompt is too long:", "however, you requested", "request ("});
-  const int limit = number_behind(
-      text, {"n_ctx", "maximum context length is", "context length of only", "must be <=",
-             "maximum number of tokens allowed", "less than", "too large for model with", "size ("});
+  const int limit =
+      number_behind(text, {"n_ctx", "maximum context length is", "context length of only",
+                           "must be <=", "maximum number of tokens allowed", "less than",
+                           "too large for model with", "size ("});
   throw ContextOverflow(answer +
                             " (the prompt is longer than the model takes: give the agent a "
                             "smaller context_window)",
@@ -128,19 +129,22 @@ void throw_status(HttpResponse given, const WireOrigin& origin) {
   const auto response = for_people(std::move(given), origin.key);
   const std::string said = error_text(response.body);
   const std::string answer =
-      origin.url + " answered " + std::to_string(response.status) + (said.empty() ? "" : ": " + said);
-  const bool limited = response.status == 429 ||
-                       (response.status == 413 &&
-                        response.body.find("rate_limit_exceeded") != std::string::npos);
+      origin.url + " answered " + std::to_string(response.status) +
+      (said.empty() ? "" : ": " + said) +
+      (response.attempts > 1 ? " [" + std::to_string(response.attempts) + " attempts]" : "");
+  const bool limited =
+      response.status == 429 ||
+      (response.status == 413 && response.body.find("rate_limit_exceeded") != std::string::npos);
   if (response.status == 401 || response.status == 403)
-    throw AuthenticationFailed(answer + " (the key was refused: check " + origin.key_variable + ")");
+    throw AuthenticationFailed(answer + " (the key was refused: check " + origin.key_variable +
+                               ")");
   if (limited)
     throw RateLimited(
         answer + " (too many requests, or no credit left: send again " +
         (response.retry_after.empty() ? "later" : "after " + response.retry_after + " s") + ")");
   if (response.status == 404)
     throw ProviderError(answer + " (is there a model \"" + origin.model + "\", and is " +
-                        origin.url_variable + " right? It often ends in /v1)");
+                        origin.url_variable + " right? " + origin.hint + ")");
   if (says_too_long(response.status, response.body)) throw_overflow(answer, response.body);
   if (response.status >= 500)
     throw ProviderError(answer + " (the server failed; nothing is lost, send again later)");
@@ -163,7 +167,7 @@ void throw_unreadable(HttpResponse given, const WireOrigin& origin, const std::s
                      (response.content_type.empty() ? "" : response.content_type + ": ") + "\"" +
                      std::string(utf8_prefix(error_text(response.body), 120)) + "\"" + compressed +
                      "; check that " + origin.url_variable +
-                     " is the address of a chat completions server (it often ends in /v1)");
+                     " is the address of a server of models. " + origin.hint);
 }
 
 }  // namespace memgpt

@@ -15,7 +15,8 @@ struct WireOrigin {
   std::string url;           // where it went
   std::string url_variable;  // what the address was given as: "OPENAI_BASE_URL", "base_url"
   std::string key_variable;
-  std::string key;  // to be hidden
+  std::string key;   // to be hidden
+  std::string hint;  // what else to look at where a model is not found
 };
 
 // A few words: the forms in use differ.

@@ -79,20 +79,23 @@ Request Context::request() const {
   return request;
 }
 
-std::string Context::to_request_json(std::string_view model, std::string_view reply_limit) const {
+std::string Context::to_request_json(const RequestForm& form) const {
+  const std::string_view tools = form.tools.value_or(prefix->tools->wire);
   std::string out;
-  out.reserve(prefix->wire.size() + prefix->tools->wire.size() + window.wire_bytes() +
-              model.size() * 2 + 128);
+  out.reserve(prefix->wire.size() + tools.size() + window.wire_bytes() + form.model.size() * 2 +
+              form.more.size() + 128);
   out += "{\"model\": ";
-  append_json_string(out, model);
+  append_json_string(out, form.model);
   out += ", \"messages\": [";
   out += prefix->wire;
   window.append_wire(out);
   out += ']';
-  out += prefix->tools->wire;
+  out += tools;
   out += ", ";
-  append_json_string(out, reply_limit);
-  out += ": " + std::to_string(budget.reply_reserve) + '}';
+  append_json_string(out, form.reply_limit);
+  out += ": " + std::to_string(budget.reply_reserve);
+  out += form.more;
+  out += '}';
   return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,17 @@ struct Budget {
 // falls below none: some servers report only what was not in their cache.
 [[nodiscard]] int next_correction(int correction, int counted, int reported);
 
+// What a request in the form of OpenAI's chat completions has besides the context.
+struct RequestForm {
+  std::string_view model;
+  // What the model calls the limit on its reply; newer ones take only "max_completion_tokens".
+  std::string_view reply_limit = "max_tokens";
+  // The fields about tools, each with a comma before it; none = those of the context.
+  std::optional<std::string_view> tools = std::nullopt;
+  // More fields, each with a comma before it.
+  std::string_view more = {};
+};
+
 class Context {
  public:
   std::shared_ptr<const Prefix> prefix;
@@ -54,10 +66,8 @@ class Context {
   [[nodiscard]] Spans spans() const;
   // The request that the spans make.
   [[nodiscard]] Request request() const;
-  // The request as JSON in the form of OpenAI's chat completions. `reply_limit`: what the model
-  // calls the limit on its reply; newer ones take only "max_completion_tokens".
-  [[nodiscard]] std::string to_request_json(std::string_view model,
-                                            std::string_view reply_limit = "max_tokens") const;
+  // The request as JSON in the form of OpenAI's chat completions.
+  [[nodiscard]] std::string to_request_json(const RequestForm& form) const;
   // Plain text for people: a bar, a line a kind, then every span.
   [[nodiscard]] std::string draw() const;
   // SHA-256 chained over the spans: h_i = SHA-256(h_{i-1} || digest of span i).

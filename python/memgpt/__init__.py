@@ -28,10 +28,11 @@ from memgpt._core import (
 )
 from memgpt._embedders import OllamaEmbedder, OpenAICompatibleEmbedder
 from memgpt._recompile import Recompilation
+from memgpt._stream import Event
 from memgpt.agent import Agent, Response
 from memgpt.errors import *  # noqa: F403
 from memgpt.home import Home, Purge, open
-from memgpt.llm import Embedder, LLMProvider, OpenAICompatible, Reply
+from memgpt.llm import Delta, Embedder, LLMProvider, OpenAICompatible, Reply
 from memgpt.memory import BaseMemory, ChatMemory, MemoryModule, SharedBlock
 from memgpt.minilm import MiniLM
 from memgpt.policy import (
@@ -62,8 +63,10 @@ __all__ = [
     "Branch",
     "ChatMemory",
     "Context",
+    "Delta",
     "Divergence",
     "Embedder",
+    "Event",
     "Fit",
     "Head",
     "Home",

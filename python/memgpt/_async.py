@@ -20,7 +20,7 @@ from memgpt.errors import Reentrant
 if TYPE_CHECKING:
     from concurrent import futures
 
-__all__ = ["send_async"]
+__all__ = ["run_on_thread", "send_async"]
 
 T = TypeVar("T")
 
@@ -157,6 +157,11 @@ def _waiting_for(core: _core.CoreAgent, outer: Call | None) -> Iterator[None]:
         with _state.lock:
             if outer is not None:
                 outer.waits_for.remove(core.key)
+
+
+def run_on_thread(job: Callable[[], None]) -> None:
+    """Run a turn's job on a thread of its own; whoever waits for it has none to spare."""
+    _state.threads.run(job, nested=True)
 
 
 async def send_async(core: _core.CoreAgent, send: Callable[[Call], T]) -> T:

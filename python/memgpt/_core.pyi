@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'Moved', 'OfflineEmbedder', 'OllamaEmbedder', 'OpenAIEmbedder', 'OpenAIProvider', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'OllamaEmbedder', 'OpenAIEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -413,12 +413,13 @@ class PythonPolicy(CorePolicy):
     def callable(self) -> typing.Any:
         ...
 class Provider:
-    def complete(self, context: Context) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
+    def complete(self, context: Context, on_delta: typing.Any | None, reasoning: str) -> tuple[str, str, list[tuple[str, str, str]], int, int, str]:
         ...
-    def summarize(self, text: str, limit_tokens: typing.SupportsInt | typing.SupportsIndex) -> str | None:
-        ...
-    @property
     def context_window(self) -> int:
+        """
+        Asks the model's server where it can say.
+        """
+    def summarize(self, text: str, limit_tokens: typing.SupportsInt | typing.SupportsIndex) -> str | None:
         ...
     @property
     def missing_key(self) -> str:
@@ -429,8 +430,57 @@ class Provider:
     @property
     def tokenizer(self) -> str:
         ...
-class OpenAIProvider(Provider):
-    def __init__(self, model: str, base_url: str | None, api_key: str | None, context_window: typing.SupportsInt | typing.SupportsIndex, tokenizer: str | None, counter: CoreCounter | None, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+class ModelOptions:
+    api_key: str | None
+    api_version: str
+    base_url: str | None
+    extra_body: str
+    model: str
+    service: str
+    tokenizer: str | None
+    def __init__(self) -> None:
+        ...
+    @property
+    def context_window(self) -> int:
+        ...
+    @context_window.setter
+    def context_window(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def counter(self) -> None:
+        ...
+    @counter.setter
+    def counter(self, arg1: CoreCounter | None) -> None:
+        ...
+    @property
+    def max_retries(self) -> int:
+        ...
+    @max_retries.setter
+    def max_retries(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def max_string(self) -> int:
+        ...
+    @max_string.setter
+    def max_string(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def read_timeout_s(self) -> float:
+        ...
+    @read_timeout_s.setter
+    def read_timeout_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def structure(self) -> None:
+        ...
+    @structure.setter
+    def structure(self, arg1: str) -> None:
+        ...
+    @property
+    def timeout_s(self) -> float:
+        ...
+    @timeout_s.setter
+    def timeout_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
 class PythonProvider(Provider):
     def __init__(self, model: str, context_window: typing.SupportsInt | typing.SupportsIndex, counter: CoreCounter | None, complete: typing.Any, summarize: typing.Any, summarizes_by_completion: bool) -> None:
@@ -461,12 +511,312 @@ class OfflineEmbedder(CoreEmbedder):
 class PythonEmbedder(CoreEmbedder):
     def __init__(self, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, weight: typing.SupportsFloat | typing.SupportsIndex, embed: typing.Any) -> None:
         ...
+class _HttpProbe:
+    def __init__(self, arg0: str, **kwargs) -> None:
+        ...
+    def get(self, path: str, headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
+        ...
+    def post(self, path: str, body: str, headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
+        ...
+    def stream(self, path: str, body: str, on_bytes: collections.abc.Callable[[bytes], bool], headers: collections.abc.Sequence[tuple[str, str]] = []) -> tuple[int, int, list[tuple[str, str]], bytes]:
+        ...
 class CoreArchivalStore:
     @property
     def name(self) -> str:
         ...
 class PythonArchivalStore(CoreArchivalStore):
     def __init__(self, name: str, store: typing.Any) -> None:
+        ...
+class RankingOptions:
+    classes: bool
+    irregular: bool
+    own_side: bool
+    session: bool
+    speaker_text: bool
+    stem: bool
+    stop: bool
+    def __init__(self) -> None:
+        ...
+    @property
+    def assistant(self) -> float:
+        ...
+    @assistant.setter
+    def assistant(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def b(self) -> float:
+        ...
+    @b.setter
+    def b(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def date(self) -> float:
+        ...
+    @date.setter
+    def date(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def dense(self) -> float | None:
+        ...
+    @dense.setter
+    def dense(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def frame(self) -> float:
+        ...
+    @frame.setter
+    def frame(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def k1(self) -> float:
+        ...
+    @k1.setter
+    def k1(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def name_cue(self) -> float:
+        ...
+    @name_cue.setter
+    def name_cue(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def phrase(self) -> float:
+        ...
+    @phrase.setter
+    def phrase(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def power(self) -> float:
+        ...
+    @power.setter
+    def power(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def question(self) -> float:
+        ...
+    @question.setter
+    def question(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def related(self) -> float:
+        ...
+    @related.setter
+    def related(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def reply(self) -> float | None:
+        ...
+    @reply.setter
+    def reply(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
+        ...
+    @property
+    def session_prior(self) -> float:
+        ...
+    @session_prior.setter
+    def session_prior(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def speaker(self) -> float:
+        ...
+    @speaker.setter
+    def speaker(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def spelling(self) -> float:
+        ...
+    @spelling.setter
+    def spelling(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def spread_max_df(self) -> float:
+        ...
+    @spread_max_df.setter
+    def spread_max_df(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def when(self) -> float:
+        ...
+    @when.setter
+    def when(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def window(self) -> list[float]:
+        ...
+    @window.setter
+    def window(self, arg0: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
+        ...
+class CoreResponse:
+    @property
+    def completion_tokens(self) -> int:
+        ...
+    @property
+    def evicted(self) -> int:
+        ...
+    @property
+    def messages(self) -> list[Message]:
+        ...
+    @property
+    def prompt_tokens(self) -> int:
+        ...
+    @property
+    def spoken(self) -> list[str]:
+        ...
+    @property
+    def steps(self) -> int:
+        ...
+    @property
+    def stop_reason(self) -> str:
+        ...
+class Passage:
+    """
+    One entry of archival memory.
+    """
+    def __repr__(self) -> str:
+        ...
+    def _repr_html_(self) -> str:
+        ...
+    @property
+    def author(self) -> str:
+        ...
+    @property
+    def id(self) -> str:
+        ...
+    @property
+    def metadata(self) -> typing.Any:
+        ...
+    @property
+    def tags(self) -> list[str]:
+        ...
+    @property
+    def text(self) -> str:
+        ...
+    @property
+    def time(self) -> typing.Any:
+        ...
+    @property
+    def time_us(self) -> int:
+        ...
+class RecallHit:
+    """
+    A message that recall search found.
+    """
+    def __repr__(self) -> str:
+        ...
+    def _repr_html_(self) -> str:
+        ...
+    @property
+    def after(self) -> list[Message]:
+        ...
+    @property
+    def before(self) -> list[Message]:
+        """
+        Neighbours, if they were asked for.
+        """
+    @property
+    def factors(self) -> dict[str, float]:
+        """
+        What the sum is multiplied by, see memgpt.Ranking.
+        """
+    @property
+    def marks(self) -> list[tuple[int, int]]:
+        """
+        Where the query's words are in the snippet: (begin, end), in characters.
+        """
+    @property
+    def message(self) -> Message:
+        ...
+    @property
+    def score(self) -> float:
+        ...
+    @property
+    def snippet(self) -> str:
+        """
+        About 200 bytes of the text, where it has most of the query's words.
+        """
+    @property
+    def terms(self) -> dict[str, float]:
+        """
+        What each word of the query adds; the score is their sum times the factors.
+        """
+class ArchivalHit:
+    """
+    A passage that archival search found.
+    """
+    def __repr__(self) -> str:
+        ...
+    def _repr_html_(self) -> str:
+        ...
+    @property
+    def archive(self) -> str | None:
+        """
+        The name of the shared archive that holds it; None: the agent's own. passage.author tells who filed it there: an agent's name, or "user".
+        """
+    @property
+    def factors(self) -> dict[str, float]:
+        """
+        What the sum is multiplied by, see memgpt.Ranking.
+        """
+    @property
+    def marks(self) -> list[tuple[int, int]]:
+        """
+        Where the query's words are in the snippet: (begin, end), in characters.
+        """
+    @property
+    def passage(self) -> Passage:
+        ...
+    @property
+    def score(self) -> float:
+        """
+        Words and vectors, each as a share of the best hit's, in a weighted mean; without vectors the words' own score; where no word is in any passage, the similarity.
+        """
+    @property
+    def similarity(self) -> float:
+        """
+        Cosine of the embeddings; 0 where there are none.
+        """
+    @property
+    def snippet(self) -> str:
+        """
+        About 200 bytes of the text, where it has most of the query's words.
+        """
+    @property
+    def terms(self) -> dict[str, float]:
+        """
+        What each word of the query adds; their sum times the factors is the words' score.
+        """
+class Summary:
+    """
+    What stands for messages that left the window.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def author(self) -> str:
+        """
+        The model; "digest", made without one; or "none".
+        """
+    @property
+    def covered(self) -> int:
+        """
+        Messages that it stands for, all told.
+        """
+    @property
+    def covers(self) -> list[tuple[int, int]]:
+        """
+        Ranges (begin, end) of positions that it is the first to cover; it also stands for what the summary before it covered.
+        """
+    @property
+    def failure(self) -> str:
+        """
+        Why a digest took the place of the model's; empty where nothing failed.
+        """
+    @property
+    def text(self) -> str:
+        """
+        Empty where the policy wants none.
+        """
+    @property
+    def tokens(self) -> int:
         ...
 class HistoryItem:
     def __init__(self, *, role: str, type: str, name: str = '', text: str = '', content: str = '', thinking: str = '', calls: collections.abc.Sequence[tuple[str, str, str]] = [], tool_call_id: str = '', failed: bool = False, id: str = '', time_us: typing.SupportsInt | typing.SupportsIndex | None = None, shown: bool = False) -> None:
@@ -897,297 +1247,6 @@ class CoreBranch:
     @property
     def parent(self) -> Head:
         ...
-class RankingOptions:
-    classes: bool
-    irregular: bool
-    own_side: bool
-    session: bool
-    speaker_text: bool
-    stem: bool
-    stop: bool
-    def __init__(self) -> None:
-        ...
-    @property
-    def assistant(self) -> float:
-        ...
-    @assistant.setter
-    def assistant(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def b(self) -> float:
-        ...
-    @b.setter
-    def b(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def date(self) -> float:
-        ...
-    @date.setter
-    def date(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def dense(self) -> float | None:
-        ...
-    @dense.setter
-    def dense(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
-        ...
-    @property
-    def frame(self) -> float:
-        ...
-    @frame.setter
-    def frame(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def k1(self) -> float:
-        ...
-    @k1.setter
-    def k1(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def name_cue(self) -> float:
-        ...
-    @name_cue.setter
-    def name_cue(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def phrase(self) -> float:
-        ...
-    @phrase.setter
-    def phrase(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def power(self) -> float:
-        ...
-    @power.setter
-    def power(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def question(self) -> float:
-        ...
-    @question.setter
-    def question(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def related(self) -> float:
-        ...
-    @related.setter
-    def related(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def reply(self) -> float | None:
-        ...
-    @reply.setter
-    def reply(self, arg0: typing.SupportsFloat | typing.SupportsIndex | None) -> None:
-        ...
-    @property
-    def session_prior(self) -> float:
-        ...
-    @session_prior.setter
-    def session_prior(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def speaker(self) -> float:
-        ...
-    @speaker.setter
-    def speaker(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def spelling(self) -> float:
-        ...
-    @spelling.setter
-    def spelling(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def spread_max_df(self) -> float:
-        ...
-    @spread_max_df.setter
-    def spread_max_df(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def when(self) -> float:
-        ...
-    @when.setter
-    def when(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-    @property
-    def window(self) -> list[float]:
-        ...
-    @window.setter
-    def window(self, arg0: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]) -> None:
-        ...
-class CoreResponse:
-    @property
-    def completion_tokens(self) -> int:
-        ...
-    @property
-    def evicted(self) -> int:
-        ...
-    @property
-    def messages(self) -> list[Message]:
-        ...
-    @property
-    def prompt_tokens(self) -> int:
-        ...
-    @property
-    def spoken(self) -> list[str]:
-        ...
-    @property
-    def steps(self) -> int:
-        ...
-    @property
-    def stop_reason(self) -> str:
-        ...
-class Passage:
-    """
-    One entry of archival memory.
-    """
-    def __repr__(self) -> str:
-        ...
-    def _repr_html_(self) -> str:
-        ...
-    @property
-    def author(self) -> str:
-        ...
-    @property
-    def id(self) -> str:
-        ...
-    @property
-    def metadata(self) -> typing.Any:
-        ...
-    @property
-    def tags(self) -> list[str]:
-        ...
-    @property
-    def text(self) -> str:
-        ...
-    @property
-    def time(self) -> typing.Any:
-        ...
-    @property
-    def time_us(self) -> int:
-        ...
-class RecallHit:
-    """
-    A message that recall search found.
-    """
-    def __repr__(self) -> str:
-        ...
-    def _repr_html_(self) -> str:
-        ...
-    @property
-    def after(self) -> list[Message]:
-        ...
-    @property
-    def before(self) -> list[Message]:
-        """
-        Neighbours, if they were asked for.
-        """
-    @property
-    def factors(self) -> dict[str, float]:
-        """
-        What the sum is multiplied by, see memgpt.Ranking.
-        """
-    @property
-    def marks(self) -> list[tuple[int, int]]:
-        """
-        Where the query's words are in the snippet: (begin, end), in characters.
-        """
-    @property
-    def message(self) -> Message:
-        ...
-    @property
-    def score(self) -> float:
-        ...
-    @property
-    def snippet(self) -> str:
-        """
-        About 200 bytes of the text, where it has most of the query's words.
-        """
-    @property
-    def terms(self) -> dict[str, float]:
-        """
-        What each word of the query adds; the score is their sum times the factors.
-        """
-class ArchivalHit:
-    """
-    A passage that archival search found.
-    """
-    def __repr__(self) -> str:
-        ...
-    def _repr_html_(self) -> str:
-        ...
-    @property
-    def archive(self) -> str | None:
-        """
-        The name of the shared archive that holds it; None: the agent's own. passage.author tells who filed it there: an agent's name, or "user".
-        """
-    @property
-    def factors(self) -> dict[str, float]:
-        """
-        What the sum is multiplied by, see memgpt.Ranking.
-        """
-    @property
-    def marks(self) -> list[tuple[int, int]]:
-        """
-        Where the query's words are in the snippet: (begin, end), in characters.
-        """
-    @property
-    def passage(self) -> Passage:
-        ...
-    @property
-    def score(self) -> float:
-        """
-        Words and vectors, each as a share of the best hit's, in a weighted mean; without vectors the words' own score; where no word is in any passage, the similarity.
-        """
-    @property
-    def similarity(self) -> float:
-        """
-        Cosine of the embeddings; 0 where there are none.
-        """
-    @property
-    def snippet(self) -> str:
-        """
-        About 200 bytes of the text, where it has most of the query's words.
-        """
-    @property
-    def terms(self) -> dict[str, float]:
-        """
-        What each word of the query adds; their sum times the factors is the words' score.
-        """
-class Summary:
-    """
-    What stands for messages that left the window.
-    """
-    def __repr__(self) -> str:
-        ...
-    @property
-    def author(self) -> str:
-        """
-        The model; "digest", made without one; or "none".
-        """
-    @property
-    def covered(self) -> int:
-        """
-        Messages that it stands for, all told.
-        """
-    @property
-    def covers(self) -> list[tuple[int, int]]:
-        """
-        Ranges (begin, end) of positions that it is the first to cover; it also stands for what the summary before it covered.
-        """
-    @property
-    def failure(self) -> str:
-        """
-        Why a digest took the place of the model's; empty where nothing failed.
-        """
-    @property
-    def text(self) -> str:
-        """
-        Empty where the policy wants none.
-        """
-    @property
-    def tokens(self) -> int:
-        ...
 class CoreTool:
     @property
     def name(self) -> str:
@@ -1207,6 +1266,7 @@ class AgentOptions:
     base_tools: bool
     memory_class: str
     provider: Provider
+    reasoning: str
     summarizer: Provider
     system_prompt: str
     timezone: str
@@ -1253,6 +1313,7 @@ class Binding:
     memory_class: str
     own_index: bool
     provider: Provider
+    reasoning: str
     summarizer: Provider
     timezone: str
     def __init__(self) -> None:
@@ -1458,7 +1519,7 @@ class CoreAgent:
         ...
     def search_recall(self, text: str, start: typing.SupportsInt | typing.SupportsIndex | None, end: typing.SupportsInt | typing.SupportsIndex | None, roles: collections.abc.Sequence[str], limit: typing.SupportsInt | typing.SupportsIndex, offset: typing.SupportsInt | typing.SupportsIndex, neighbours: typing.SupportsInt | typing.SupportsIndex, ranking: RankingOptions) -> tuple[list[RecallHit], int]:
         ...
-    def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, cancellation: Cancellation) -> CoreResponse:
+    def send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, cancellation: Cancellation, on_event: typing.Any | None) -> CoreResponse:
         ...
     def set_block(self, label: str, value: str, author: str, expected: str | None = None) -> None:
         ...
@@ -1576,6 +1637,10 @@ def _parse_date_in(text: str, now_utc: typing.SupportsInt | typing.SupportsIndex
     """
     See cpp/memory/dates.h.
     """
+def _proxy_for(url: str) -> str | None:
+    ...
+def _wait_before_retry(status: typing.SupportsInt | typing.SupportsIndex, attempt: typing.SupportsInt | typing.SupportsIndex, headers: collections.abc.Sequence[tuple[str, str]] = [], body: str = '', now_s: typing.SupportsInt | typing.SupportsIndex = 0, chance: typing.SupportsFloat | typing.SupportsIndex = 0.0, max_retries: typing.SupportsInt | typing.SupportsIndex = 2) -> float | None:
+    ...
 def append_text(value: str, content: str) -> str:
     ...
 def builtin_policy(name: str, parameters: str) -> CorePolicy:
@@ -1590,12 +1655,20 @@ def importance(text: str) -> int:
     ...
 def insert_text(value: str, content: str, line: typing.SupportsInt | typing.SupportsIndex) -> str:
     ...
+def make_provider(options: ModelOptions) -> Provider:
+    ...
 def provider_for(handle: str) -> Provider:
     ...
-def read_chat_completion(text: str) -> tuple[str, str, list[tuple[str, str, str]], int, int]:
+def read_chat_completion(text: str) -> tuple[str, str, list[tuple[str, str, str]], int, int, str]:
     ...
 def replace_text(value: str, old_content: str, new_content: str) -> str:
     ...
+def service_names() -> str:
+    ...
+def service_variables(name: str) -> tuple[str, str] | None:
+    """
+    The variables with a service's address and key; None: no such service.
+    """
 def time_fit(policy: CorePolicy, window: PolicyWindow, rounds: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 application_id: int = 1296387399

@@ -9,7 +9,7 @@ from memgpt._text import checked_number, checked_text
 from memgpt.errors import ConfigError
 from memgpt.memory import BaseMemory, ChatMemory
 
-__all__ = ["agent_name", "memory_of", "warn_of_missing_key", "window_of", "zone_of"]
+__all__ = ["agent_name", "memory_of", "reasoning_of", "warn_of_missing_key", "window_of", "zone_of"]
 
 
 def memory_of(given: BaseMemory | type[BaseMemory] | None) -> BaseMemory:
@@ -44,6 +44,13 @@ def window_of(context_window: int | None) -> int:
     if context_window is None:
         return 0
     return checked_number(context_window, "context_window", ConfigError, low=1)
+
+
+def reasoning_of(reasoning: str | None) -> str:
+    """As the core takes it, which knows the words; empty where none is given."""
+    if reasoning is None:
+        return ""
+    return checked_text(reasoning, "reasoning") or "empty"
 
 
 def zone_of(timezone: str | None) -> str:

@@ -10,27 +10,26 @@ from collections.abc import Callable
 from typing import Any
 
 from memgpt import _core
-from memgpt._async import send_async
 from memgpt._branches import Branch, branches_of, tools_for_fork
 from memgpt._budget import BudgetReport
-from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
+from memgpt._calls import check_not_inside
 from memgpt._core import Context, Head, Message, Moved, Replay, Step, Summary, Tag
 from memgpt._export import file_path, is_agent_file, sources_of
 from memgpt._filing import Reembedding
 from memgpt._recompile import Recompilation
 from memgpt._response import Response, Usage
+from memgpt._sending import Sending
 from memgpt._text import checked_number, checked_step, checked_text
 from memgpt._tiers import Archival, CoreMemory, Recall
 from memgpt.errors import ConfigError, Error, InvalidInput
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 from memgpt.policy import MemoryPolicy, from_core_policy, renewed_policy, to_core_policy
 from memgpt.tools import renewed, to_core
-from memgpt.transcript import microseconds
 
 __all__ = ["Agent", "Archival", "CoreMemory", "Recall", "Response", "Usage"]
 
 
-class Agent(CoreHandle):
+class Agent(Sending):
     """One agent. A handle: the journal holds everything it is."""
 
     def __init__(
@@ -54,103 +53,13 @@ class Agent(CoreHandle):
     def id(self) -> str:
         return self._core.id
 
-    def send(
-        self,
-        text: str,
-        *,
-        role: str = "user",
-        name: str = "",
-        time: dt.datetime | str | None = None,
-    ) -> Response:
-        """Send a message and let the agent act until it is done.
-
-        Args:
-            text: the message.
-            role: ``user`` or ``system``.
-            name: the speaker, where there are several.
-            time: when it was said; now by default.
-
-        Raises:
-            InvalidInput: for an empty message or text that UTF-8 cannot store.
-            MessageTooLarge: where the window can never hold it; the agent stays usable.
-            Unbound: where the model or another part is only known by name.
-        """
-        return self._send(text, role=role, name=name, time=time)
-
-    async def send_async(
-        self,
-        text: str,
-        *,
-        role: str = "user",
-        name: str = "",
-        time: dt.datetime | str | None = None,
-    ) -> Response:
-        """``send()`` without blocking the event loop.
-
-        The turn runs on a pool thread; ``async def`` tools and providers are awaited on this loop.
-        Sends to one agent are taken in the order in which they were called, however long that
-        takes. Up to 256 turns run at once, beside those that tools of other turns send; tools that
-        wait for what a task outside of them sends can fill these. In a coroutine await this, for a
-        plain ``send()`` there blocks its loop. Cancelling it ends the turn at its next wait; what
-        was committed stays, and the agent takes the next message.
-
-        Args:
-            text: the message.
-            role: ``user`` or ``system``.
-            name: the speaker, where there are several.
-            time: when it was said; now by default.
-
-        Raises:
-            Reentrant: inside of a tool of this agent.
-            Exception: what ``send()`` raises.
-        """
-        check_not_inside(self._own, "a tool cannot send to the agent that called it")
-        # What is wrong with the arguments is said at once, not when the turn comes.
-        send = self._prepared(text, role=role, name=name, time=time)
-        return await send_async(self._own, send)
-
-    def _send(
-        self,
-        text: str,
-        *,
-        role: str = "user",
-        name: str = "",
-        time: dt.datetime | str | None = None,
-        type: str = "",
-    ) -> Response:
-        check_not_inside(self._own, "a tool cannot send to the agent that called it")
-        send = self._prepared(text, role=role, name=name, time=time, type=type)
-        check_loop_is_free(self._own)
-        call = Call(self._own.key, None)
-        return in_call(call, lambda: send(call))
-
-    def _prepared(
-        self,
-        text: str,
-        *,
-        role: str,
-        name: str,
-        time: dt.datetime | str | None,
-        type: str = "",
-    ) -> Callable[[Call], Response]:
-        arguments = (
-            checked_text(text, "the message"),
-            checked_text(role, "the role"),
-            type,
-            checked_text(name, "the name"),
-            microseconds(time),
-        )
-
-        def send(call: Call) -> Response:
-            getter = agent_getter(self)
-            for tool in self._core.bound_tools():
-                if new := renewed(tool, getter):
-                    self._writer.add_tool(new)
-            if policy := renewed_policy(self._core.policy()):
-                self._bind_policy(policy)
-            return Response(self._core.send(*arguments, call.cancellation))
-
-        return send
+    def _renew(self) -> None:
+        getter = agent_getter(self)
+        for tool in self._core.bound_tools():
+            if new := renewed(tool, getter):
+                self._writer.add_tool(new)
+        if policy := renewed_policy(self._core.policy()):
+            self._bind_policy(policy)
 
     def context(self, step: int | None = None) -> Context:
         """What the model would see now, or saw then: ``print`` it, or use ``.tokens``,

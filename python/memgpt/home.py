@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,14 @@ from memgpt._archives import Archive
 from memgpt._calls import call_chain, check_loop_is_free
 from memgpt._core import Purged
 from memgpt._export import file_path, is_agent_file
-from memgpt._options import agent_name, memory_of, warn_of_missing_key, window_of, zone_of
+from memgpt._options import (
+    agent_name,
+    memory_of,
+    reasoning_of,
+    warn_of_missing_key,
+    window_of,
+    zone_of,
+)
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError, Reentrant
@@ -79,7 +86,7 @@ class Home:
         name: str,
         *,
         memory: BaseMemory | type[BaseMemory] | None = None,
-        model: str | LLMProvider | type[LLMProvider] | None = None,
+        model: str | Mapping[str, Any] | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | dict[str, Any] | Embedder | type[Embedder] | None = _DEFAULT,
         archival_store: str | ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
@@ -89,6 +96,7 @@ class Home:
         context_window: int | None = None,
         system: str = "",
         max_steps: int = 50,
+        reasoning: str | None = None,
         timezone: str | None = None,
         exist_ok: bool = False,
     ) -> Agent:
@@ -97,9 +105,11 @@ class Home:
         Args:
             name: unique among the agents of this home.
             memory: its core memory; :class:`ChatMemory` with stock texts by default.
-            model: ``"offline"`` (the default), ``"openai/<model>"`` (with OPENAI_API_KEY and
-                OPENAI_BASE_URL from the environment; warns where there is no key, and ``send()``
-                raises MissingKey), or an LLMProvider, e.g. an OpenAICompatible.
+            model: ``"offline"`` (the default), ``"<service>/<model>"`` (``openai``, ``azure``,
+                ``ollama``, ``llama.cpp``, ``vllm`` ..., with key and address from the environment:
+                OPENAI_API_KEY, OPENAI_BASE_URL, OLLAMA_HOST ...; warns where there is no key, and
+                ``send()`` raises MissingKey), a dict of ``"model"``, ``"endpoint"`` and
+                ``"endpoint_type"``, or an LLMProvider, e.g. an OpenAICompatible.
             embedding: ``"offline"`` (the default), ``"openai/<model>"`` or ``"ollama/<model>"``
                 (the server is asked for its vectors' length where the model is not known), an
                 Embedder, or None for archival memory without vectors. A dict ``{"model":...,
@@ -119,6 +129,9 @@ class Home:
                 hosted models with larger ones do: what stands in the window is paid for.
             system: the system prompt, which the agent cannot edit; a stock text by default.
             max_steps: model calls per ``send()``.
+            reasoning: where the model's thoughts go: into an ``"argument"`` that is injected into
+                each tool, into the ``"native"`` reasoning of a model that has one, or nowhere
+                (``"none"``). By default what is known of the model.
             timezone: where the agent and its user are, an IANA name such as ``"Europe/Berlin"``;
                 ``"UTC"`` by default. Dates in words and without a zone are of it, and searches show
                 their times in it.
@@ -144,6 +157,7 @@ class Home:
                 policy=policy,
                 summarizer=summarizer,
                 context_window=context_window,
+                reasoning=reasoning,
                 timezone=timezone,
             )
 
@@ -164,6 +178,7 @@ class Home:
         options.context_window = window_of(context_window)
         options.system_prompt = checked_text(system, "the system prompt")
         options.max_steps = checked_number(max_steps, "max_steps", ConfigError, low=1)
+        options.reasoning = reasoning_of(reasoning)
         options.timezone = zone_of(timezone)
         options.memory_class = _memory_tools.class_name(type(own))
         options.blocks = _memory_tools.new_blocks(own)
@@ -190,13 +205,14 @@ class Home:
         name: str,
         *,
         memory: BaseMemory | type[BaseMemory] | None = None,
-        model: str | LLMProvider | type[LLMProvider] | None = None,
+        model: str | Mapping[str, Any] | LLMProvider | type[LLMProvider] | None = None,
         embedding: str | dict[str, Any] | Embedder | type[Embedder] | None = None,
         archival_store: str | ArchivalStore | type[ArchivalStore] | None = None,
         tools: Sequence[Any] = (),
         policy: MemoryPolicy | type[MemoryPolicy] | None = None,
         summarizer: str | LLMProvider | type[LLMProvider] | None = None,
         context_window: int | None = None,
+        reasoning: str | None = None,
         timezone: str | None = None,
     ) -> Agent:
         """Open an agent. What is given is bound to it; what the journal only knows by name and
@@ -232,6 +248,7 @@ class Home:
         if summarizer is not None:
             binding.summarizer = to_core_provider(summarizer, summarizes=True)
         binding.context_window = window_of(context_window)
+        binding.reasoning = reasoning_of(reasoning)
         binding.timezone = zone_of(timezone)
         bound_tools = [to_core(tool, agent_getter(agent)) for tool in tools]
         if memory is not None:
@@ -256,6 +273,7 @@ class Home:
             or policy is not None
             or summarizer is not None
             or context_window is not None
+            or reasoning is not None
             or timezone is not None
         ):
             core.bind(binding)

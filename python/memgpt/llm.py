@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core
 from memgpt._calls import settled
 from memgpt._core import Context, ToolCall
-from memgpt._text import checked_number, checked_seconds, checked_text, clean_text, error_text
+from memgpt._hosted import core_model, from_mapping
+from memgpt._text import clean_text, error_text
 from memgpt._vectors import flat_rows
 from memgpt.errors import ConfigError, InvalidReply, ModelNotFound, ProviderError
 from memgpt.tokens import TokenCounter, to_core_counter
 
-__all__ = ["Embedder", "LLMProvider", "OpenAICompatible", "Reply", "provider"]
+__all__ = ["Delta", "Embedder", "LLMProvider", "OpenAICompatible", "Reply", "provider"]
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Reply:
         thinking: the model's native reasoning.
         prompt_tokens: tokens of the prompt as the provider counted them, if it did.
         completion_tokens: tokens of the answer as the provider counted them, if it did.
+        finish_reason: why the model stopped, as the provider says it; ``"length"`` where it was cut
+            off.
     """
 
     content: str = ""
@@ -35,6 +39,26 @@ class Reply:
     thinking: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    finish_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of a reply, as it comes.
+
+    Attributes:
+        kind: ``"content"``, ``"thinking"`` or ``"tool_call"``.
+        text: of a call: a piece of the JSON text of its arguments.
+        index: which call of the reply; the first one, 0, is run.
+        id: of the call, where the server gave one.
+        name: of the call's tool.
+    """
+
+    kind: str
+    text: str
+    index: int = 0
+    id: str = ""
+    name: str = ""
 
 
 class LLMProvider:
@@ -54,6 +78,9 @@ class LLMProvider:
 
     def complete(self, context: Context) -> Any:
         """One model call. May be an ``async def``.
+
+        One that can stream takes a second parameter, ``on_delta``: a function that is called with
+        each :class:`Delta` of the reply as it comes, or None where nobody looks on.
 
         Args:
             context: what the model shall see; ``context.to_request()`` is a dict in the form of
@@ -112,7 +139,7 @@ class Embedder:
         return None
 
 
-_Parts = tuple[str, str, list[tuple[str, str, str]], int, int]
+_Parts = tuple[str, str, list[tuple[str, str, str]], int, int, str]
 
 
 def _count(value: Any) -> int:
@@ -133,6 +160,7 @@ def _object_parts(reply: Reply) -> _Parts:
         [(call.id, call.name, call.arguments) for call in reply.tool_calls or ()],
         _count(reply.prompt_tokens),
         _count(reply.completion_tokens),
+        _text(reply.finish_reason),
     )
 
 
@@ -145,7 +173,7 @@ def reply_parts(reply: Any, whose: str) -> _Parts:
     problem: Exception | None = None
     try:
         if isinstance(reply, str):
-            return clean_text(reply), "", [], -1, -1
+            return clean_text(reply), "", [], -1, -1, ""
         if isinstance(reply, Reply):
             return _object_parts(reply)
         if isinstance(reply, dict):
@@ -161,13 +189,14 @@ def reply_parts(reply: Any, whose: str) -> _Parts:
 
 def reply_of(parts: _Parts) -> Reply:
     """The reply of which :func:`reply_parts` made these."""
-    content, thinking, calls, prompt_tokens, completion_tokens = parts
+    content, thinking, calls, prompt_tokens, completion_tokens, finish_reason = parts
     return Reply(
         content,
         [ToolCall(name, arguments, id) for id, name, arguments in calls],
         thinking,
         None if prompt_tokens < 0 else prompt_tokens,
         None if completion_tokens < 0 else completion_tokens,
+        finish_reason,
     )
 
 
@@ -177,18 +206,41 @@ class CoreModel(LLMProvider):
     def __init__(self, core: _core.Provider) -> None:
         self._core = core
         self.model = core.model
-        self.context_window = core.context_window
         self.tokenizer = core.tokenizer
 
-    def complete(self, context: Context) -> Reply:
+    @property
+    def context_window(self) -> int:  # type: ignore[override]
+        """Tokens that the model can take, asked from its server where that can say; 0 where nobody
+        knows."""
+        return self._core.context_window()
+
+    def complete(
+        self,
+        context: Context,
+        on_delta: Callable[[Delta], None] | None = None,
+        *,
+        reasoning: str = "argument",
+    ) -> Reply:
         """One model call.
+
+        Args:
+            context: what the model shall see.
+            on_delta: is given the pieces of the reply as they come; the reply has it all again.
+            reasoning: as in ``create_agent``, where it makes the context, too.
 
         Raises:
             MissingKey: where a key is needed and not set.
             ProviderError: or one of its kinds: ProviderUnreachable, ProviderTimeout,
                 AuthenticationFailed, RateLimited, InvalidReply.
         """
-        return reply_of(self._core.complete(context))
+        told = None
+        if on_delta is not None:
+            tell = on_delta
+
+            def told(kind: str, text: str, index: int, id: str, name: str) -> None:
+                tell(Delta(kind, text, index, id, name))
+
+        return reply_of(self._core.complete(context, told, reasoning))
 
     def summarize(self, text: str, limit_tokens: int) -> str | None:
         return self._core.summarize(text, limit_tokens)
@@ -198,24 +250,45 @@ class CoreModel(LLMProvider):
 
 
 class OpenAICompatible(CoreModel):
-    """A model behind a server that speaks OpenAI's chat completions, with tools.
+    """A model behind a server that speaks OpenAI's chat completions, with tools; also one of a
+    named service.
 
-    The handle ``"openai/<model>"`` is this with ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL`` from the
-    environment, and binds itself when an agent is opened again. With ``base_url`` the agent has to
-    be given its model again then, for nothing is sent to an address that only a file names; the
-    environment's key is not sent to that address.
+    A handle such as ``"openai/<model>"`` or ``"ollama/<model>"`` is this with the service's key and
+    address from the environment, and binds itself when an agent is opened again. With ``base_url``
+    the agent has to be given its model again then, for nothing is sent to an address that only a
+    file names; the environment's key is not sent to that address. ``{"model": ..., "endpoint": ...,
+    "endpoint_type": ...}`` as an agent's ``model=`` is this, too.
 
     Args:
-        model: the name that the server knows it by.
-        base_url: e.g. ``"http://127.0.0.1:8080/v1"``; by default OPENAI_BASE_URL, or OpenAI's own.
-        api_key: by default OPENAI_API_KEY, or none where ``base_url`` is given.
-        context_window: tokens that the model can take; 0 for what is known of it.
+        model: the name that the server knows it by; the deployment of ``service="azure"``.
+        base_url: e.g. ``"http://127.0.0.1:8080/v1"``; by default what the service's variable says
+            (OPENAI_BASE_URL, AZURE_OPENAI_ENDPOINT, OLLAMA_HOST ...), or its usual address.
+        api_key: by default OPENAI_API_KEY (AZURE_OPENAI_API_KEY, GROQ_API_KEY ...), or none where
+            ``base_url`` is given.
+        service: ``"openai"``, ``"azure"``, ``"llama.cpp"``, ``"vllm"``, ``"ollama"``,
+            ``"lmstudio"``, ``"openrouter"``, ``"groq"`` or ``"together"``.
+        api_version: of Azure; by default AZURE_OPENAI_API_VERSION.
+        context_window: tokens that the model can take; 0 for what the server says or what is known
+            of it.
         tokenizer: ``"o200k_base"``, ``"cl100k_base"`` or a :class:`TokenCounter` (or its class); by
             default by the model's name, and an estimate where that says nothing, or for ``""``.
-        timeout_s: seconds from a request to the end of its answer.
+        timeout_s: seconds from a request to the end of its answer, for each attempt.
+        read_timeout_s: seconds between two pieces of a streamed answer.
+        max_retries: how often a request is sent again that failed in passing: no connection, or
+            one that broke, too many requests, a server that is overloaded. Half a second is waited
+            before the second attempt, twice as long before the next, or what the server asks for
+            if that is at most a minute.
+        structure: how the server keeps a reply in the form of a call: by ``"tools"``, or by the
+            ``"json_schema"`` of one call, for models that were not trained for tools; by default
+            what suits the service.
+        max_string: characters that all strings of one call may have together, said to the server as
+            maxLength in the schemas; 0 for no bound. By default what fits into a reply where the
+            service is a local one, whose small models may not stop by themselves, else no bound.
+        extra_body: more fields of each request, e.g. ``{"temperature": 0.2}``. ``tool_choice`` and
+            ``parallel_tool_calls`` replace what memgpt says; None leaves them out.
 
     Raises:
-        ConfigError: for a URL or number that cannot work.
+        ConfigError: for a URL, name or number that cannot work.
     """
 
     def __init__(
@@ -224,18 +297,32 @@ class OpenAICompatible(CoreModel):
         *,
         base_url: str | None = None,
         api_key: str | None = None,
+        service: str = "openai",
+        api_version: str = "",
         context_window: int = 0,
         tokenizer: str | TokenCounter | type[TokenCounter] | None = None,
-        timeout_s: float = 120.0,
+        timeout_s: float = 600.0,
+        read_timeout_s: float = 60.0,
+        max_retries: int = 2,
+        structure: str | None = None,
+        max_string: int | None = None,
+        extra_body: Mapping[str, Any] | None = None,
     ) -> None:
-        core = _core.OpenAIProvider(
-            checked_text(model, "the model's name"),
-            None if base_url is None else checked_text(base_url, "base_url"),
-            None if api_key is None else checked_text(api_key, "api_key"),
-            checked_number(context_window, "context_window", ConfigError),
-            None if tokenizer is None else "",
-            to_core_counter(tokenizer, type(self).__name__),
-            checked_seconds(timeout_s, "timeout_s"),
+        core = core_model(
+            model,
+            whose=type(self).__name__,
+            service=service,
+            base_url=base_url,
+            api_key=api_key,
+            api_version=api_version,
+            context_window=context_window,
+            tokenizer=tokenizer,
+            timeout_s=timeout_s,
+            read_timeout_s=read_timeout_s,
+            max_retries=max_retries,
+            structure=structure,
+            max_string=max_string,
+            extra_body=extra_body,
         )
         super().__init__(core)
         if tokenizer is not None:
@@ -259,11 +346,35 @@ def _guarded_summary(model: LLMProvider) -> Callable[[str, int], tuple[str | Non
     return summarize
 
 
-def provider(model: str) -> LLMProvider:
+def _takes_delta(complete: Callable[..., Any]) -> bool:
+    try:
+        return "on_delta" in inspect.signature(complete).parameters
+    except (TypeError, ValueError):  # written in C, say
+        return False
+
+
+def _called(
+    complete: Callable[..., Any],
+    context: Context,
+    sink: Callable[[str, str, int, str, str], None] | None,
+    takes_delta: bool,
+) -> Any:
+    if not takes_delta:
+        return complete(context)
+    if sink is None:
+        return complete(context, on_delta=None)
+
+    def on_delta(delta: Delta) -> None:
+        sink(delta.kind, clean_text(delta.text), delta.index, delta.id, delta.name)
+
+    return complete(context, on_delta=on_delta)
+
+
+def provider(model: str | Mapping[str, Any]) -> LLMProvider:
     """The provider that answers for a handle, to call it yourself or to wrap it in your own.
 
     Args:
-        model: a handle such as ``"offline"``.
+        model: a handle such as ``"offline"``, or a dict, see :class:`OpenAICompatible`.
 
     Raises:
         ModelNotFound: for a handle that no provider answers for.
@@ -272,7 +383,7 @@ def provider(model: str) -> LLMProvider:
 
 
 def to_core_provider(model: Any, summarizes: bool = False) -> _core.Provider:
-    """The core's view of ``model=``: a handle, an LLMProvider or its class.
+    """The core's view of ``model=``: a handle, a dict, an LLMProvider or its class.
 
     Args:
         summarizes: it is to write summaries: one that defines no ``summarize()`` is asked by
@@ -283,18 +394,22 @@ def to_core_provider(model: Any, summarizes: bool = False) -> _core.Provider:
     """
     if isinstance(model, type) and issubclass(model, LLMProvider):
         model = model()
+    if isinstance(model, Mapping):
+        model = OpenAICompatible(**from_mapping(model))
     if isinstance(model, CoreModel) and type(model).complete is CoreModel.complete:
         return model._core
     if isinstance(model, LLMProvider):
         name = type(model).__name__
-        complete = model.complete
+        complete, takes_delta = model.complete, _takes_delta(model.complete)
         # The instance's own counts too: one that wraps another may or may not write summaries.
         own_summary = getattr(model.summarize, "__func__", None) is not LLMProvider.summarize
         return _core.PythonProvider(
             model=model.model or name,
             context_window=model.context_window,
             counter=to_core_counter(model.tokenizer, name),
-            complete=lambda context: reply_parts(settled(complete(context)), name),
+            complete=lambda context, on_delta: reply_parts(
+                settled(_called(complete, context, on_delta, takes_delta)), name
+            ),
             summarize=_guarded_summary(model) if own_summary else None,
             summarizes_by_completion=summarizes and not own_summary,
         )
@@ -302,9 +417,9 @@ def to_core_provider(model: Any, summarizes: bool = False) -> _core.Provider:
     if provider is not None:
         return provider
     raise ModelNotFound(
-        f'no provider answers for the model {model!r}; give "offline", "openai/<model>", a '
-        "memgpt.OpenAICompatible(...) for a server of your own, or an instance of a "
-        "memgpt.LLMProvider subclass"
+        f'no provider answers for the model {model!r}; give "offline", "<service>/<model>" with '
+        f"one of the services {_core.service_names()}, a memgpt.OpenAICompatible(...) for a server "
+        "of your own, or an instance of a memgpt.LLMProvider subclass"
     )
 
 

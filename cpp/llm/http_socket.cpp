@@ -1,0 +1,242 @@
+#include "llm/http_socket.h"
+
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/beast/http.hpp>
+#include <charconv>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+namespace memgpt {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+using Clock = HttpSocket::Clock;
+
+constexpr auto kPollEvery = std::chrono::milliseconds(20);
+
+// The system's resolver cannot be interrupted: it runs on a thread of its own, which is left alone
+// with its result where nobody waits for it any more.
+std::vector<tcp::endpoint> resolve(const HttpEndpoint& endpoint, Clock::time_point deadline,
+                                   const std::function<void()>& poll) {
+  const auto number = static_cast<unsigned short>(std::stoi(endpoint.port));
+  error_code error;
+  const auto address = asio::ip::make_address(endpoint.host, error);
+  if (!error) return {tcp::endpoint(address, number)};
+  using Addresses = std::vector<tcp::endpoint>;
+  std::packaged_task<Addresses()> task([host = endpoint.host, port = endpoint.port] {
+    asio::io_context io;
+    Addresses found;
+    for (const auto& entry : tcp::resolver(io).resolve(host, port)) found.push_back(entry);
+    return found;
+  });
+  auto result = task.get_future();
+  std::thread(std::move(task)).detach();
+  while (result.wait_for(kPollEvery) != std::future_status::ready) {
+    if (poll) poll();
+    if (Clock::now() > deadline)
+      throw ProviderTimeout("the name " + endpoint.host +
+                            " could not be looked up in time; check the network");
+  }
+  try {
+    return result.get();
+  } catch (const boost::system::system_error& failure) {
+    throw ProviderUnreachable("the name " + endpoint.host + " is unknown (" +
+                              failure.code().message() +
+                              "); check the address and the network connection");
+  }
+}
+
+[[noreturn]] void throw_slow(const std::string& who, const std::string& what, double seconds) {
+  throw ProviderTimeout(who + " did not " + what + " in " + seconds_text(seconds) +
+                        " s; is the address right, and the server up?");
+}
+
+}  // namespace
+
+std::string seconds_text(double seconds) {
+  std::array<char, 32> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), seconds).ptr;
+  return {buffer.data(), end};
+}
+
+// A wheel's OpenSSL was built with one distribution's paths and runs on others, too.
+HttpTls::HttpTls() {
+  context_.set_verify_mode(asio::ssl::verify_peer);
+  context_.set_default_verify_paths();
+  for (const char* file : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+    error_code error;
+    if (std::filesystem::exists(file) && !context_.load_verify_file(file, error)) return;
+  }
+}
+
+std::shared_ptr<HttpTls> read_authorities() { return std::make_shared<HttpTls>(); }
+
+HttpSocket::HttpSocket(std::shared_ptr<HttpTls> tls) : tls_(std::move(tls)) {
+  if (tls_)
+    secure_.emplace(io_, tls_->context());
+  else
+    plain_.emplace(io_);
+}
+
+Clock::time_point HttpSocket::after(double seconds) {
+  return Clock::now() +
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+error_code HttpSocket::run(Clock::time_point deadline, const std::function<void()>& poll,
+                           const std::function<void(std::function<void(error_code)>)>& start) {
+  std::optional<error_code> result;
+  lowest().expires_at(deadline);
+  io_.restart();
+  start([&result](error_code code) { result = code; });
+  while (!result) {
+    io_.run_one_until(next_poll_);
+    const auto now = Clock::now();
+    if (result || now < next_poll_) continue;
+    next_poll_ = now + kPollEvery;
+    try {
+      if (poll) poll();
+    } catch (...) {
+      lowest().close();
+      // The handler refers to this frame: it runs before the frame is left.
+      while (!result) io_.run_one();
+      throw;
+    }
+  }
+  lowest().expires_never();
+  return *result;
+}
+
+void HttpSocket::open(const HttpRoute& route, const HttpOptions& options) {
+  const double seconds = std::min(options.connect_timeout_s, options.timeout_s);
+  const Limit limit{after(seconds), seconds};
+  reach(route, options, limit);
+  if (!secure_) return;
+  if (route.proxy) open_tunnel(route, options, limit);
+  shake_hands(route, options, limit);
+}
+
+void HttpSocket::reach(const HttpRoute& route, const HttpOptions& options, const Limit& limit) {
+  const auto& first = route.proxy ? route.proxy->endpoint : route.target;
+  const std::string name = route.proxy ? route.proxy->name() : first.name();
+  std::vector<tcp::endpoint> addresses;
+  try {
+    addresses = resolve(first, limit.deadline, options.poll);
+  } catch (const ProviderTimeout& error) {
+    if (!route.proxy) throw;
+    throw ProviderTimeout(name + ": " + error.what());
+  } catch (const ProviderUnreachable& error) {
+    if (!route.proxy) throw;
+    throw ProviderUnreachable(name + ": " + error.what());
+  }
+  error_code error = run(limit.deadline, options.poll, [&](auto done) {
+    lowest().async_connect(addresses,
+                           [done](error_code code, const tcp::endpoint&) { done(code); });
+  });
+  if (error == beast::error::timeout) throw_slow(name, "accept a connection", limit.seconds);
+  if (error) {
+    const std::string text = "cannot connect to " + name + " (" + error.message() +
+                             "); is the server running, and is the address right?";
+    const bool may_pass = error == asio::error::connection_refused ||
+                          error == asio::error::connection_reset ||
+                          error == asio::error::connection_aborted;
+    if (may_pass) throw ConnectionLost(text);
+    throw ProviderUnreachable(text);
+  }
+  error = lowest().socket().set_option(tcp::no_delay(true), error);
+}
+
+// Headers of the request proper, the target's key among them, go through the tunnel only.
+void HttpSocket::open_tunnel(const HttpRoute& route, const HttpOptions& options,
+                             const Limit& limit) {
+  const auto& proxy = *route.proxy;
+  const auto& target = route.target;
+  const std::string host =
+      (target.host.find(':') != std::string::npos ? "[" + target.host + "]" : target.host) + ":" +
+      target.port;
+  http::request<http::empty_body> request{http::verb::connect, host, 11};
+  request.set(http::field::host, host);
+  request.set(http::field::user_agent, "memgpt");
+  if (!proxy.authorization.empty())
+    request.set(http::field::proxy_authorization, proxy.authorization);
+  error_code error = run(limit.deadline, options.poll, [&](auto done) {
+    http::async_write(lowest(), request, [done](error_code code, std::size_t) { done(code); });
+  });
+  http::response_parser<http::empty_body> parser;
+  parser.skip(true);  // an answer to CONNECT has no body
+  beast::flat_buffer buffer;
+  if (!error)
+    error = run(limit.deadline, options.poll, [&](auto done) {
+      http::async_read_header(lowest(), buffer, parser,
+                              [done](error_code code, std::size_t) { done(code); });
+    });
+  const std::string what = proxy.name() + ", asked for " + target.name() + ", ";
+  if (error == beast::error::timeout) throw_slow(proxy.name(), "open a tunnel", limit.seconds);
+  if (error == asio::error::eof || error == asio::error::connection_reset ||
+      error == asio::error::broken_pipe || error == http::error::end_of_stream ||
+      error == http::error::partial_message)
+    throw ConnectionLost(what + "closed the connection (" + error.message() + "); send again");
+  if (error)
+    throw ProviderError(what + "does not answer as an HTTP proxy does (" + error.message() +
+                        "); check " + proxy.variable);
+  const int status = static_cast<int>(parser.get().result_int());
+  if (status == 407) proxy.throw_wants_password();
+  const std::string said = what + "answered " + std::to_string(status);
+  if (status == 502 || status == 503 || status == 504)
+    throw ConnectionLost(said + " (it does not reach the server); send again later");
+  if (status < 200 || status > 299)
+    throw ProviderUnreachable(said + " (it refuses the connection); check " + proxy.variable +
+                              ", or name the host in NO_PROXY");
+  if (buffer.size() > 0)
+    throw ProviderError(what + "does not answer as an HTTP proxy does; check " + proxy.variable);
+}
+
+void HttpSocket::shake_hands(const HttpRoute& route, const HttpOptions& options,
+                             const Limit& limit) {
+  const auto& host = route.target.host;
+  // A name for servers that have several certificates; addresses have none.
+  error_code is_name;
+  asio::ip::make_address(host, is_name);
+  if (is_name) SSL_set_tlsext_host_name(secure_->native_handle(), host.c_str());
+  secure_->set_verify_callback(asio::ssl::host_name_verification(host));
+  const error_code error = run(limit.deadline, options.poll, [&](auto done) {
+    secure_->async_handshake(asio::ssl::stream_base::client,
+                             [done](error_code code) { done(code); });
+  });
+  if (error == beast::error::timeout)
+    throw_slow(route.name(), "finish the TLS handshake", limit.seconds);
+  if (!error) return;
+  const std::string text = "no trusted TLS connection to " + route.name() + " (" + error.message() +
+                           "); check the address, whether the server speaks TLS at all, and for "
+                           "an authority of your own name its file in SSL_CERT_FILE";
+  if (error == asio::error::connection_reset) throw ConnectionLost(text);
+  throw ProviderUnreachable(text);
+}
+
+bool HttpSocket::is_stale() {
+  error_code error;
+  const auto unread = lowest().socket().available(error);
+  if (error || unread > 0) return true;
+  // A connection that the server closed has nothing to read, too, but is readable.
+  lowest().socket().non_blocking(true, error);
+  char byte = 0;
+  const auto read =
+      lowest().socket().receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);
+  return read > 0 || error != asio::error::would_block;
+}
+
+}  // namespace memgpt

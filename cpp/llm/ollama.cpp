@@ -1,0 +1,149 @@
+#include "llm/ollama.h"
+
+#include "error.h"
+#include "llm/call_schema.h"
+#include "llm/chat_completion.h"
+#include "llm/sse.h"
+#include "memory/text.h"
+
+namespace memgpt {
+
+namespace {
+
+// Arguments are objects here, and what a tool returned is found by its name.
+json::object message_json(const RequestMessage& message, const RequestMessage* caller) {
+  json::object out = {{"role", to_string(message.role)}, {"content", message.content}};
+  json::array calls;
+  for (const auto& call : message.tool_calls) {
+    boost::system::error_code failed;
+    auto arguments = parse_deep(call.arguments, failed);
+    if (failed || !arguments.is_object()) arguments = json::object();
+    json::object function = {{"name", call.name}, {"arguments", std::move(arguments)}};
+    calls.push_back(json::object{{"function", std::move(function)}});
+  }
+  if (!calls.empty()) out["tool_calls"] = std::move(calls);
+  if (message.role == Role::tool && caller != nullptr)
+    for (const auto& call : caller->tool_calls)
+      if (call.id == message.tool_call_id) out["tool_name"] = call.name;
+  return out;
+}
+
+json::array messages_json(const std::vector<RequestMessage>& messages) {
+  json::array out;
+  const RequestMessage* caller = nullptr;
+  for (const auto& message : messages) {
+    if (message.role == Role::assistant) caller = &message;
+    out.push_back(message_json(message, caller));
+  }
+  return out;
+}
+
+}  // namespace
+
+OllamaProvider::OllamaProvider(ModelOptions options, const Service& service, Outside outside)
+    : HostedModel(std::move(options), service, std::move(outside)),
+      extra_(read_extra_body(this->options().extra_body)) {
+  if (const auto* given = extra_.if_contains("options"); given != nullptr) {
+    if (!given->is_object()) throw ConfigError("\"options\" in extra_body must be an object");
+    extra_options_ = given->get_object();
+    extra_.erase("options");
+  }
+}
+
+std::string OllamaProvider::body(const Context& context, const CallOptions& options) const {
+  const auto& tools = context.prefix->tools->schemas;
+  json::object body = {{"model", this->options().model}, {"stream", options.on_delta != nullptr}};
+  const int budget = string_budget(context);
+  if (tools.empty()) {
+    body["messages"] = messages_json(context.request().messages);
+  } else if (structure() == Structure::json_schema) {
+    body["messages"] = messages_json(messages_without_tools(context));
+    body["format"] = json::parse(call_schema(tools, budget));
+  } else {
+    body["messages"] = messages_json(context.request().messages);
+    json::array offered;
+    for (const auto& tool : tools)
+      offered.push_back(json::parse(
+          tool_text({tool.name, tool.description, bounded_parameters(tool.parameters, budget)})));
+    body["tools"] = std::move(offered);
+  }
+  // Models that cannot think refuse the word, so only who asks for it says it.
+  if (options.reasoning == Reasoning::native) body["think"] = true;
+  json::object limits = {{"num_ctx", context.budget.context_window},
+                         {"num_predict", context.budget.reply_reserve}};
+  for (const auto& [name, value] : extra_options_) limits[name] = value;
+  body["options"] = std::move(limits);
+  for (const auto& [name, value] : extra_) body[name] = value;
+  return json::serialize(body);
+}
+
+bool OllamaStream::add(std::string_view line) {
+  if (is_blank(line)) return true;
+  const auto part = wire::parse_object(line);
+  wire::throw_if_error(part, line);
+  const auto* message = part.if_contains("message");
+  if (message == nullptr || !message->is_object())
+    throw InvalidReply("the model's answer has no message");
+  const auto& object = message->get_object();
+  const auto add_text = [&](Delta::Kind kind, const std::string& text, std::string& whole) {
+    if (text.empty()) return;
+    whole += text;
+    if (on_delta_) on_delta_({kind, text});
+  };
+  add_text(Delta::Kind::thinking, wire::first_text(object, {"thinking"}), reply_.thinking);
+  add_text(Delta::Kind::content, wire::first_text(object, {"content"}), reply_.content);
+  if (const auto* calls = object.if_contains("tool_calls"); calls != nullptr && !calls->is_null()) {
+    if (!calls->is_array()) throw InvalidReply("tool_calls in the model's answer is no list");
+    for (const auto& call : calls->get_array()) add_call(call);
+  }
+  const auto* done = part.if_contains("done");
+  if (done == nullptr || *done != true) return true;
+  done_ = true;
+  reply_.finish_reason = string_or(part, "done_reason", "stop");
+  reply_.usage = {wire::count_or_unknown(part, "prompt_eval_count"),
+                  wire::count_or_unknown(part, "eval_count")};
+  return false;
+}
+
+void OllamaStream::add_call(const json::value& value) {
+  const ToolCall call = wire::read_call(value);
+  const auto index = static_cast<int>(reply_.tool_calls.size());
+  if (on_delta_) on_delta_({Delta::Kind::tool_call, call.arguments, index, call.id, call.name});
+  reply_.tool_calls.push_back(call);
+}
+
+Reply OllamaProvider::complete(const std::shared_ptr<const Context>& context,
+                               const CallOptions& options) {
+  const std::string key = this->key();
+  const auto client = this->client();
+  const auto origin = this->origin(*client, key);
+  const bool by_schema = structure() == Structure::json_schema;
+  HttpResponse response;
+  JsonCallStream calls(options.on_delta);
+  const OnDelta as_calls = [&](const Delta& delta) { calls.add(delta); };
+  OllamaStream answer(by_schema && options.on_delta ? as_calls : options.on_delta);
+  const auto is_fine = [&] { return response.status >= 200 && response.status <= 299; };
+  try {
+    if (!options.on_delta) {
+      response = client->post("/api/chat", headers(key), body(*context, options));
+      if (is_fine()) answer.add(response.body);
+    } else {
+      LineReader lines;
+      const LineReader::OnLine on_line = [&](std::string_view line) { return answer.add(line); };
+      response = client->stream("/api/chat", headers(key), body(*context, options),
+                                [&](std::string_view bytes) { return lines.add(bytes, on_line); });
+      if (is_fine()) lines.finish(on_line);
+    }
+    if (!is_fine()) throw_status(std::move(response), origin);
+    if (!answer.complete())
+      throw ProviderUnreachable(client->endpoint().name() +
+                                " ended its stream in the middle of an answer; send again");
+  } catch (const InvalidReply& error) {
+    throw_unreadable(std::move(response), origin, error.what());
+  }
+  Reply reply = answer.reply();
+  if (by_schema) read_json_call(reply);
+  return reply;
+}
+
+}  // namespace memgpt

@@ -1,0 +1,43 @@
+// Ollama's own API (/api/chat). Its chat completions at /v1 are not used: there the size of the
+// window cannot be said, and without it Ollama cuts off what is over a small default, and tells
+// nobody.
+#pragma once
+
+#include <string>
+
+#include "llm/hosted_model.h"
+
+namespace memgpt {
+
+class OllamaProvider final : public HostedModel {
+ public:
+  OllamaProvider(ModelOptions options, const Service& service, Outside outside);
+
+  [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context,
+                               const CallOptions& options) override;
+
+ private:
+  [[nodiscard]] std::string body(const Context& context, const CallOptions& options) const;
+
+  json::object extra_;          // fields of the user's own
+  json::object extra_options_;  // and what they say of Ollama's "options"
+};
+
+// The lines of a streamed answer, or the only one, put together.
+class OllamaStream {
+ public:
+  explicit OllamaStream(const OnDelta& on_delta) : on_delta_(on_delta) {}
+  // False = that was the last. Throws InvalidReply, ProviderError, ContextOverflow.
+  bool add(std::string_view line);
+  [[nodiscard]] bool complete() const { return done_; }
+  [[nodiscard]] Reply reply() { return std::move(reply_); }
+
+ private:
+  void add_call(const json::value& call);
+
+  const OnDelta& on_delta_;
+  Reply reply_;
+  bool done_ = false;
+};
+
+}  // namespace memgpt

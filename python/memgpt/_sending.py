@@ -1,0 +1,167 @@
+"""The ways to send an agent a message: whole or as a stream, on this thread or beside an event
+loop."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
+
+from memgpt._async import send_async
+from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
+from memgpt._response import Response
+from memgpt._stream import Event, OnEvent, stream, stream_async
+from memgpt._text import checked_text
+from memgpt.transcript import microseconds
+
+__all__ = ["Sending"]
+
+
+class Prepared(Protocol):
+    """A send whose arguments were checked."""
+
+    def __call__(self, call: Call, on_event: OnEvent | None = None) -> Response: ...
+
+
+class Sending(CoreHandle):
+    """What an agent is sent by."""
+
+    def _renew(self) -> None:
+        """Bind anew what was defined anew, in a notebook's cell say, before a turn begins."""
+
+    def send(
+        self,
+        text: str,
+        *,
+        role: str = "user",
+        name: str = "",
+        time: dt.datetime | str | None = None,
+    ) -> Response:
+        """Send a message and let the agent act until it is done.
+
+        Args:
+            text: the message.
+            role: ``user`` or ``system``.
+            name: the speaker, where there are several.
+            time: when it was said; now by default.
+
+        Raises:
+            InvalidInput: for an empty message or text that UTF-8 cannot store.
+            MessageTooLarge: where the window can never hold it; the agent stays usable.
+            Unbound: where the model or another part is only known by name.
+        """
+        return self._send(text, role=role, name=name, time=time)
+
+    async def send_async(
+        self,
+        text: str,
+        *,
+        role: str = "user",
+        name: str = "",
+        time: dt.datetime | str | None = None,
+    ) -> Response:
+        """``send()`` without blocking the event loop.
+
+        The turn runs on a pool thread; ``async def`` tools and providers are awaited on this loop.
+        Sends to one agent are taken in the order in which they were called, however long that
+        takes. Up to 256 turns run at once, beside those that tools of other turns send; tools that
+        wait for what a task outside of them sends can fill these. In a coroutine await this, for a
+        plain ``send()`` there blocks its loop. Cancelling it ends the turn at its next wait; what
+        was committed stays, and the agent takes the next message.
+
+        Args:
+            text: the message.
+            role: ``user`` or ``system``.
+            name: the speaker, where there are several.
+            time: when it was said; now by default.
+
+        Raises:
+            Reentrant: inside of a tool of this agent.
+            Exception: what ``send()`` raises.
+        """
+        check_not_inside(self._own, "a tool cannot send to the agent that called it")
+        # What is wrong with the arguments is said at once, not when the turn comes.
+        send = self._prepared(text, role=role, name=name, time=time)
+        return await send_async(self._own, send)
+
+    def stream(
+        self,
+        text: str,
+        *,
+        role: str = "user",
+        name: str = "",
+        time: dt.datetime | str | None = None,
+    ) -> Iterator[Event]:
+        """``send()``, with all that happens as it happens: ``for event in agent.stream("Hi")``.
+
+        The turn runs on a thread while you iterate. Leaving the loop before its end (``break``, an
+        exception, Ctrl-C) ends the turn at its next wait; what was committed stays, and the agent
+        takes the next message.
+
+        Args:
+            text: the message.
+            role: ``user`` or ``system``.
+            name: the speaker, where there are several.
+            time: when it was said; now by default.
+
+        Yields:
+            :class:`memgpt.Event`; the last has the type ``"done"`` and the ``response``. Pieces of
+            text are provisional until their ``"message"`` comes: only that is in the journal.
+
+        Raises:
+            Exception: what ``send()`` raises, from the iteration.
+        """
+        check_not_inside(self._own, "a tool cannot send to the agent that called it")
+        send = self._prepared(text, role=role, name=name, time=time)
+        check_loop_is_free(self._own)
+        return stream(self._own, send)
+
+    def stream_async(
+        self,
+        text: str,
+        *,
+        role: str = "user",
+        name: str = "",
+        time: dt.datetime | str | None = None,
+    ) -> AsyncIterator[Event]:
+        """``stream()`` without blocking the event loop: ``async for event in ...``."""
+        check_not_inside(self._own, "a tool cannot send to the agent that called it")
+        return stream_async(self._own, self._prepared(text, role=role, name=name, time=time))
+
+    def _send(
+        self,
+        text: str,
+        *,
+        role: str = "user",
+        name: str = "",
+        time: dt.datetime | str | None = None,
+        type: str = "",
+    ) -> Response:
+        check_not_inside(self._own, "a tool cannot send to the agent that called it")
+        send = self._prepared(text, role=role, name=name, time=time, type=type)
+        check_loop_is_free(self._own)
+        call = Call(self._own.key, None)
+        return in_call(call, lambda: send(call))
+
+    def _prepared(
+        self,
+        text: str,
+        *,
+        role: str,
+        name: str,
+        time: dt.datetime | str | None,
+        type: str = "",
+    ) -> Prepared:
+        arguments = (
+            checked_text(text, "the message"),
+            checked_text(role, "the role"),
+            type,
+            checked_text(name, "the name"),
+            microseconds(time),
+        )
+
+        def send(call: Call, on_event: OnEvent | None = None) -> Response:
+            self._renew()
+            return Response(self._core.send(*arguments, call.cancellation, on_event))
+
+        return send

@@ -1,0 +1,149 @@
+"""``agent.stream()``: what happens in a turn, while it happens."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from memgpt import _core
+from memgpt._async import run_on_thread, send_async
+from memgpt._calls import Call, check_not_cancelled, in_call
+from memgpt._core import Message
+from memgpt._response import Response
+
+__all__ = ["Event", "stream", "stream_async"]
+
+# The turn's thread hands this over when it has ended.
+_END = object()
+_LOOK_EVERY = 0.05  # seconds: whether the call that this one is part of was cancelled
+
+OnEvent = Callable[[str, int, str, str, str, "Message | None"], None]
+Send = Callable[[Call, OnEvent], Response]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a turn.
+
+    Attributes:
+        type: ``"step"`` (a model call begins), ``"reasoning"`` (a piece of the model's thoughts),
+            ``"text"`` (a piece of what it says to the user), ``"content"`` (a piece of text outside
+            of a call, which the user is not meant to see), ``"tool_call"`` (a piece of the JSON of
+            a call's arguments), ``"discard"`` (what came of this step is void: it is made again, or
+            failed), ``"message"`` (a message is in the journal) or ``"done"``, the last.
+        step: which model call of the turn; 1 is the first.
+        text: the piece.
+        tool: of a call, the tool's name.
+        call_id: of a call, its id, where the model gave one.
+        message: of ``"message"``.
+        response: of ``"done"``: what ``send()`` would have returned.
+    """
+
+    type: str
+    step: int = 0
+    text: str = ""
+    tool: str = ""
+    call_id: str = ""
+    message: Message | None = None
+    response: Response | None = None
+
+    @property
+    def durable(self) -> bool:
+        """Whether it is in the journal; pieces are provisional until their message comes."""
+        return self.type in ("message", "done")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def stream(core: _core.CoreAgent, send: Send) -> Iterator[Event]:
+    """Run the turn on a thread and give its events as they come.
+
+    Leaving the iteration before its end ends the turn, as Ctrl-C does.
+
+    Raises:
+        Exception: what ``send()`` raises.
+    """
+    events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    call = Call(core.key, None)
+    call.thread = 0  # until it has one
+    failed: list[BaseException] = []
+
+    def turn() -> None:
+        call.thread = threading.get_ident()
+        try:
+            response = in_call(call, lambda: send(call, _teller(events.put)))
+            events.put(Event("done", response.steps, response=response))
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            ended.set()
+            events.put(_END)
+
+    ended = threading.Event()
+    context = contextvars.copy_context()
+    run_on_thread(lambda: context.run(turn))
+    try:
+        while (event := _next(events)) is not _END:
+            yield event
+        if failed:
+            raise failed[0]
+    finally:
+        if not ended.is_set():
+            call.cancel()
+            ended.wait()
+
+
+def _teller(put: Callable[[Event], None]) -> OnEvent:
+    def tell(
+        kind: str, step: int, text: str, tool: str, call_id: str, message: Message | None
+    ) -> None:
+        put(Event(kind, step, text, tool, call_id, message))
+
+    return tell
+
+
+def _next(events: queue.SimpleQueue[Any]) -> Any:
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return events.get(timeout=_LOOK_EVERY)
+        check_not_cancelled()
+
+
+async def stream_async(core: _core.CoreAgent, send: Send) -> AsyncIterator[Event]:
+    """The same without blocking the event loop.
+
+    Raises:
+        Exception: what ``send_async()`` raises.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    events: asyncio.Queue[Any] = asyncio.Queue()
+
+    def put(event: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(events.put_nowait, event)
+
+    async def turn() -> None:
+        try:
+            response = await send_async(core, lambda call: send(call, _teller(put)))
+            put(Event("done", response.steps, response=response))
+        finally:
+            put(_END)
+
+    task = asyncio.create_task(turn())
+    try:
+        while (event := await events.get()) is not _END:
+            yield event
+        await task
+    finally:
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
