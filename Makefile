@@ -38,6 +38,7 @@ bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_replay.py
 	$(BIN)/python benchmarks/bench_policy.py
 	$(BIN)/python benchmarks/bench_journal.py --messages 100 10000
+	$(BIN)/python benchmarks/bench_provider.py
 
 # Beside other stores, which it installs: half an hour.
 bench-archival: build $(VENV)/.bench $(VENV)/.bench-archival

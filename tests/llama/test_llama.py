@@ -43,9 +43,9 @@ class Notes(memgpt.BaseMemory):
         self.memory["notes"].value += f"{text}\n"
 
 
-def tiny(server: LlamaServer, window: int = 16_384) -> memgpt.OpenAICompatible:
+def tiny(server: LlamaServer, window: int = 16_384, **options: Any) -> memgpt.OpenAICompatible:
     return memgpt.OpenAICompatible(
-        "tiny", base_url=server.url, context_window=window, tokenizer=Characters()
+        "tiny", base_url=server.url, context_window=window, tokenizer=Characters(), **options
     )
 
 
@@ -115,6 +115,69 @@ def test_tokens_are_counted_as_the_server_counts_them(
         step = agent.steps()[-1]
         added.append(step.prompt_tokens - step.context_tokens)
     assert abs(added[1] - added[0]) < 1500
+
+
+def test_a_streamed_turn(home: memgpt.Home, server: LlamaServer) -> None:
+    """The pieces, put together, are what the journal has."""
+    agent = agent_of(home, tiny(server))
+    spoken = pieces = 0
+    for turn in range(30):
+        events = list(agent.stream(f"Hello {turn}"))
+        assert events[-1].type == "done" and "discard" not in {event.type for event in events}
+        response = events[-1].response
+        assert response is not None
+        calls = [call for m in response.messages for call in m.tool_calls]
+        for step, call in enumerate(calls, 1):
+            told = [e for e in events if e.type == "tool_call" and e.step == step]
+            assert "".join(e.text for e in told) == call.arguments
+            assert {e.tool for e in told} == {call.name}
+            pieces += len(told)
+        said = "".join(e.text for e in events if e.type == "text")
+        assert said == "".join(
+            json.loads(call.arguments)["message"] for call in calls if call.name == "send_message"
+        )
+        spoken += bool(said)
+        if spoken >= 2 and turn >= 4:
+            break
+    calls = check_calls(agent)
+    assert spoken >= 2 and pieces > 3 * calls
+    assert testing.check_agent(agent) == []
+    print(f"\n{calls} calls streamed in {pieces} pieces, {spoken} with something said")
+
+
+def test_a_handle_knows_its_server(
+    home: memgpt.Home, server: LlamaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Address from the environment, window from /props; and it binds itself."""
+    monkeypatch.setenv("LLAMA_CPP_BASE_URL", server.host)
+    assert memgpt.llm.provider("llama.cpp/tiny").context_window == 32_768
+    agent = agent_of(home, "llama.cpp/tiny")
+    agent.send("Hello")
+    assert agent.context().budget.context_window == 32_768
+    home.close()
+    with memgpt.open(home.path, durability="process") as again:
+        agent = again.agent("sam", memory=Notes)
+        assert agent.unbound == []
+        agent.send("Hello again")
+        check_calls(agent)
+
+
+@pytest.mark.parametrize("structure", ["tools", "json_schema"])
+def test_strings_are_bounded_by_the_grammar(
+    home: memgpt.Home, server: LlamaServer, structure: str
+) -> None:
+    """By tools or by the schema of one call: the model cannot say more than there is room for."""
+    model = tiny(server, service="llama.cpp", structure=structure, max_string=24)
+    agent = agent_of(home, model)
+    for turn in range(6):
+        agent.send(f"Hello {turn}")
+    assert check_calls(agent) >= 6
+    for call, _ in calls_of(agent):
+        texts = [text for text in json.loads(call.arguments).values() if isinstance(text, str)]
+        assert texts and max(map(len, texts)) <= 24
+    steps = [step for step in agent.steps() if step.kind == "step"]
+    assert len(steps) == len(calls_of(agent))
+    assert testing.check_agent(agent) == []
 
 
 def refused(server: LlamaServer) -> int:
