@@ -39,6 +39,7 @@ bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_policy.py
 	$(BIN)/python benchmarks/bench_decoder.py
 	$(BIN)/python benchmarks/bench_journal.py --messages 100 10000
+	$(BIN)/python benchmarks/bench_provider.py
 
 # Ten minutes each, with what clang brings; what is found is in build/fuzz.
 FUZZ_SECONDS := 600

@@ -14,13 +14,14 @@ from typing import Any
 
 import memgpt
 import pytest
+from memgpt.testing import Answer, FakeOpenAI
 
-from tests.chat_server import Answer, ChatServer, says
+from tests.answers import says
 from tests.test_async import results, run, script
 
 
 def test_cancelled_while_the_server_thinks(kit) -> None:
-    with ChatServer(lambda request: Answer(stall_s=60)) as server:
+    with FakeOpenAI(lambda request: Answer(stall_s=60)) as server:
         model = memgpt.OpenAICompatible("slow", base_url=server.url)
         agent = kit.home.create_agent("sam", model=model)
 
@@ -198,9 +199,9 @@ while not len(agent.recall):
     pass
 print("leaving")
 """
-    with ChatServer(lambda request: Answer(stall_s=60)) as server:
+    with FakeOpenAI(lambda request: Answer(stall_s=60)) as server:
         assert kit.run(code, server.url) == "leaving\n"  # within its 60 seconds
-        assert not server.ended.is_set()
+        assert not server.closed
 
 
 def test_a_forked_child(kit) -> None:
@@ -247,7 +248,7 @@ print("done")
         said = [m["content"] for m in request["messages"] if m["role"] == "user"][-1]
         return says(json.loads(said)["message"])
 
-    with ChatServer(script) as server:
+    with FakeOpenAI(script) as server:
         assert kit.run(code, server.url) == "done\n"
 
 

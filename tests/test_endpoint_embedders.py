@@ -15,10 +15,11 @@ import memgpt
 import ollama
 import openai
 import pytest
-from memgpt import OllamaEmbedder, OpenAICompatibleEmbedder, errors
+from memgpt import OpenAICompatibleEmbedder, errors
 from memgpt.llm import to_core_embedder
+from memgpt.testing import Answer, FakeOpenAI
 
-from tests.chat_server import Answer, ChatServer, error, wait_until
+from tests.answers import error, wait_until
 
 KEY = "sk-secret-key"
 TEXTS = [f"passage {number}: geese fly in a V" for number in range(600)]
@@ -46,16 +47,19 @@ def as_ollama(request: dict[str, Any], width: int = 8) -> Answer:
     return Answer(body=json.dumps({"model": request["model"], "embeddings": rows}).encode())
 
 
-class Embeddings(ChatServer):
-    """``.asked``: how many texts each request held."""
+class Embeddings(FakeOpenAI):
+    """A server whose answers are written here.
+
+    Attributes:
+        asked: how many texts each request held.
+    """
+
+    def __init__(self, embed: Callable[[dict[str, Any]], Answer]) -> None:
+        super().__init__(embed=embed)
 
     @property
     def asked(self) -> list[int]:
         return [len(request["input"]) for request in self.requests]
-
-    @property
-    def host(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
 
 @pytest.fixture
@@ -86,6 +90,10 @@ def own(server: Embeddings, **options: Any) -> OpenAICompatibleEmbedder:
     return OpenAICompatibleEmbedder("m", base_url=server.url, **{"dimension": 8, **options})
 
 
+def at_ollama(server: Embeddings) -> OpenAICompatibleEmbedder:
+    return OpenAICompatibleEmbedder("m", base_url=server.root, service="ollama", dimension=8)
+
+
 def test_the_server_is_one_for_the_clients_of_openai_and_ollama(server: Embeddings) -> None:
     client = openai.OpenAI(base_url=server.url, api_key=KEY, max_retries=0)
     with client:
@@ -99,19 +107,19 @@ def test_the_server_is_one_for_the_clients_of_openai_and_ollama(server: Embeddin
     sent, mine = server.requests
     assert mine == sent and server.paths == ["/v1/embeddings"] * 2
 
-    server.script = as_ollama
-    theirs = ollama.Client(server.host)
+    server.embed = as_ollama
+    theirs = ollama.Client(server.root)
     with theirs._client:  # closes its connections
         asked = theirs.embed("m", ["a", "b"], truncate=False)
     assert [list(row) for row in asked.embeddings] == ours
-    assert OllamaEmbedder("m", host=server.host, dimension=8).embed(["a", "b"]) == ours
+    assert at_ollama(server).embed(["a", "b"]) == ours
     sent, mine = server.requests[2:]
     assert mine == {key: value for key, value in sent.items() if value not in (None, {})}
     assert server.paths[2:] == ["/api/embed"] * 2
 
 
 def test_a_handle_binds_itself_and_takes_the_key_of_now(kit, there, monkeypatch) -> None:
-    there.script = wide
+    there.embed = wide
     agent = kit.agent([], embedding="openai/text-embedding-3-small")
     assert there.requests == []  # the model is known
     agent.archival.insert("geese")
@@ -144,7 +152,7 @@ def test_an_address_of_its_own_gets_no_key_and_is_not_bound_by_a_file(kit, there
 
 
 def test_the_length_of_vectors_is_known_or_asked_for_once(kit, there) -> None:
-    there.script = lambda request: as_openai(request, 5)
+    there.embed = lambda request: as_openai(request, 5)
     agent = kit.agent([], embedding="openai/mystery")
     assert there.asked == [1]
     agent.archival.insert("geese")
@@ -167,7 +175,7 @@ def test_the_length_of_vectors_is_known_or_asked_for_once(kit, there) -> None:
 
 
 def test_shorter_vectors_are_asked_for(there) -> None:
-    there.script = lambda request: as_openai(request, request.get("dimensions", 1536))
+    there.embed = lambda request: as_openai(request, request.get("dimensions", 1536))
     short = OpenAICompatibleEmbedder("text-embedding-3-small", dimension=256)
     assert [len(row) for row in short.embed(["a"])] == [256]
     trained_for_it = OpenAICompatibleEmbedder("other", dimension=64, shorten=True)
@@ -228,7 +236,7 @@ TOO_LONG = {
 
 @pytest.mark.parametrize("whose", TOO_LONG)
 def test_a_text_that_is_too_long_is_named(kit, server: Embeddings, whose: str) -> None:
-    server.script = refusing(lambda text: len(text) > 1000, TOO_LONG[whose])
+    server.embed = refusing(lambda text: len(text) > 1000, TOO_LONG[whose])
     embedder = own(server)
     agent = kit.agent([], embedding=embedder)
     texts = [*TEXTS[:20], "swans " * 200, *TEXTS[20:40]]
@@ -254,7 +262,7 @@ def test_a_text_that_is_too_long_is_named(kit, server: Embeddings, whose: str) -
     ],
 )
 def test_too_many_texts_for_the_server_are_split(server: Embeddings, says: Answer) -> None:
-    server.script = lambda r: says if len(r["input"]) > 32 else as_openai(r)
+    server.embed = lambda r: says if len(r["input"]) > 32 else as_openai(r)
     embedder = own(server)
     assert embedder.embed(TEXTS[:64]) == [vector(text, 8) for text in TEXTS[:64]]
     assert server.asked == [64, 32, 32]
@@ -273,7 +281,11 @@ def rows(*embeddings: Any) -> Answer:
 GOOD = [0.5] * 8
 REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "401": (error(401, f"no such key {KEY}"), errors.AuthenticationFailed, "OPENAI_API_KEY"),
-    "429": (error(429, "slow down", retry_after="0"), errors.RateLimited, "too many requests"),
+    "429": (
+        error(429, "slow down", **{"Retry-After": "0"}),
+        errors.RateLimited,
+        "too many requests",
+    ),
     "500": (error(500, "down"), errors.ProviderError, "down"),
     "404": (error(404, "no model m"), errors.ProviderError, 'a model "m"'),
     "a redirect": (
@@ -331,17 +343,17 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_bad_answer_stores_nothing_and_harms_nobody(kit, there, kind: str) -> None:
     answer, expected, words = REFUSED[kind]
-    embedder = OpenAICompatibleEmbedder("m", dimension=8)
+    embedder = OpenAICompatibleEmbedder("m", dimension=8, max_retries=0)
     agent = kit.agent([], embedding=embedder)
     agent.archival.insert("geese")
-    there.script = lambda request: answer
+    there.embed = lambda request: answer
     with pytest.raises(expected, match=f"(?s){words}") as raised:
         agent.archival.insert_many(["swans", "ducks"])
     assert KEY not in str(raised.value) and len(agent.archival) == 1
     if kind != "too few":  # for one text that is right
         with pytest.raises(errors.Error):
             agent.archival.search("geese")
-    there.script = as_openai
+    there.embed = as_openai
     assert [hit.passage.text for hit in agent.archival.search("geese")] == ["geese"]
     kit.still_answers(agent)
 
@@ -351,10 +363,8 @@ def test_a_bad_answer_stores_nothing_and_harms_nobody(kit, there, kind: str) -> 
     [body({"embeddings": []}), body({"embedding": GOOD}), body({"embeddings": [GOOD, "x"]})],
 )
 def test_bad_answers_of_ollama(answer: Answer) -> None:
-    with Embeddings(lambda request: answer) as server:
-        embedder = OllamaEmbedder("m", host=server.host, dimension=8)
-        with pytest.raises(errors.InvalidReply):
-            embedder.embed(["a", "b"])
+    with Embeddings(lambda request: answer) as server, pytest.raises(errors.InvalidReply):
+        at_ollama(server).embed(["a", "b"])
 
 
 def test_a_key_is_needed_only_where_vectors_are(kit, server, monkeypatch) -> None:
@@ -366,7 +376,7 @@ def test_a_key_is_needed_only_where_vectors_are(kit, server, monkeypatch) -> Non
     assert agent.send("go").text == "so" and "OPENAI_API_KEY" in kit.llm.returned()
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    server.script = wide
+    server.embed = wide
     agent.archival.insert("geese")
     assert len(agent.archival) == 1
 
@@ -384,12 +394,12 @@ def slow(server: Embeddings, texts: int, seconds: float = 0.4) -> Callable[..., 
 
 def test_what_was_made_before_a_break_is_not_asked_for_again(kit, server: Embeddings) -> None:
     agent = kit.agent([], embedding=own(server))
-    server.script = slow(server, 256)
+    server.embed = slow(server, 256)
     with pytest.raises(errors.ProviderError, match="broken off"):
         agent.archival.insert_many(TEXTS)
     assert len(agent.archival) == 0 and server.asked == [256, 256]
     kit.reopen()
-    server.script = as_openai
+    server.embed = as_openai
     del server.requests[:]
     agent = kit.home.agent("sam", model=kit.llm, embedding=own(server))
     agent.archival.insert_many(TEXTS)
@@ -399,7 +409,7 @@ def test_what_was_made_before_a_break_is_not_asked_for_again(kit, server: Embedd
 def test_ctrl_c_ends_it_at_once_and_keeps_what_there_is(kit, server: Embeddings) -> None:
     agent = kit.agent([], embedding=own(server))
     first = slow(server, 256)
-    server.script = lambda r: first(r) if len(server.requests) == 1 else Answer(stall_s=30)
+    server.embed = lambda r: first(r) if len(server.requests) == 1 else Answer(stall_s=30)
 
     def interrupt() -> None:
         wait_until(lambda: len(server.requests) == 2)
@@ -412,7 +422,7 @@ def test_ctrl_c_ends_it_at_once_and_keeps_what_there_is(kit, server: Embeddings)
         agent.archival.insert_many(TEXTS)
     thread.join()
     assert time.monotonic() - began < 10
-    server.script = as_openai
+    server.embed = as_openai
     del server.requests[:]
     agent.archival.insert_many(TEXTS)
     assert server.asked == [256, 88] and len(agent.archival) == 600
@@ -427,12 +437,12 @@ def test_a_kill_keeps_what_there_is(kit, server: Embeddings, tmp_path) -> None:
         "    home.create_agent('sam', embedding=made).archival.insert_many(texts)\n"
     )
     first = slow(server, 256)
-    server.script = lambda r: first(r) if len(server.requests) == 1 else Answer(stall_s=30)
+    server.embed = lambda r: first(r) if len(server.requests) == 1 else Answer(stall_s=30)
     child = kit.start(code, tmp_path / "killed.db", server.url)
     wait_until(lambda: len(server.requests) == 2, 60)
     child.kill()
     child.communicate()
-    server.script = as_openai
+    server.embed = as_openai
     del server.requests[:]
     with memgpt.open(tmp_path / "killed.db") as home:
         agent = home.agent("sam", embedding=own(server))
@@ -444,10 +454,10 @@ def test_a_kill_keeps_what_there_is(kit, server: Embeddings, tmp_path) -> None:
 def test_reembedding_is_batched_and_goes_on_where_it_was(kit, server: Embeddings) -> None:
     agent = kit.agent([])
     agent.archival.insert_many(TEXTS)
-    server.script = slow(server, 256, 0)
+    server.embed = slow(server, 256, 0)
     with pytest.raises(errors.ProviderError, match="broken off"):
         agent.reembed(own(server)).wait()
-    server.script = as_openai
+    server.embed = as_openai
     del server.requests[:]
     assert agent.reembed(own(server)).wait()
     assert server.asked == [256, 88]
@@ -455,7 +465,7 @@ def test_reembedding_is_batched_and_goes_on_where_it_was(kit, server: Embeddings
 
 
 def test_an_archive_of_several_agents_binds_its_handle(kit, there) -> None:
-    there.script = wide
+    there.embed = wide
     archive = kit.home.create_archive("shared", embedding="openai/text-embedding-3-small")
     archive.insert("geese")
     kit.reopen()
@@ -464,7 +474,7 @@ def test_an_archive_of_several_agents_binds_its_handle(kit, there) -> None:
 
 
 def test_the_past_is_searched_with_its_embedder(kit, there) -> None:
-    there.script = wide
+    there.embed = wide
     agent = kit.agent([], embedding="openai/text-embedding-3-small")
     agent.archival.insert("geese")
     agent.save("then")
@@ -481,15 +491,17 @@ def test_a_description(kit, server: Embeddings) -> None:
     assert core({**described, "api_key": "sk"}).name == f"m at {server.url}"
     assert core({"model": "m"}).name == "openai/m"
     assert core({"model": "m", "endpoint_type": "ollama"}).name == "ollama/m"
-    at_ollama = {"model": "m", "endpoint_type": "ollama", "endpoint": server.host}
-    assert core({**at_ollama, "name": "mine"}).name == "mine"
+    elsewhere = {"model": "m", "endpoint_type": "ollama", "endpoint": server.root}
+    assert core({**elsewhere, "name": "mine"}).name == "mine"
+    assert core({"model": "m", "endpoint_type": "llama.cpp"}).name == "llama.cpp/m"
     bad: list[tuple[Any, str]] = [
         ({}, '"model"'),
         ({"model": 3}, "name"),
-        ({"model": "m", "endpoint_type": "carrier pigeon"}, "endpoint_type"),
+        ({"model": ""}, '"model"'),
+        ({"model": "m", "endpoint_type": "carrier pigeon"}, "endpoint type"),
         ({"model": "m", "endpoint": "localhost"}, "http"),
-        ({"model": "m", "x": 1}, "unknown keys"),
-        ({**at_ollama, "api_key": "sk"}, "no api_key"),
+        ({"model": "m", "x": 1}, "no 'x'"),
+        ({"model": "m", "endpoint_type": "azure"}, "but for azure"),
     ]
     for description, words in bad:
         with pytest.raises((errors.ConfigError, errors.InvalidInput), match=words):
@@ -516,7 +528,7 @@ def test_bad_options(server: Embeddings) -> None:
         OpenAICompatibleEmbedder(" ")
     with pytest.raises(errors.ConfigError, match="address of its own"):
         OpenAICompatibleEmbedder("m", name="mine")
-    for handle in ("openai/", "ollama/ ", "nobody/x"):
+    for handle in ("openai/", "ollama/ ", "nobody/x", "azure/x"):
         with pytest.raises(errors.ModelNotFound, match="ollama/<model>"):
             core(handle)
 
@@ -538,7 +550,7 @@ def test_agents_embed_at_once(kit, server: Embeddings) -> None:
         barrier.wait()  # passes only when four requests are there at once
         return as_openai(request)
 
-    server.script = script
+    server.embed = script
     embedder = own(server)
     agents = [kit.agent([], name=f"a{i}", embedding=embedder) for i in range(4)]
     threads = [threading.Thread(target=a.archival.insert, args=("geese",)) for a in agents]

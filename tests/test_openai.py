@@ -18,8 +18,9 @@ import memgpt
 import openai
 import pytest
 import trustme
+from memgpt.testing import Answer, FakeOpenAI
 
-from tests.chat_server import Answer, ChatServer, completion, error, says, wait_until
+from tests.answers import completion, error, says, wait_until
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -31,7 +32,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def agent_at(
-    home: memgpt.Home, server: ChatServer, monkeypatch: pytest.MonkeyPatch, model: str = "gpt-4.1"
+    home: memgpt.Home, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, model: str = "gpt-4.1"
 ) -> memgpt.Agent:
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     return home.create_agent("sam", model=f"openai/{model}")
@@ -39,7 +40,7 @@ def agent_at(
 
 def test_openais_own_client_understands_the_server(home: memgpt.Home) -> None:
     agent = home.create_agent("sam")
-    with ChatServer(lambda request: says("Hello")) as server:
+    with FakeOpenAI(lambda request: says("Hello"), usage=(321, 12)) as server:
         client = openai.OpenAI(base_url=server.url, api_key=KEY, max_retries=0)
         request = agent.context().to_request(model="gpt-4.1")
         answer = client.chat.completions.create(**request)
@@ -60,7 +61,7 @@ def test_openais_own_client_understands_the_server(home: memgpt.Home) -> None:
 
 def test_a_conversation_over_one_connection(home, monkeypatch) -> None:
     number = iter(range(100))
-    with ChatServer(lambda request: says("Ciao, Chad 🦆", next(number))) as server:
+    with FakeOpenAI(lambda request: says("Ciao, Chad 🦆", next(number)), usage=(321, 12)) as server:
         agent = agent_at(home, server, monkeypatch)
         for _ in range(5):
             reply = agent.send('My name is Chad, "Chad"\n🦆')
@@ -89,7 +90,7 @@ def test_the_request_is_what_openais_client_sends(home, monkeypatch) -> None:
         seen.append(request)
         return says("ok")
 
-    with ChatServer(script) as server:
+    with FakeOpenAI(script) as server:
         agent = agent_at(home, server, monkeypatch)
         agent.send("Hello")
         agent.send("And again")
@@ -110,7 +111,7 @@ def test_the_model_runs_tools(home, monkeypatch) -> None:
         function = {"name": "core_memory_append", "arguments": json.dumps(arguments)}
         return {"tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
 
-    with ChatServer(script) as server:
+    with FakeOpenAI(script) as server:
         agent = agent_at(home, server, monkeypatch)
         assert agent.send("My name is Chad").text == "I have noted it."
         assert "Name: Chad" in agent.memory["human"].value
@@ -122,7 +123,7 @@ def test_the_model_runs_tools(home, monkeypatch) -> None:
     ("model", "limit"), [("gpt-4.1", "max_tokens"), ("o3-mini", "max_completion_tokens")]
 )
 def test_each_model_gets_the_limit_it_knows(home, monkeypatch, model: str, limit: str) -> None:
-    with ChatServer(lambda request: says("ok")) as server:
+    with FakeOpenAI(lambda request: says("ok")) as server:
         agent_at(home, server, monkeypatch, model).send("Hello")
         assert server.requests[0][limit] == 1024
         assert len({"max_tokens", "max_completion_tokens"} & server.requests[0].keys()) == 1
@@ -189,7 +190,7 @@ BAD_ANSWERS: list[tuple[Any, type[memgpt.Error], str]] = [
 def test_a_bad_answer_is_a_typed_error_and_the_next_message_works(
     home, monkeypatch, answer: Any, kind: type[memgpt.Error], text: str
 ) -> None:
-    with ChatServer(lambda request: answer) as server:
+    with FakeOpenAI(lambda request: answer) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         model = memgpt.OpenAICompatible("gpt-4.1", max_retries=0)
         agent = home.create_agent("sam", model=model)
@@ -222,7 +223,7 @@ def test_an_answer_belongs_to_its_request(home, before: bytes, after: bytes, lat
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         return Answer(raw=before + head + body + after, keep=True, late=late)
 
-    with ChatServer(script) as server:
+    with FakeOpenAI(script) as server:
         model = memgpt.OpenAICompatible("x", base_url=server.url)
         agents = [home.create_agent(name, model=model) for name in ("alice", "bob")]
         for turn in range(3):
@@ -245,7 +246,7 @@ def test_odd_but_readable_answers(home, body: bytes) -> None:
     arguments = json.dumps(json.dumps({"message": "ok"})).encode()
     call = b'{"id": "1", "function": {"name": "send_message", "arguments": ARGS}}'
     body = body.replace(b"CALL", call).replace(b"ARGS", arguments)
-    with ChatServer(lambda request: Answer(201, body)) as server:
+    with FakeOpenAI(lambda request: Answer(201, body)) as server:
         model = memgpt.OpenAICompatible("x", base_url=server.url)
         assert home.create_agent("sam", model=model).send("Hello").text == "ok"
 
@@ -265,7 +266,7 @@ def test_nobody_listens(home, monkeypatch) -> None:
 
 
 def test_a_server_that_stalls(home) -> None:
-    with ChatServer(lambda request: Answer(stall_s=30)) as server:
+    with FakeOpenAI(lambda request: Answer(stall_s=30)) as server:
         model = memgpt.OpenAICompatible("slow", base_url=server.url, timeout_s=0.3)
         agent = home.create_agent("sam", model=model)
         began = time.monotonic()
@@ -288,7 +289,7 @@ def test_a_listener_that_never_accepts(home) -> None:
 
 
 def test_a_connection_that_the_server_closed_is_opened_again(home, monkeypatch) -> None:
-    with ChatServer(lambda request: says("ok")) as server:
+    with FakeOpenAI(lambda request: says("ok")) as server:
         agent = agent_at(home, server, monkeypatch)
         agent.send("one")
         # The server says that it keeps the connection, and closes it.
@@ -333,7 +334,7 @@ def test_a_stale_connection_is_not_an_error(home, stale: bytes) -> None:
 
 def test_a_missing_key(home, monkeypatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
-    with ChatServer(lambda request: says("ok")) as server:
+    with FakeOpenAI(lambda request: says("ok")) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         with pytest.warns(UserWarning, match="OPENAI_API_KEY") as warned:
             agent = home.create_agent("sam", model="openai/gpt-4.1")
@@ -354,7 +355,7 @@ def test_a_missing_key(home, monkeypatch) -> None:
 
 
 def test_a_server_of_ones_own_needs_no_key_and_gets_none(home, monkeypatch) -> None:
-    with ChatServer(lambda request: says("ok")) as server:
+    with FakeOpenAI(lambda request: says("ok")) as server:
         model = memgpt.OpenAICompatible("llama", base_url=server.url + "/")
         home.create_agent("a", model=model).send("Hello")
         assert "Authorization" not in server.headers[0]
@@ -365,7 +366,7 @@ def test_a_server_of_ones_own_needs_no_key_and_gets_none(home, monkeypatch) -> N
 
 
 def test_reopened_a_handle_binds_itself_and_an_address_does_not(home, monkeypatch) -> None:
-    with ChatServer(lambda request: says("ok")) as server:
+    with FakeOpenAI(lambda request: says("ok")) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         home.create_agent("handle", model="openai/gpt-4.1")
         home.create_agent("own", model=memgpt.OpenAICompatible("llama", base_url=server.url))
@@ -383,7 +384,7 @@ def test_reopened_a_handle_binds_itself_and_an_address_does_not(home, monkeypatc
 
 
 def test_no_key_in_the_file(home, monkeypatch) -> None:
-    with ChatServer(lambda request: error(401, f"bad key {KEY}")) as server:
+    with FakeOpenAI(lambda request: error(401, f"bad key {KEY}")) as server:
         agent = agent_at(home, server, monkeypatch)
         own = memgpt.OpenAICompatible("x", base_url=server.url, api_key="own-" + KEY)
         other = home.create_agent("other", model=own)
@@ -451,7 +452,7 @@ def test_agents_in_parallel_share_a_model(home) -> None:
         barrier.wait()  # passes only when four requests are there at once
         return says("ok")
 
-    with ChatServer(script) as server:
+    with FakeOpenAI(script) as server:
         model = memgpt.OpenAICompatible("x", base_url=server.url)
         agents = [home.create_agent(f"a{i}", model=model) for i in range(4)]
         replies: list[str] = []
@@ -476,7 +477,7 @@ def test_tls(home, monkeypatch, tmp_path: Path) -> None:
     authority = trustme.CA()
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(file))
-    with ChatServer(
+    with FakeOpenAI(
         lambda r: says("ok"), tls_context(authority, "127.0.0.1", "localhost")
     ) as server:
         for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
@@ -498,7 +499,7 @@ def test_a_certificate_for_another_name_is_refused(home, monkeypatch, tmp_path: 
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    with ChatServer(lambda r: says("ok"), tls_context(authority, "elsewhere.test")) as server:
+    with FakeOpenAI(lambda r: says("ok"), tls_context(authority, "elsewhere.test")) as server:
         model = memgpt.OpenAICompatible("x", base_url=server.url)
         with pytest.raises(memgpt.ProviderUnreachable, match="trusted"):
             home.create_agent("sam", model=model).send("Hello")
@@ -506,7 +507,7 @@ def test_a_certificate_for_another_name_is_refused(home, monkeypatch, tmp_path: 
 
 
 def test_tls_to_a_server_without_it(home) -> None:
-    with ChatServer(lambda request: says("ok")) as server:
+    with FakeOpenAI(lambda request: says("ok")) as server:
         url = server.url.replace("http://", "https://")
         model = memgpt.OpenAICompatible("x", base_url=url)
         with pytest.raises(memgpt.ProviderUnreachable, match="no trusted TLS connection"):
@@ -515,7 +516,7 @@ def test_tls_to_a_server_without_it(home) -> None:
 
 def test_ctrl_c_while_the_server_thinks(home) -> None:
     """The turn ends at once, the input is kept, the next message is answered."""
-    with ChatServer(lambda request: Answer(stall_s=30)) as server:
+    with FakeOpenAI(lambda request: Answer(stall_s=30)) as server:
         agent = home.create_agent("sam", model=memgpt.OpenAICompatible("slow", base_url=server.url))
 
         def interrupt() -> None:
@@ -538,7 +539,7 @@ def test_ctrl_c_while_the_server_thinks(home) -> None:
 
 
 def test_memgpt_run_uses_the_key_and_says_which_model_answers(tmp_path: Path) -> None:
-    with ChatServer(lambda request: says("Hello from the server")) as server:
+    with FakeOpenAI(lambda request: says("Hello from the server")) as server:
         env = {
             **os.environ,
             "OPENAI_API_KEY": KEY,
@@ -587,7 +588,7 @@ def test_memgpt_run_uses_the_key_and_says_which_model_answers(tmp_path: Path) ->
 
 def test_the_demo_stays_on_this_machine(tmp_path: Path) -> None:
     """Also where there is a key."""
-    with ChatServer(lambda request: says("Hello from the server")) as server:
+    with FakeOpenAI(lambda request: says("Hello from the server")) as server:
         out = subprocess.run(
             [sys.executable, "-m", "memgpt", "run"],
             stdin=subprocess.DEVNULL,
@@ -603,3 +604,14 @@ def test_the_demo_stays_on_this_machine(tmp_path: Path) -> None:
         )
         assert out.returncode == 0 and "the offline model" in out.stdout
         assert not server.requests
+
+
+@pytest.mark.parametrize("name", ["functions.send message", "größe", "", "x" * 5000, "\n"])
+def test_a_call_by_a_name_that_no_server_takes_back(home, name: str) -> None:
+    """Such a name, or an id that is too long, stands in every later request."""
+    call = {"id": "x" * 80, "type": "function", "function": {"name": name, "arguments": "{}"}}
+    with FakeOpenAI([{"tool_calls": [call]}, says("ok"), says("again")], like="openai") as server:
+        agent = home.create_agent("sam", model=memgpt.OpenAICompatible("x", base_url=server.url))
+        assert [agent.send(text).text for text in ("Hello", "And now?")] == ["ok", "again"]
+        assert server.refused == []
+        assert "there is no tool" in str(server.requests[1]["messages"])

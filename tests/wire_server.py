@@ -15,8 +15,8 @@ from memgpt import _core
 
 
 def probe(url: str, **options: Any) -> Any:
-    """The transport alone: ``get``, ``post`` and ``stream`` give status, attempts, headers, body."""
-    return _core._HttpProbe(url, **{"max_retries": 0, **options})  # type: ignore[attr-defined]
+    """The transport alone: its calls give status, attempts, headers and body."""
+    return _core._HttpProbe(url, **{"max_retries": 0, "timeout_s": 20, **options})
 
 
 def answer(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
@@ -144,6 +144,8 @@ def serving(
         while (request := wire.read()) is not None:
             server.requests.append(request)
             wire.send(reply(request))
+            if request.headers.get("connection") == "close":
+                return
 
     server = WireServer(script, tls, host)
     return server

@@ -38,9 +38,10 @@ inline constexpr std::string_view kWrappedArguments = "wrapped_arguments";  // o
 inline constexpr std::string_view kMisplacedArgument = "misplaced_argument";  // beside arguments
 inline constexpr std::string_view kExtraCall = "extra_call";  // the first valid one is run
 // In the reply.
-inline constexpr std::string_view kCallInText = "call_in_text";     // no structured call
-inline constexpr std::string_view kPlainText = "plain_text";        // became send_message
-inline constexpr std::string_view kThoughts = "thoughts";           // moved to thinking
+inline constexpr std::string_view kCallInText = "call_in_text";  // no structured call
+inline constexpr std::string_view kPlainText = "plain_text";     // became send_message
+inline constexpr std::string_view kThoughts = "thoughts";        // moved to thinking
+inline constexpr std::string_view kUnsendable = "unsendable";  // a name or id that no server takes
 inline constexpr std::string_view kSpecialToken = "special_token";  // of the chat template
 
 }  // namespace repair

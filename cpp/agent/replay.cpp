@@ -112,6 +112,10 @@ Replayer::Finding Replayer::replay_decision(const Commit& commit) {
   const auto* pairs = object == nullptr ? nullptr : object->if_contains("keep");
   if (pairs == nullptr || !pairs->is_array())
     return Found{"step", "the policy's decision is not readable: " + commit.step.decision};
+  // Of a server that refused the prompt and told its figures.
+  const auto told = int_or(*object, "correction", state.correction);
+  state.correction =
+      std::max(state.correction, static_cast<int>(std::min<std::int64_t>(told, kMostCorrection)));
   const auto keep = ranges_of(pairs->get_array());
   Window kept;
   Window evicted;

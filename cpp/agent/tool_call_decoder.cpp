@@ -14,6 +14,8 @@ namespace memgpt {
 
 namespace {
 
+constexpr std::size_t kLongestName = 64;
+constexpr std::size_t kLongestId = 40;
 constexpr std::string_view kCutText =
     "Your last reply was cut off because it was too long, so nobody saw it. Send a shorter one.";
 
@@ -24,6 +26,31 @@ void make_valid(Reply& reply) {
     call.id = valid_utf8(std::move(call.id));
     call.name = valid_utf8(std::move(call.name));
     call.arguments = valid_utf8(std::move(call.arguments));
+  }
+}
+
+std::string sendable_name(std::string name) {
+  const auto is_fine = [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  name.resize(std::min(name.size(), kLongestName));
+  std::replace_if(name.begin(), name.end(), [&](unsigned char c) { return !is_fine(c); }, '_');
+  return name.empty() ? "unnamed" : name;
+}
+
+// OpenAI refuses a request whose history has a call by a name that no tool can have, or with a
+// longer id: an agent whose model once wrote one could never speak again.
+void make_sendable(Reply& reply, Repairs& repairs) {
+  for (auto& call : reply.tool_calls) {
+    if (auto name = sendable_name(call.name); name != call.name) {
+      call.name = std::move(name);
+      repairs.add(repair::kUnsendable, "a name that no tool can have");
+    }
+    if (call.id.size() > kLongestId) {
+      call.id.clear();  // it gets another one
+      repairs.add(repair::kUnsendable, "an id of over " + std::to_string(kLongestId) + " bytes");
+    }
   }
 }
 
@@ -56,6 +83,7 @@ class Decoder {
       from_text();
     else
       first_call();
+    make_sendable(reply, repairs_);
     done_.repairs = repairs_.list();
     done_.reply = clean_reply(std::move(reply), window, position, done_.call.tool ? 1 : 0);
     return std::move(done_);

@@ -74,6 +74,7 @@ where it was as it should be. Values are never guessed. The kinds:
 - call_in_text: the call was written in the text
 - plain_text: an answer without a call became send_message
 - thoughts: private reasoning was moved to where it belongs
+- unsendable: a call's name or id that servers refuse in a history was replaced
 - special_token: marks of the model's chat template were left out)")
       .def_readonly(
           "purged", &StepRow::purged,

@@ -4,6 +4,8 @@
 #include "bindings/bindings.h"
 #include "llm/http.h"
 #include "llm/provider.h"
+#include "llm/proxy.h"
+#include "llm/retry.h"
 
 namespace memgpt {
 
@@ -33,6 +35,27 @@ std::tuple<int, int, HeaderPairs, py::bytes> response_parts(const HttpResponse& 
 }  // namespace
 
 void bind_http_probe(py::module_& module) {
+  module.def(
+      "_wait_before_retry",
+      [](int status, int attempt, const HeaderPairs& headers, const std::string& body,
+         std::int64_t now_s, double chance, int max_retries) {
+        HttpResponse response;
+        response.status = status;
+        response.headers = headers_of(headers);
+        response.body = body;
+        return wait_before_retry(response, attempt, {max_retries, 60}, now_s, chance);
+      },
+      py::arg("status"), py::arg("attempt"), py::arg("headers") = HeaderPairs(),
+      py::arg("body") = "", py::arg("now_s") = 0, py::arg("chance") = 0.0,
+      py::arg("max_retries") = 2);
+  module.def(
+      "_proxy_for",
+      [](const std::string& url) -> std::optional<std::string> {
+        const auto proxy = proxy_for(parse_endpoint(url, "url"), process_outside().variable);
+        if (!proxy) return {};
+        return proxy->name();
+      },
+      py::arg("url"));
   py::class_<HttpProbe>(module, "_HttpProbe")
       .def(py::init([](const std::string& url, const py::kwargs& given) {
         const Outside outside = process_outside();

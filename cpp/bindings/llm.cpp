@@ -3,9 +3,8 @@
 #include "error.h"
 #include "llm/chat_completion.h"
 #include "llm/embedder.h"
+#include "llm/endpoint_embedder.h"
 #include "llm/offline_embedder.h"
-#include "llm/ollama_embedder.h"
-#include "llm/openai_embedder.h"
 #include "llm/provider.h"
 #include "llm/services.h"
 
@@ -176,30 +175,6 @@ class PythonEmbedder final : public Embedder {
   std::shared_ptr<py::object> embed_;
 };
 
-// Behind a server: one class a wire dialect.
-template <class T>
-void bind_endpoint_embedder(py::module_& module, const char* name) {
-  py::class_<T, Embedder, std::shared_ptr<T>>(module, name)
-      .def(py::init([](std::string model, std::optional<std::string> base_url,
-                       std::optional<std::string> api_key, std::string called, int dimension,
-                       bool shorten, double weight, int batch, double timeout_s) {
-             EmbeddingOptions options;
-             options.model = std::move(model);
-             options.base_url = std::move(base_url);
-             options.api_key = std::move(api_key);
-             options.name = std::move(called);
-             options.dimension = dimension;
-             options.shorten = shorten;
-             options.weight = weight;
-             options.batch = static_cast<std::size_t>(std::max(0, batch));
-             options.timeout_s = timeout_s;
-             return std::make_shared<T>(std::move(options), process_outside());
-           }),
-           py::arg("model"), py::arg("base_url"), py::arg("api_key"), py::arg("name"),
-           py::arg("dimension"), py::arg("shorten"), py::arg("weight"), py::arg("batch"),
-           py::arg("timeout_s"));
-}
-
 }  // namespace
 
 void bind_llm(py::module_& module) {
@@ -286,8 +261,28 @@ void bind_llm(py::module_& module) {
       .def("embed", &Embedder::embed, py::arg("texts"), py::call_guard<py::gil_scoped_release>())
       .def("embed_query", &Embedder::embed_query, py::arg("text"), py::arg("idf"),
            py::call_guard<py::gil_scoped_release>());
-  bind_endpoint_embedder<OpenAIEmbedder>(module, "OpenAIEmbedder");
-  bind_endpoint_embedder<OllamaEmbedder>(module, "OllamaEmbedder");
+  module.def(
+      "make_embedder",
+      [](std::string model, std::string service, std::optional<std::string> base_url,
+         std::optional<std::string> api_key, std::string name, int dimension, bool shorten,
+         double weight, int batch, double timeout_s, int max_retries) {
+        EmbeddingOptions options;
+        options.model = std::move(model);
+        options.service = std::move(service);
+        options.base_url = std::move(base_url);
+        options.api_key = std::move(api_key);
+        options.name = std::move(name);
+        options.dimension = dimension;
+        options.shorten = shorten;
+        options.weight = weight;
+        options.batch = static_cast<std::size_t>(std::max(0, batch));
+        options.timeout_s = timeout_s;
+        options.max_retries = max_retries;
+        return make_embedder(std::move(options), process_outside());
+      },
+      py::arg("model"), py::arg("service"), py::arg("base_url"), py::arg("api_key"),
+      py::arg("name"), py::arg("dimension"), py::arg("shorten"), py::arg("weight"),
+      py::arg("batch"), py::arg("timeout_s"), py::arg("max_retries"));
   module.def(
       "embedder_for",
       [](const std::string& handle) { return embedder_for(handle, 0, process_outside()); },

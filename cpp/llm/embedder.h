@@ -32,7 +32,8 @@ class Embedder {
 struct Outside;  // llm/provider.h
 
 // The embedder for a handle, or for the name of what a handle gave ("offline", "openai/<model>",
-// "ollama/<model>"); null where none answers for it. `dimension` as a file has it; 0 = not known.
+// "ollama/<model>" ...; see services.h); null where none answers for it. `dimension` as a file has
+// it; 0 = not known.
 [[nodiscard]] std::shared_ptr<Embedder> embedder_for(std::string_view handle, int dimension,
                                                      const Outside& outside);
 

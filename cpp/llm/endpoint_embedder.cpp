@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "error.h"
+#include "llm/hosted_model.h"
 #include "memory/text.h"
 
 namespace memgpt {
@@ -84,9 +85,9 @@ void check_options(const EmbeddingOptions& options) {
   if (!(options.weight >= 0 && options.weight <= 1000))
     throw ConfigError("weight must be from 0 to 1000");
   if (options.batch < 1 || options.batch_bytes < 1) throw ConfigError("batch must be at least 1");
+  if (options.max_retries < 0) throw ConfigError("max_retries must not be negative");
   if (!(options.timeout_s > 0 && options.timeout_s <= 86'400))
     throw ConfigError("timeout_s must be more than 0 and at most 86400");
-  if (options.base_url) static_cast<void>(parse_endpoint(*options.base_url, "base_url"));
 }
 
 }  // namespace
@@ -100,16 +101,20 @@ int known_dimension(std::string_view model) {
 
 // A handle binds itself when an agent is opened again, with the environment's address and key. An
 // embedder at an address of its own must not: its texts would go elsewhere.
-EndpointEmbedder::EndpointEmbedder(EmbeddingOptions options, Outside outside, Dialect dialect)
+EndpointEmbedder::EndpointEmbedder(EmbeddingOptions options, const Service& service,
+                                   const char* path, Outside outside)
     : options_(std::move(options)),
       outside_(std::move(outside)),
-      dialect_(std::move(dialect)),
+      service_(service),
+      path_(path),
       batch_(options_.batch),
       dimension_(options_.dimension > 0 ? options_.dimension : known_dimension(options_.model)) {
   check_options(options_);
+  if (options_.base_url)
+    static_cast<void>(parse_endpoint(service_url(*options_.base_url, service_), "base_url"));
   name_ = !options_.name.empty() ? options_.name
           : options_.base_url    ? options_.model + " at " + *options_.base_url
-                                 : dialect_.handle + options_.model;
+                                 : std::string(service_.name) + '/' + options_.model;
 }
 
 int EndpointEmbedder::shortened() const {
@@ -118,24 +123,26 @@ int EndpointEmbedder::shortened() const {
   return options_.shorten || other ? options_.dimension : 0;
 }
 
+std::string EndpointEmbedder::variable(std::string_view name) const {
+  return outside_.variable ? trimmed(outside_.variable(std::string(name).c_str())) : "";
+}
+
 std::string EndpointEmbedder::key() const {
   if (options_.api_key) return trimmed(*options_.api_key);
   // The environment's key was given for the environment's address, not for this one.
-  if (options_.base_url || dialect_.key_variable.empty() || !outside_.variable) return "";
-  return trimmed(outside_.variable(dialect_.key_variable.c_str()));
+  return options_.base_url ? "" : variable(service_.key_variable);
 }
 
 EndpointEmbedder::Server EndpointEmbedder::server() const {
   const bool own = options_.base_url.has_value();
-  std::string url = options_.base_url.value_or("");
-  if (!own && outside_.variable)
-    url = read_url(trimmed(outside_.variable(dialect_.url_variable.c_str())));
-  if (url.empty()) url = dialect_.url;
-  const auto& given_as = own ? std::string("base_url") : dialect_.url_variable;
+  std::string url = own ? *options_.base_url : variable(service_.url_variable);
+  url = service_url(url.empty() ? std::string(service_.default_url) : std::move(url), service_);
+  const std::string given_as(own ? "base_url" : service_.url_variable);
   const std::scoped_lock lock(mutex_);
   if (!client_ || client_url_ != url) {
     HttpOptions http;
     http.timeout_s = options_.timeout_s;
+    http.max_retries = options_.max_retries;
     http.poll = outside_.poll;
     http.variable = outside_.variable;
     client_ = std::make_shared<HttpClient>(parse_endpoint(url, given_as), std::move(http),
@@ -145,14 +152,16 @@ EndpointEmbedder::Server EndpointEmbedder::server() const {
   const auto& endpoint = client_->endpoint();
   return {client_,
           {options_.model, endpoint.name() + endpoint.path, given_as,
-           options_.api_key || own ? "api_key" : dialect_.key_variable, key(), dialect_.hint}};
+           options_.api_key || own ? "api_key" : std::string(service_.key_variable), key(),
+           service_.dialect == Dialect::ollama ? "`ollama list` shows the models that are there"
+                                               : "It often ends in /v1"}};
 }
 
 HttpResponse EndpointEmbedder::post(const Server& server, const Part& part) const {
   const auto& key = server.origin.key;
-  if (key.empty() && !options_.base_url && !options_.api_key && !dialect_.key_variable.empty())
-    throw MissingKey("the embedder \"" + name_ + "\" needs a key: set " + dialect_.key_variable +
-                     " in the environment");
+  if (key.empty() && !options_.base_url && !options_.api_key && service_.key_needed)
+    throw MissingKey("the embedder \"" + name_ + "\" needs a key: set " +
+                     std::string(service_.key_variable) + " in the environment");
   std::vector<HttpHeader> headers;
   if (!key.empty()) {
     if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c < ' ' || c > 126; }))
@@ -161,7 +170,7 @@ HttpResponse EndpointEmbedder::post(const Server& server, const Part& part) cons
     headers.push_back({"Authorization", "Bearer " + key});
   }
   try {
-    return server.client->post(dialect_.path, headers, request(part.texts()));
+    return server.client->post(path_, headers, request(part.texts()));
   } catch (const ProviderTimeout& error) {
     if (part.size() == 1) throw;
     throw ProviderTimeout(std::string(error.what()) + " (for " + std::to_string(part.size()) +

@@ -15,26 +15,32 @@
 #include "llm/embedder.h"
 #include "llm/http.h"
 #include "llm/provider.h"
+#include "llm/services.h"
 #include "llm/wire_error.h"
 
 namespace memgpt {
 
 struct EmbeddingOptions {
-  std::string model;                    // as the server knows it: "text-embedding-3-small"
-  std::optional<std::string> base_url;  // none = the environment's, or the usual one
-  std::optional<std::string> api_key;   // none = the environment's, where the address is that too
+  std::string model;  // as the server knows it: "text-embedding-3-small"
+  std::string service = "openai";
+  std::optional<std::string> base_url;  // none = the service's variable, or its default
+  std::optional<std::string> api_key;   // none = the service's variable
   std::string name;                     // names the vectors; empty = by model and address
   int dimension = 0;                    // 0 = what is known of the model, else the server is asked
   bool shorten = false;  // ask for vectors of that dimension, whatever the model's is
   double weight = 0.5;
   std::size_t batch = 256;            // texts a request, at most
   std::size_t batch_bytes = 200'000;  // of text a request, but for one that is longer
-  double timeout_s = 120;
+  double timeout_s = 600;             // for each attempt
+  int max_retries = 2;
 };
 
 // Floats in a vector of a common model; 0 where it is not known. A tag (":latest"), an owner
 // ("BAAI/") and case do not matter.
 [[nodiscard]] int known_dimension(std::string_view model);
+
+// Throws ConfigError for options that cannot work, and for a service that has no embeddings.
+[[nodiscard]] std::shared_ptr<Embedder> make_embedder(EmbeddingOptions options, Outside outside);
 
 // Thread-safe. The environment is read at each call, so that a key can be set, or changed, later.
 class EndpointEmbedder : public Embedder {
@@ -52,17 +58,9 @@ class EndpointEmbedder : public Embedder {
       const std::string& text, const std::function<double(std::string_view word)>& idf) override;
 
  protected:
-  // What the dialects differ in.
-  struct Dialect {
-    std::string handle;        // before the model's name: "openai/"
-    std::string url;           // where the environment says nothing
-    std::string url_variable;  // of the environment
-    std::string key_variable;  // empty = no key is needed
-    std::string path;
-    std::string hint = "It often ends in /v1";  // where no model is found
-  };
-  // Throws ConfigError for options that cannot work.
-  EndpointEmbedder(EmbeddingOptions options, Outside outside, Dialect dialect);
+  // `path` below the service's address. Throws ConfigError for options that cannot work.
+  EndpointEmbedder(EmbeddingOptions options, const Service& service, const char* path,
+                   Outside outside);
 
   [[nodiscard]] const EmbeddingOptions& options() const { return options_; }
   // What is asked for; 0 = as many as the model gives.
@@ -72,14 +70,13 @@ class EndpointEmbedder : public Embedder {
   [[nodiscard]] virtual std::string request(std::span<const std::string> texts) const = 0;
   // A row of floats for each text, in their order. Throws InvalidReply.
   [[nodiscard]] virtual std::vector<std::vector<float>> read(std::string_view body) const = 0;
-  // The address that the environment's variable means.
-  [[nodiscard]] virtual std::string read_url(std::string text) const { return text; }
 
   struct Server {
     std::shared_ptr<HttpClient> client;
     WireOrigin origin;
   };
   [[nodiscard]] Server server() const;
+  [[nodiscard]] std::string variable(std::string_view name) const;  // of the environment
   [[nodiscard]] std::string key() const;
   // Texts of one call of embed().
   struct Part {
@@ -97,7 +94,8 @@ class EndpointEmbedder : public Embedder {
 
   EmbeddingOptions options_;
   Outside outside_;
-  Dialect dialect_;
+  const Service& service_;
+  const char* path_;
   std::string name_;
   mutable std::atomic<std::size_t> batch_;  // what the server was seen to take
   mutable std::mutex asking_;               // held while the server is asked for the dimension

@@ -35,6 +35,7 @@ std::string service_url(std::string url, const Service& service) {
     const auto host = url.find("://") + 3;
     // What a server listens at is no address to call.
     if (url.compare(host, 7, "0.0.0.0") == 0) url.replace(host, 7, "127.0.0.1");
+    if (url[host] == ':') url.insert(host, "127.0.0.1");
     const bool has_port =
         url.find(':', url.find(']', host) == std::string::npos ? host : url.find(']', host)) !=
         std::string::npos;
@@ -152,7 +153,7 @@ bool HostedModel::reasons_natively() const {
 }
 
 std::string HostedModel::variable(std::string_view name) const {
-  return trimmed(outside_.variable ? outside_.variable(std::string(name).c_str()) : "");
+  return trimmed(outside_.setting ? outside_.setting(std::string(name).c_str()) : "");
 }
 
 std::string HostedModel::key() const {

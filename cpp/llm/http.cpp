@@ -32,6 +32,23 @@ void set_default(std::vector<HttpHeader>& headers, const char* name, const char*
   headers.insert(headers.begin(), {name, value});  // the caller's come later, and count
 }
 
+// A line break would begin another header, or another request. The text is not shown: it may be a
+// key.
+void check(const HttpRequest& request) {
+  const auto is_odd = [](unsigned char c) { return (c < ' ' && c != '\t') || c == 127; };
+  const auto has_odd = [&](std::string_view text) {
+    return std::any_of(text.begin(), text.end(), is_odd);
+  };
+  if (has_odd(request.path) || request.path.find(' ') != std::string::npos)
+    throw ConfigError("the path of a request holds a space or a control character");
+  for (const auto& header : request.headers) {
+    const bool named = !has_odd(header.name);
+    if (named && !has_odd(header.value)) continue;
+    throw ConfigError((named ? "the header " + header.name : "the name of a header") +
+                      " of a request holds a line break or another control character");
+  }
+}
+
 }  // namespace
 
 std::string HttpResponse::header(std::string_view name) const {
@@ -68,6 +85,7 @@ HttpResponse HttpClient::stream(std::string_view path, const std::vector<HttpHea
 }
 
 HttpResponse HttpClient::send(const HttpRequest& request, const OnBytes& on_bytes) const {
+  check(request);
   const RetryRules rules{options_.max_retries, options_.retry_wait_limit_s};
   for (int attempt = 1;; ++attempt) {
     double wait_s = 0;

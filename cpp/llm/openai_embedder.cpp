@@ -6,11 +6,6 @@
 
 namespace memgpt {
 
-OpenAIEmbedder::OpenAIEmbedder(EmbeddingOptions options, Outside outside)
-    : EndpointEmbedder(std::move(options), std::move(outside),
-                       {"openai/", "https://api.openai.com/v1", "OPENAI_BASE_URL", "OPENAI_API_KEY",
-                        "/embeddings"}) {}
-
 std::string OpenAIEmbedder::request(std::span<const std::string> texts) const {
   std::string out = R"({"model": )";
   append_json_string(out, options().model);

@@ -2,14 +2,17 @@
 // Azure.
 #pragma once
 
+#include <utility>
+
 #include "llm/endpoint_embedder.h"
 
 namespace memgpt {
 
-// POST <base>/embeddings; OPENAI_API_KEY, OPENAI_BASE_URL.
+// POST <base>/embeddings.
 class OpenAIEmbedder final : public EndpointEmbedder {
  public:
-  OpenAIEmbedder(EmbeddingOptions options, Outside outside);
+  OpenAIEmbedder(EmbeddingOptions options, const Service& service, Outside outside)
+      : EndpointEmbedder(std::move(options), service, "/embeddings", std::move(outside)) {}
 
  private:
   [[nodiscard]] std::string request(std::span<const std::string> texts) const override;

@@ -59,6 +59,9 @@ std::optional<double> wait_before_retry(const HttpResponse& response, int attemp
   if (attempt > rules.max_retries || response.status < 400) return {};
   if (response.status == 429 && response.body.find("insufficient_quota") != std::string::npos)
     return {};
+  // What is too long will be as long the next time: llama.cpp, of a text to embed.
+  if (response.status == 500 && response.body.find("too large to process") != std::string::npos)
+    return {};
   const std::string should = response.header("x-should-retry");
   if (should == "false") return {};
   if (should != "true" &&

@@ -26,7 +26,7 @@ from memgpt._core import (
     Tag,
     ToolCall,
 )
-from memgpt._embedders import OllamaEmbedder, OpenAICompatibleEmbedder
+from memgpt._embedders import OpenAICompatibleEmbedder
 from memgpt._recompile import Recompilation
 from memgpt._stream import Event
 from memgpt.agent import Agent, Response
@@ -78,7 +78,6 @@ __all__ = [
     "MiniLM",
     "Moved",
     "NoEviction",
-    "OllamaEmbedder",
     "OpenAICompatible",
     "OpenAICompatibleEmbedder",
     "Passage",

@@ -1714,6 +1714,10 @@ def _parse_date_in(text: str, now_utc: typing.SupportsInt | typing.SupportsIndex
     """
     See cpp/memory/dates.h.
     """
+def _proxy_for(url: str) -> str | None:
+    ...
+def _wait_before_retry(status: typing.SupportsInt | typing.SupportsIndex, attempt: typing.SupportsInt | typing.SupportsIndex, headers: collections.abc.Sequence[tuple[str, str]] = [], body: str = '', now_s: typing.SupportsInt | typing.SupportsIndex = 0, chance: typing.SupportsFloat | typing.SupportsIndex = 0.0, max_retries: typing.SupportsInt | typing.SupportsIndex = 2) -> float | None:
+    ...
 def append_text(value: str, content: str) -> str:
     ...
 def builtin_policy(name: str, parameters: str) -> CorePolicy:

@@ -31,7 +31,9 @@ class LlamaServer:
         self.url = f"{self.host}/v1"
         self.log = folder / f"llama-server-{self.port}.log"
         command = [binary, "-m", model, "--host", "127.0.0.1", "--port", self.port, *flags]
-        command += ["-np", 1, "-t", 2, "--no-webui", "--no-warmup", "--alias", "tiny"]
+        # Any token may come, by its weights: a model of noise favours none by much.
+        command += ["--temp", 1, "--top-k", 0, "--top-p", 1, "--min-p", 0]
+        command += ["-np", 1, "-t", 1, "--no-webui", "--no-warmup", "--alias", "tiny"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
 

@@ -39,13 +39,14 @@ def vocabulary() -> tuple[list[bytes], list[int]]:
 
 
 def biases() -> np.ndarray:
-    """How the tokens are favoured: strings stay ASCII and end after some words."""
+    """How the tokens are favoured: strings stay ASCII and end soon. A call may have text before it,
+    which ends where the call begins, with a brace."""
     bias = np.zeros(len(vocabulary()[0]), np.float32)
     first = len(SPECIAL) + 256
     bias[:first] = NEVER
     bias[END] = 4.0
-    bias[first] = 1.0  # a space
-    for text, value in {'"': 2.0, "\\": NEVER, "<": NEVER}.items():
+    bias[first] = -3.0  # a space
+    for text, value in {'"': 3.5, "{": 5.0, "\\": NEVER, "<": NEVER}.items():
         bias[first + 1 + PRINTABLE.index(text)] = value
     for index, text in enumerate(PRINTABLE):
         if text.islower():

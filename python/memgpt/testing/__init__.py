@@ -1,5 +1,5 @@
-"""For your tests and ours: models that say what you wrote, parts that misbehave by a seed, and
-checks of what holds for every agent."""
+"""For your tests and ours: models that say what you wrote, in process and over the wire, parts that
+misbehave by a seed, and checks of what holds for every agent."""
 
 from memgpt.errors import ScriptExhausted
 from memgpt.testing._chaos import FAULTS, ChaosLLM, Event
@@ -11,8 +11,10 @@ from memgpt.testing._chaotic import (
     chaotic,
 )
 from memgpt.testing._checks import check_context, check_request
+from memgpt.testing._fake_openai import FakeOpenAI
 from memgpt.testing._promises import check_agent
 from memgpt.testing._scripted import ScriptedLLM
+from memgpt.testing._wire_answers import Answer, Stream
 
 __all__ = [
     "EMBEDDER_FAULTS",
@@ -20,10 +22,13 @@ __all__ = [
     "POLICY_FAULTS",
     "STORE_FAULTS",
     "TOOL_FAULTS",
+    "Answer",
     "ChaosLLM",
     "Event",
+    "FakeOpenAI",
     "ScriptExhausted",
     "ScriptedLLM",
+    "Stream",
     "chaotic",
     "check_agent",
     "check_context",

@@ -11,7 +11,7 @@ from memgpt._text import clean_text
 from memgpt.errors import ConfigError, ScriptExhausted
 from memgpt.llm import LLMProvider, Reply
 
-__all__ = ["ScriptedLLM"]
+__all__ = ["ScriptedLLM", "reply_of_item"]
 
 
 class ScriptedLLM(LLMProvider):
@@ -50,16 +50,17 @@ class ScriptedLLM(LLMProvider):
         self.last_context = context
         self.calls += 1
         if callable(self.script):
-            return _reply(self.script(context))
+            return reply_of_item(self.script(context))
         if self.calls > len(self.script):
             raise ScriptExhausted(
                 f"the script has {len(self.script)} replies and this is call {self.calls}; add "
                 "another, or end the turn with heartbeat=False"
             )
-        return _reply(self.script[self.calls - 1])
+        return reply_of_item(self.script[self.calls - 1])
 
 
-def _reply(item: Any) -> Reply:
+def reply_of_item(item: Any) -> Reply:
+    """What an item of a script says; raises it where it is an exception."""
     if isinstance(item, BaseException) or (
         isinstance(item, type) and issubclass(item, BaseException)
     ):
