@@ -71,6 +71,7 @@ class Repairs {
   [[nodiscard]] bool empty() const { return list_.empty(); }
   [[nodiscard]] std::vector<Repair> list() const {
     std::vector<Repair> told;
+    told.reserve(list_.size());
     for (const auto& [repair, more] : list_)
       told.push_back({repair.kind, more == 0
                                        ? repair.text

@@ -72,6 +72,7 @@ void bind_decoder(py::module_& module) {
       .def_property_readonly("tool_calls",
                              [](const DecodedReply& decoded) {
                                std::vector<CallParts> calls;
+                               calls.reserve(decoded.reply.tool_calls.size());
                                for (const auto& call : decoded.reply.tool_calls)
                                  calls.emplace_back(call.id, call.name, call.arguments);
                                return calls;
