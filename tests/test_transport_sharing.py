@@ -125,7 +125,7 @@ def test_after_a_fork() -> None:
         assert server.connections == 2
 
 
-def test_forks_while_other_threads_send() -> None:
+def test_forks_while_others_send() -> None:
     """A lock that a thread of the parent holds is none of the child's."""
     ended = threading.Event()
     with serving(lambda request: answer(b"ok")) as server:

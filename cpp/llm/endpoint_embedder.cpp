@@ -121,15 +121,15 @@ int EndpointEmbedder::shortened() const {
 std::string EndpointEmbedder::key() const {
   if (options_.api_key) return trimmed(*options_.api_key);
   // The environment's key was given for the environment's address, not for this one.
-  if (options_.base_url || dialect_.key_variable.empty() || !outside_.variable) return "";
-  return trimmed(outside_.variable(dialect_.key_variable.c_str()));
+  if (options_.base_url || dialect_.key_variable.empty() || !outside_.setting) return "";
+  return trimmed(outside_.setting(dialect_.key_variable.c_str()));
 }
 
 EndpointEmbedder::Server EndpointEmbedder::server() const {
   const bool own = options_.base_url.has_value();
   std::string url = options_.base_url.value_or("");
-  if (!own && outside_.variable)
-    url = read_url(trimmed(outside_.variable(dialect_.url_variable.c_str())));
+  if (!own && outside_.setting)
+    url = read_url(trimmed(outside_.setting(dialect_.url_variable.c_str())));
   if (url.empty()) url = dialect_.url;
   const auto& given_as = own ? std::string("base_url") : dialect_.url_variable;
   const std::scoped_lock lock(mutex_);

@@ -22,7 +22,10 @@ class RunOptions:
     human: str | None = None
     model: str | None = None
     context_window: int | None = None
+    model_endpoint: str | None = None
+    model_endpoint_type: str | None = None
     db: str | None = None
+    stream: bool = False
     first: bool = False
 
 
@@ -40,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Chat with an agent. In a terminal you are asked for messages; from a pipe "
         "each line is a message; with nothing at all on standard input a demo is played.",
         epilog="MEMGPT_HOME names the folder for the database, your personas and your humans; "
-        "it is ~/.memgpt by default.",
+        "it is ~/.memgpt by default. The file `config` in it may hold keys: a line [environment], "
+        "and below it OPENAI_API_KEY = ...",
     )
     run.add_argument(
         "--agent", metavar="NAME", default="memgpt", help="which agent; made on first use (memgpt)"
@@ -54,8 +58,20 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--model",
         metavar="HANDLE",
-        help="the language model: offline, or openai/NAME "
-        "(openai/gpt-4.1, or OPENAI_MODEL, where OPENAI_API_KEY is set; else offline)",
+        help="the language model: offline, or SERVICE/NAME such as openai/gpt-4.1 or "
+        "ollama/llama3.1 (openai/gpt-4.1, or OPENAI_MODEL, where OPENAI_API_KEY is set; else "
+        "offline)",
+    )
+    run.add_argument(
+        "--model-endpoint", metavar="URL", help="of a server of your own; --model is its model"
+    )
+    run.add_argument(
+        "--model-endpoint-type",
+        metavar="SERVICE",
+        help="what such a server is: openai (the default), azure, llama.cpp, vllm, ollama ...",
+    )
+    run.add_argument(
+        "--stream", action="store_true", help="show what the model writes while it writes it"
     )
     run.add_argument(
         "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
