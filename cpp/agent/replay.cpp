@@ -15,14 +15,6 @@ namespace {
 
 constexpr std::int64_t kBatch = 128;
 
-// Whether the model's server refused the window that there was before.
-bool was_forced(const StepRow& step) {
-  boost::system::error_code failed;
-  const auto value = json::parse(step.decision, failed);
-  const auto* decision = failed ? nullptr : value.if_object();
-  return decision != nullptr && decision->contains("forced");
-}
-
 std::string summary_name(std::optional<std::int64_t> id) {
   return id ? "summary " + std::to_string(*id) : "no summary";
 }
@@ -215,9 +207,7 @@ Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& 
                                " tokens (text + overhead), " + past_.tokenizer() + " counts " +
                                std::to_string(context.text_tokens) + " + " +
                                std::to_string(context.overhead_tokens)};
-  // What a server said that refused the prompt is in no reply: the row has what came of it.
-  const bool corrected = was_forced(step) && step.correction > state.correction;
-  if (step.correction > 0 && step.correction != state.correction && !corrected)
+  if (step.correction > 0 && step.correction != state.correction)
     return Found{"correction", "recorded " + std::to_string(step.correction) +
                                    " thousandths, the reports before it give " +
                                    std::to_string(state.correction)};
