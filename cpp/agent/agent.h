@@ -23,6 +23,8 @@
 
 namespace memgpt {
 
+class ContextOverflow;
+
 struct Input {
   std::string text;
   Role role = Role::user;  // user or system
@@ -75,11 +77,22 @@ class ToolScope {
   std::string idempotency_key_;
 };
 
+// Throws InvalidInput for what is no message.
+void check_input(const Input& input);
+
 class Agent {
  public:
+  class SendTask;
+
   // Appends the input durably, then steps until no heartbeat is requested.
   // `on_event`: is told what happens meanwhile, on this thread; may be empty.
   [[nodiscard]] Response send(const Input& input, const OnTurnEvent& on_event = {});
+
+  // Whether a SendTask may leave its thread: the model's server can be waited for without one.
+  [[nodiscard]] bool splits_calls() const {
+    const auto parts = this->parts();
+    return parts->provider && parts->provider->splits_calls();
+  }
 
   // Reading; never waits for a turn. Inside a tool of this agent: the step's own writes.
   [[nodiscard]] LiveState state();
@@ -241,6 +254,7 @@ class Agent {
   friend class ToolScope;
   friend class Home;
   struct TurnRun;
+  struct ModelCall;
 
   // What the agent works with. Replaced as a whole, like the state, so that a reader on another
   // thread never sees half of a change.
@@ -267,13 +281,13 @@ class Agent {
 
   // loop.cpp
   void append_input(const Input& input, TurnRun& run);
-  bool step(TurnRun& run);
-  template <typename Attempt>
-  auto from_the_head(TurnRun& run, Attempt&& attempt);
+  void go_back(TurnRun& run, const TurnRun& before, int tries);
+  void poll() const;
   [[nodiscard]] WriteSet begin_step();
-  [[nodiscard]] Reply call_model(WriteSet& writes, TurnRun& run,
-                                 std::shared_ptr<const Context>& context);
-  [[nodiscard]] Reply ask_model(const std::shared_ptr<const Context>& context, const TurnRun& run);
+  [[nodiscard]] ModelCall begin_call(TurnRun& run);
+  void show_call(TurnRun& run, ModelCall& call);
+  void make_room(TurnRun& run, ModelCall& call, const ContextOverflow& overflow);
+  bool finish_step(TurnRun& run, ModelCall& call, Reply raw);
   bool run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decoded_reply);
   bool record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& decoded);
 

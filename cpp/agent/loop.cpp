@@ -16,6 +16,8 @@ constexpr int kMaxBadReplies = 3;
 // In tokens.
 constexpr int kShortMessage = 64;
 
+}  // namespace
+
 void check_input(const Input& input) {
   check_utf8(input.text, "the message");
   check_utf8(input.name, "the name");
@@ -24,6 +26,8 @@ void check_input(const Input& input) {
     throw InvalidInput("a message is sent with the role user or system, not " +
                        std::string(to_string(input.role)));
 }
+
+namespace {
 
 // A send_message of the user's own may call its argument something else.
 std::string spoken_text(const DecodedCall& call) {
@@ -58,48 +62,22 @@ int correction_of_overflow(int correction, const Context& context,
 
 }  // namespace
 
-// Again from where the head is now, where somebody who does not know our turns has moved it.
-template <typename Attempt>
-auto Agent::from_the_head(TurnRun& run, Attempt&& attempt) {
-  for (int tries = 0;; ++tries) {
-    const TurnRun before = run;
-    try {
-      return attempt();
-    } catch (const Conflict&) {
-      // To a place before the input: there is nothing left to answer.
-      const bool undone = run.response.steps > 0 && state().next_position <= run.begin_position;
-      if (tries == kMaxRedone || undone) throw;
-      const TurnRun failed = std::exchange(run, before);
-      run.response.steps = failed.response.steps;
-      run.response.prompt_tokens = failed.response.prompt_tokens;
-      run.response.completion_tokens = failed.response.completion_tokens;
-      run.tell({TurnEvent::Kind::discard, run.response.steps});
-      recover_open_calls(&failed);
-    }
-  }
+// Again from where the head is now, where somebody who does not know our turns has moved it. Called
+// where a Conflict was caught, which goes on where it is no use.
+void Agent::go_back(TurnRun& run, const TurnRun& before, int tries) {
+  // To a place before the input: there is nothing left to answer.
+  const bool undone = run.response.steps > 0 && state().next_position <= run.begin_position;
+  if (tries == kMaxRedone || undone) throw;
+  const TurnRun failed = std::exchange(run, before);
+  run.response.steps = failed.response.steps;
+  run.response.prompt_tokens = failed.response.prompt_tokens;
+  run.response.completion_tokens = failed.response.completion_tokens;
+  run.tell({TurnEvent::Kind::discard, run.response.steps});
+  recover_open_calls(&failed);
 }
 
-Response Agent::send(const Input& input, const OnTurnEvent& on_event) {
-  check_input(input);
-  const auto hold = take_turn();
-  check_bound();
-  refresh();
-  // A turn that was given a time happens then: what it writes must not seem to be of today.
-  turn_time_us_ = input.time_us;
+void Agent::poll() const {
   if (home_->environment().outside.poll) home_->environment().outside.poll();
-  renew_config();
-  recover_open_calls(nullptr);
-  TurnRun run;
-  if (on_event) run.on_event = &on_event;
-  from_the_head(run, [&] { append_input(input, run); });
-  while (from_the_head(run, [&] { return step(run); })) {
-    if (run.response.steps >= parts()->config.max_steps) {
-      run.response.stop_reason = "max_steps";
-      break;
-    }
-    if (home_->environment().outside.poll) home_->environment().outside.poll();
-  }
-  return std::move(run.response);
 }
 
 // Commit 1: the input is durable before any model is called.
@@ -138,44 +116,45 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   commit(writes);
 }
 
-// One call, whose reply is shown piece by piece to who looks on.
-Reply Agent::ask_model(const std::shared_ptr<const Context>& context, const TurnRun& run) {
-  CallOptions options;
-  options.reasoning = reasoning_from_string(parts()->config.reasoning);
-  if (run.on_event == nullptr) return parts()->provider->complete(context, options);
-  const int step = run.response.steps + 1;
-  run.tell({TurnEvent::Kind::step, step});
-  ReplyEvents events(*run.on_event, step, !parts()->tools.contains("send_message"));
-  options.on_delta = [&](const Delta& delta) { events.add(delta); };
-  Reply reply = parts()->provider->complete(context, options);
-  events.finish();
-  return reply;
+// What the model shall see next.
+Agent::ModelCall Agent::begin_call(TurnRun& run) {
+  ModelCall call;
+  call.writes = begin_step();
+  run.before_tool.reset();
+  call.provider = parts()->provider;
+  call.options.reasoning = reasoning_from_string(parts()->config.reasoning);
+  call.warned = fit_window(call.writes, run);
+  return call;
 }
 
-// Calls the model with what fits. Where it says that this is too long, something is evicted by
-// force and it is called once more. The decision is about the window without a warning: one that
-// stood in a context that was refused is as if it had not been.
-Reply Agent::call_model(WriteSet& writes, TurnRun& run, std::shared_ptr<const Context>& context) {
-  bool warned = fit_window(writes, run);
-  for (bool forced = false;; forced = true) {
-    WriteSet shown = writes;
-    if (warned) warn(shown, run);
-    context = std::make_shared<const Context>(
-        compile(shown.state.prefix, shown.state.window, budget(shown.state), *parts()->counter));
-    try {
-      Reply reply = ask_model(context, run);
-      writes = std::move(shown);
-      return reply;
-    } catch (const ContextOverflow& overflow) {
-      if (forced) throw;
-      run.tell({TurnEvent::Kind::discard, run.response.steps + 1});
-      // The server counted: what is evicted now is enough by its figures, not by ours.
-      writes.state.correction = correction_of_overflow(writes.state.correction, *context, overflow);
-      const auto before = writes.state.window.size();
-      warned = fit_window(writes, run, true);
-      if (writes.state.window.size() >= before) throw;
-    }
-  }
+// Makes its context, and shows the reply piece by piece to who looks on. The policy's decision is
+// about the window without a warning: one that stood in a context that was refused is as if it had
+// not been.
+void Agent::show_call(TurnRun& run, ModelCall& call) {
+  call.shown = call.writes;
+  if (call.warned) warn(call.shown, run);
+  call.context =
+      std::make_shared<const Context>(compile(call.shown.state.prefix, call.shown.state.window,
+                                              budget(call.shown.state), *parts()->counter));
+  if (run.on_event == nullptr) return;
+  const int step = run.response.steps + 1;
+  run.tell({TurnEvent::Kind::step, step});
+  call.events =
+      std::make_shared<ReplyEvents>(*run.on_event, step, !parts()->tools.contains("send_message"));
+  call.options.on_delta = [events = call.events](const Delta& delta) { events->add(delta); };
+}
+
+// Called where an overflow was caught, which goes on where there is no room to be made.
+void Agent::make_room(TurnRun& run, ModelCall& call, const ContextOverflow& overflow) {
+  if (call.forced) throw;
+  call.forced = true;
+  run.tell({TurnEvent::Kind::discard, run.response.steps + 1});
+  // The server counted: what is evicted now is enough by its figures, not by ours.
+  LiveState& state = call.writes.state;
+  state.correction = correction_of_overflow(state.correction, *call.context, overflow);
+  const auto before = state.window.size();
+  call.warned = fit_window(call.writes, run, true);
+  if (state.window.size() >= before) throw;
 }
 
 // What others wrote into shared blocks is on record before the model sees it.
@@ -190,12 +169,10 @@ WriteSet Agent::begin_step() {
   return writes;
 }
 
-// One model call and its tool. True where the turn goes on.
-bool Agent::step(TurnRun& run) {
-  WriteSet writes = begin_step();
-  run.before_tool.reset();
-  std::shared_ptr<const Context> context;
-  Reply raw = call_model(writes, run, context);
+// The reply and its tool. True where the turn goes on.
+bool Agent::finish_step(TurnRun& run, ModelCall& call, Reply raw) {
+  WriteSet writes = std::move(call.shown);
+  const auto& context = call.context;
   const auto decoded =
       decode_reply(raw, parts()->tools, writes.state.window, writes.state.next_position);
   const Reply& reply = decoded.reply;

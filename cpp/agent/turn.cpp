@@ -35,16 +35,16 @@ Turn::Hold Turn::take(const std::string& agent, double timeout_s,
       abandoned_.push_back(ticket);
     }
   };
-  while (serving_ != ticket || holder_ != std::thread::id()) {
+  while (serving_ != ticket || taken_) {
     changed_.wait_for(lock, std::chrono::milliseconds(20));
     const auto dropped = std::find(abandoned_.begin(), abandoned_.end(), serving_);
-    if (dropped != abandoned_.end() && holder_ == std::thread::id()) {
+    if (dropped != abandoned_.end() && !taken_) {
       abandoned_.erase(dropped);
       ++serving_;
       changed_.notify_all();
       continue;
     }
-    if (serving_ == ticket && holder_ == std::thread::id()) break;
+    if (serving_ == ticket && !taken_) break;
     lock.unlock();
     try {
       if (poll) poll();
@@ -56,8 +56,19 @@ Turn::Hold Turn::take(const std::string& agent, double timeout_s,
     }
     lock.lock();
   }
+  taken_ = true;
   holder_ = std::this_thread::get_id();
   return Hold(*this);
+}
+
+void Turn::leave() {
+  const std::scoped_lock lock(mutex_);
+  holder_ = std::thread::id();
+}
+
+void Turn::enter() {
+  const std::scoped_lock lock(mutex_);
+  holder_ = std::this_thread::get_id();
 }
 
 bool Turn::held_by_this_thread() {
@@ -67,11 +78,12 @@ bool Turn::held_by_this_thread() {
 
 bool Turn::held() {
   const std::scoped_lock lock(mutex_);
-  return holder_ != std::thread::id();
+  return taken_;
 }
 
 void Turn::release() {
   const std::scoped_lock lock(mutex_);
+  taken_ = false;
   holder_ = std::thread::id();
   ++serving_;
   changed_.notify_all();

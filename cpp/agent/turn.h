@@ -33,6 +33,9 @@ class Turn {
   // Reentrant where this thread holds the turn already, Busy after `timeout_s` seconds.
   [[nodiscard]] Hold take(const std::string& agent, double timeout_s,
                           const std::function<void()>& poll);
+  // Its holder goes on without a thread, and on this thread.
+  void leave();
+  void enter();
   [[nodiscard]] bool held_by_this_thread();
   [[nodiscard]] bool held();  // by any thread of this process
 
@@ -45,7 +48,8 @@ class Turn {
   std::uint64_t serving_ = 0;
   // Tickets whose owners gave up; skipped when their time comes.
   std::vector<std::uint64_t> abandoned_;
-  std::thread::id holder_;
+  bool taken_ = false;
+  std::thread::id holder_;  // none while it is taken and no thread runs it
 };
 
 // What a Busy says.

@@ -23,6 +23,18 @@ struct Agent::TurnRun {
   }
 };
 
+// A model call of a turn, before it has a reply.
+struct Agent::ModelCall {
+  WriteSet writes;  // without a warning
+  WriteSet shown;   // what the model sees
+  bool warned = false;
+  bool forced = false;  // its server said once that it is too long
+  std::shared_ptr<const Context> context;
+  std::shared_ptr<LLMProvider> provider;
+  CallOptions options;
+  std::shared_ptr<ReplyEvents> events;  // where somebody looks on
+};
+
 // Of what a tool returns.
 [[nodiscard]] Trust trust_of(const Tool& tool);
 

@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include "agent/home.h"
+#include "agent/send_task.h"
 #include "bindings/bindings.h"
 #include "bindings/passages.h"
 #include "error.h"
@@ -82,6 +83,29 @@ OnTurnEvent events_to(const py::object& callable) {
              py::str(event.call_id.data(), event.call_id.size()), event.message);
   };
 }
+
+// A send() of Python's that leaves its thread while a model's server is waited for.
+class CoreTurn final {
+ public:
+  CoreTurn(std::shared_ptr<Agent> agent, Input input, std::optional<py::object> on_event)
+      : agent_(std::move(agent)),
+        on_event_(on_event ? hold(std::move(*on_event)) : nullptr),
+        task_(*agent_, std::move(input), on_event_ ? events_to(*on_event_) : OnTurnEvent()) {}
+  // What to wait for: a descriptor that can be read from, or -1, and the seconds that this may
+  // take; none = done.
+  [[nodiscard]] std::optional<std::pair<int, double>> advance(const Cancellation& cancellation) {
+    const Cancellation::Scope scope(cancellation);
+    const auto* const waits = task_.advance(true);
+    if (waits == nullptr) return std::nullopt;
+    return std::make_pair(waits->descriptor(), waits->timeout_s());
+  }
+  [[nodiscard]] Response response() { return task_.response(); }
+
+ private:
+  std::shared_ptr<Agent> agent_;
+  std::shared_ptr<py::object> on_event_;
+  Agent::SendTask task_;
+};
 
 Unit unit_of(const std::string& unit) {
   if (unit == "turn") return Unit::turn;
@@ -189,6 +213,9 @@ void bind_agent_class(py::module_& module) {
       .def(py::init<>())
       .def("cancel", &Cancellation::cancel)
       .def_property_readonly("cancelled", &Cancellation::cancelled);
+  py::class_<CoreTurn>(module, "CoreTurn")
+      .def("advance", &CoreTurn::advance, py::arg("cancellation"), Release())
+      .def("response", &CoreTurn::response);
   py::class_<Agent, std::shared_ptr<Agent>>(module, "CoreAgent")
       .def_property_readonly("id", &Agent::id)
       // Copies of a file hold agents of the same id.
@@ -210,6 +237,20 @@ void bind_agent_class(py::module_& module) {
           },
           py::arg("text"), py::arg("role"), py::arg("type"), py::arg("name"), py::arg("time_us"),
           py::arg("cancellation"), py::arg("on_event"), Release())
+      .def(
+          "begin_send",
+          [](const std::shared_ptr<Agent>& agent, std::string text, const std::string& role,
+             std::string type, std::string name, std::optional<TimeUs> time_us,
+             std::optional<py::object> on_event) {
+            return std::make_unique<CoreTurn>(agent,
+                                              Input{std::move(text), role_from_string(role),
+                                                    std::move(type), std::move(name), time_us},
+                                              std::move(on_event));
+          },
+          py::arg("text"), py::arg("role"), py::arg("type"), py::arg("name"), py::arg("time_us"),
+          py::arg("on_event"))
+      .def("splits_calls", &Agent::splits_calls, Release(),
+           "Whether a turn can leave its thread while its model's server is waited for.")
       .def(
           "context", [](Agent& agent) { return std::make_shared<Context>(agent.context()); },
           Release())

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "error.h"
 #include "llm/http_connection.h"
@@ -84,13 +85,37 @@ HttpResponse HttpClient::stream(std::string_view path, const std::vector<HttpHea
   return send(request, on_bytes);
 }
 
-HttpResponse HttpClient::send(const HttpRequest& request, const OnBytes& on_bytes) const {
-  check(request);
+std::unique_ptr<HttpSent> HttpClient::begin(std::string_view path,
+                                            const std::vector<HttpHeader>& headers,
+                                            std::string body, bool streamed) const {
+  auto sent = std::make_unique<HttpSent>();
+  sent->request = {"POST", endpoint_.path + std::string(path), headers, std::move(body)};
+  set_default(sent->request.headers, "Content-Type", "application/json");
+  set_default(sent->request.headers, "Accept",
+              streamed ? "text/event-stream, application/json" : "application/json");
+  const auto route = this->route();
+  try {
+    sent->connection = pools_->take(pool_key(route));
+    sent->fresh = !sent->connection;
+    if (sent->fresh) sent->connection = fresh(route);
+    sent->connection->send(sent->request, options_);
+  } catch (const ConnectionLost&) {
+    sent->connection.reset();  // finish() tries again, and says what is wrong
+  }
+  return sent;
+}
+
+HttpResponse HttpClient::finish(HttpSent& sent, const OnBytes& on_bytes) const {
+  return send(sent.request, on_bytes, &sent);
+}
+
+HttpResponse HttpClient::send(const HttpRequest& request, const OnBytes& on_bytes,
+                              HttpSent* sent) const {
   const RetryRules rules{options_.max_retries, options_.retry_wait_limit_s};
   for (int attempt = 1;; ++attempt) {
     double wait_s = 0;
     try {
-      HttpResponse response = send_once(request, on_bytes);
+      HttpResponse response = send_once(request, on_bytes, std::exchange(sent, nullptr));
       response.attempts = attempt;
       const auto wait = wait_before_retry(response, attempt, rules, now_s(), chance());
       if (const auto asked = asked_wait_s(response, now_s()))
@@ -110,19 +135,37 @@ HttpResponse HttpClient::send(const HttpRequest& request, const OnBytes& on_byte
   }
 }
 
-HttpResponse HttpClient::send_once(const HttpRequest& request, const OnBytes& on_bytes) const {
-  const HttpRoute route{endpoint_, proxy_for(endpoint_, options_.variable)};
-  std::string trust;
-  if (endpoint_.tls && options_.variable)
-    trust = options_.variable("SSL_CERT_FILE") + "\n" + options_.variable("SSL_CERT_DIR");
-  std::string key = endpoint_.name() + "\n" + trust;
-  if (route.proxy) key += "\n" + route.proxy->endpoint.name() + "\n" + route.proxy->authorization;
+HttpRoute HttpClient::route() const { return {endpoint_, proxy_for(endpoint_, options_.variable)}; }
 
+std::string HttpClient::trust() const {
+  if (!endpoint_.tls || !options_.variable) return "";
+  return options_.variable("SSL_CERT_FILE") + "\n" + options_.variable("SSL_CERT_DIR");
+}
+
+std::string HttpClient::pool_key(const HttpRoute& route) const {
+  std::string key = endpoint_.name() + "\n" + trust();
+  if (route.proxy) key += "\n" + route.proxy->endpoint.name() + "\n" + route.proxy->authorization;
+  return key;
+}
+
+std::unique_ptr<HttpConnection> HttpClient::fresh(const HttpRoute& route) const {
+  return connect(route, endpoint_.tls ? pools_->tls(trust()) : nullptr, options_);
+}
+
+HttpResponse HttpClient::send_once(const HttpRequest& request, const OnBytes& on_bytes,
+                                   HttpSent* sent) const {
+  const auto route = this->route();
+  const auto key = pool_key(route);
+  std::unique_ptr<HttpConnection> connection;
   std::optional<HttpResponse> response;
-  auto connection = pools_->take(key);
-  if (connection) response = connection->exchange(request, options_, on_bytes, false);
+  if (sent != nullptr && sent->connection) {
+    connection = std::move(sent->connection);
+    response = connection->receive(options_, on_bytes, sent->fresh);
+  } else if (connection = pools_->take(key); connection) {
+    response = connection->exchange(request, options_, on_bytes, false);
+  }
   if (!response) {
-    connection = connect(route, endpoint_.tls ? pools_->tls(trust) : nullptr, options_);
+    connection = fresh(route);
     response = connection->exchange(request, options_, on_bytes, true);
   }
   if (connection->can_be_kept()) pools_->give(key, std::move(connection));

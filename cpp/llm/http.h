@@ -11,8 +11,11 @@
 
 namespace memgpt {
 
+class HttpConnection;
 class HttpPools;
 struct HttpRequest;
+struct HttpRoute;
+struct HttpSent;
 
 // Where requests go: "https://api.openai.com/v1".
 struct HttpEndpoint {
@@ -91,11 +94,24 @@ class HttpClient {
   // read to its end; where on_bytes ends it, only if the end comes at once.
   [[nodiscard]] HttpResponse stream(std::string_view path, const std::vector<HttpHeader>& headers,
                                     std::string body, const OnBytes& on_bytes) const;
+  // post(), or stream(), in two halves: no thread need wait between them. finish() is called once,
+  // on any thread; where the first half failed it does all.
+  [[nodiscard]] std::unique_ptr<HttpSent> begin(std::string_view path,
+                                                const std::vector<HttpHeader>& headers,
+                                                std::string body, bool streamed) const;
+  [[nodiscard]] HttpResponse finish(HttpSent& sent, const OnBytes& on_bytes) const;
   [[nodiscard]] const HttpEndpoint& endpoint() const { return endpoint_; }
+  [[nodiscard]] double timeout_s() const { return options_.timeout_s; }
 
  private:
-  [[nodiscard]] HttpResponse send(const HttpRequest& request, const OnBytes& on_bytes) const;
-  [[nodiscard]] HttpResponse send_once(const HttpRequest& request, const OnBytes& on_bytes) const;
+  [[nodiscard]] HttpResponse send(const HttpRequest& request, const OnBytes& on_bytes,
+                                  HttpSent* sent = nullptr) const;
+  [[nodiscard]] HttpResponse send_once(const HttpRequest& request, const OnBytes& on_bytes,
+                                       HttpSent* sent) const;
+  [[nodiscard]] HttpRoute route() const;
+  [[nodiscard]] std::unique_ptr<HttpConnection> fresh(const HttpRoute& route) const;
+  [[nodiscard]] std::string pool_key(const HttpRoute& route) const;
+  [[nodiscard]] std::string trust() const;
   void pause(double wait_s) const;
 
   HttpEndpoint endpoint_;

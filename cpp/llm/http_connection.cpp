@@ -71,16 +71,21 @@ class Connection final : public HttpConnection {
   [[nodiscard]] bool can_be_kept() const override { return keep_alive_; }
   [[nodiscard]] bool is_stale() override { return socket_.is_stale(); }
 
-  [[nodiscard]] std::optional<HttpResponse> exchange(const HttpRequest& request,
-                                                     const HttpOptions& options,
-                                                     const OnBytes& on_bytes, bool fresh) override {
+  [[nodiscard]] int descriptor() override { return socket_.descriptor(); }
+
+  void send(const HttpRequest& request, const HttpOptions& options) override {
     keep_alive_ = false;
-    Call call{options, HttpSocket::after(options.timeout_s)};
+    deadline_ = HttpSocket::after(options.timeout_s);
     const Request wire = to_wire(request, route_);
-    error_code error =
-        socket_.wait(call.deadline, options.poll, [&](auto& stream, const Done& done) {
-          http::async_write(stream, wire, [done](error_code code, std::size_t) { done(code); });
-        });
+    sent_ = socket_.wait(deadline_, options.poll, [&](auto& stream, const Done& done) {
+      http::async_write(stream, wire, [done](error_code code, std::size_t) { done(code); });
+    });
+  }
+
+  [[nodiscard]] std::optional<HttpResponse> receive(const HttpOptions& options,
+                                                    const OnBytes& on_bytes, bool fresh) override {
+    Call call{options, deadline_};
+    error_code error = sent_;
     // A server may answer and close before it has read all: the answer says why.
     if (!error || error == asio::error::broken_pipe || error == asio::error::connection_reset) {
       const auto unsent = error;
@@ -219,6 +224,8 @@ class Connection final : public HttpConnection {
   HttpRoute route_;
   HttpSocket socket_;
   beast::flat_buffer buffer_;
+  Clock::time_point deadline_{};  // of the answer to what was sent last
+  error_code sent_;
   bool keep_alive_ = false;
 };
 

@@ -48,17 +48,34 @@ class HttpConnection {
   HttpConnection& operator=(const HttpConnection&) = delete;
   virtual ~HttpConnection() = default;
 
-  // `fresh`: false where the connection was kept and the server may have closed it meanwhile;
-  // nullopt then, and the request is worth sending again. `on_bytes`: as in HttpClient::stream(),
-  // or empty.
-  [[nodiscard]] virtual std::optional<HttpResponse> exchange(const HttpRequest& request,
-                                                             const HttpOptions& options,
-                                                             const OnBytes& on_bytes,
-                                                             bool fresh) = 0;
+  // Sends a request. What goes wrong is told by receive(): a server may answer and close before it
+  // has read all, and the answer says why.
+  virtual void send(const HttpRequest& request, const HttpOptions& options) = 0;
+  // Its answer. `fresh`: false where the connection was kept and the server may have closed it
+  // meanwhile; nullopt then, and the request is worth sending again. `on_bytes`: as in
+  // HttpClient::stream(), or empty.
+  [[nodiscard]] virtual std::optional<HttpResponse> receive(const HttpOptions& options,
+                                                            const OnBytes& on_bytes,
+                                                            bool fresh) = 0;
+  [[nodiscard]] std::optional<HttpResponse> exchange(const HttpRequest& request,
+                                                     const HttpOptions& options,
+                                                     const OnBytes& on_bytes, bool fresh) {
+    send(request, options);
+    return receive(options, on_bytes, fresh);
+  }
+  // Can be read from when the answer begins, or the connection ends.
+  [[nodiscard]] virtual int descriptor() = 0;
   // The last answer was read to its end, and the server keeps the connection.
   [[nodiscard]] virtual bool can_be_kept() const = 0;
   // Closed, or with bytes that nobody asked for: not to be used again.
   [[nodiscard]] virtual bool is_stale() = 0;
+};
+
+// A request on its way.
+struct HttpSent {
+  HttpRequest request;
+  std::unique_ptr<HttpConnection> connection;  // null: it did not get that far
+  bool fresh = false;                          // it was made for this request
 };
 
 // `tls`: null for plain HTTP.

@@ -92,6 +92,8 @@ HttpSocket::HttpSocket(std::shared_ptr<HttpTls> tls) : tls_(std::move(tls)) {
     plain_.emplace(io_);
 }
 
+int HttpSocket::descriptor() { return lowest().socket().native_handle(); }
+
 Clock::time_point HttpSocket::after(double seconds) {
   return Clock::now() +
          std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));

@@ -43,6 +43,7 @@ class HttpSocket {
   // Closed, or with bytes that nobody asked for.
   [[nodiscard]] bool is_stale();
 
+  [[nodiscard]] int descriptor();
   // Starts an operation, start(stream, done), and runs it to its end. Polls meanwhile; what the
   // poll throws ends it.
   template <typename Start>

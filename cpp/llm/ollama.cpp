@@ -3,6 +3,7 @@
 #include "error.h"
 #include "llm/call_schema.h"
 #include "llm/chat_completion.h"
+#include "llm/http_connection.h"
 #include "llm/sse.h"
 #include "memory/text.h"
 
@@ -114,6 +115,10 @@ void OllamaStream::add_call(const json::value& value) {
 
 Reply OllamaProvider::complete(const std::shared_ptr<const Context>& context,
                                const CallOptions& options) {
+  return complete(*context, options, nullptr);
+}
+
+Reply OllamaProvider::complete(const Context& context, const CallOptions& options, HttpSent* sent) {
   const std::string key = this->key();
   const auto client = this->client();
   const auto origin = this->origin(*client, key);
@@ -125,13 +130,16 @@ Reply OllamaProvider::complete(const std::shared_ptr<const Context>& context,
   const auto is_fine = [&] { return response.status >= 200 && response.status <= 299; };
   try {
     if (!options.on_delta) {
-      response = client->post("/api/chat", headers(key), body(*context, options));
+      response = sent != nullptr ? client->finish(*sent, {})
+                                 : client->post("/api/chat", headers(key), body(context, options));
       if (is_fine()) answer.add(response.body);
     } else {
       LineReader lines;
       const LineReader::OnLine on_line = [&](std::string_view line) { return answer.add(line); };
-      response = client->stream("/api/chat", headers(key), body(*context, options),
-                                [&](std::string_view bytes) { return lines.add(bytes, on_line); });
+      const OnBytes on_bytes = [&](std::string_view bytes) { return lines.add(bytes, on_line); };
+      response = sent != nullptr
+                     ? client->finish(*sent, on_bytes)
+                     : client->stream("/api/chat", headers(key), body(context, options), on_bytes);
       if (is_fine()) lines.finish(on_line);
     }
     if (!is_fine()) throw_status(std::move(response), origin);
@@ -144,6 +152,35 @@ Reply OllamaProvider::complete(const std::shared_ptr<const Context>& context,
   Reply reply = answer.reply();
   if (by_schema) read_json_call(reply);
   return reply;
+}
+
+class OllamaProvider::Pending final : public PendingReply {
+ public:
+  Pending(OllamaProvider& provider, std::shared_ptr<const Context> context, CallOptions options)
+      : provider_(provider),
+        context_(std::move(context)),
+        options_(std::move(options)),
+        sent_(provider_.client()->begin("/api/chat", provider_.headers(provider_.key()),
+                                        provider_.body(*context_, options_),
+                                        options_.on_delta != nullptr)) {}
+  [[nodiscard]] int descriptor() const override {
+    return sent_->connection ? sent_->connection->descriptor() : -1;
+  }
+  [[nodiscard]] double timeout_s() const override { return provider_.options().timeout_s; }
+  [[nodiscard]] Reply finish() override {
+    return provider_.complete(*context_, options_, sent_.get());
+  }
+
+ private:
+  OllamaProvider& provider_;  // which the turn keeps
+  std::shared_ptr<const Context> context_;
+  CallOptions options_;
+  std::unique_ptr<HttpSent> sent_;
+};
+
+std::unique_ptr<PendingReply> OllamaProvider::begin(const std::shared_ptr<const Context>& context,
+                                                    const CallOptions& options) {
+  return std::make_unique<Pending>(*this, context, options);
 }
 
 }  // namespace memgpt

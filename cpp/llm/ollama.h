@@ -15,8 +15,14 @@ class OllamaProvider final : public HostedModel {
 
   [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context,
                                const CallOptions& options) override;
+  [[nodiscard]] std::unique_ptr<PendingReply> begin(const std::shared_ptr<const Context>& context,
+                                                    const CallOptions& options) override;
+  [[nodiscard]] bool splits_calls() const override { return true; }
 
  private:
+  class Pending;
+  // `sent`: the request, if it was sent before.
+  [[nodiscard]] Reply complete(const Context& context, const CallOptions& options, HttpSent* sent);
   [[nodiscard]] std::string body(const Context& context, const CallOptions& options) const;
 
   json::object extra_;          // fields of the user's own

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <utility>
 
 #include "error.h"
 #include "llm/chat_completion.h"
+#include "llm/http_connection.h"
 #include "llm/sse.h"
 #include "memory/json.h"
 #include "memory/text.h"
@@ -142,11 +144,11 @@ OpenAIProvider::Quirks OpenAIProvider::learned(Quirks quirks, const HttpResponse
 }
 
 // A status other than 2xx is left to the caller.
-Reply OpenAIProvider::ask(HttpClient& client, const std::string& key, std::string body,
+Reply OpenAIProvider::ask(const HttpClient& client, const Exchange& exchange,
                           const CallOptions& options, HttpResponse& response) const {
   const auto is_fine = [&] { return response.status >= 200 && response.status <= 299; };
   if (!options.on_delta) {
-    response = client.post(path(), headers(key), std::move(body));
+    response = exchange({});
     return is_fine() ? read_chat_completion(response.body) : Reply{};
   }
   JsonCallStream calls(options.on_delta);
@@ -157,7 +159,7 @@ Reply OpenAIProvider::ask(HttpClient& client, const std::string& key, std::strin
     return stream.add(data);
   };
   std::string unread;  // a server may answer as if no stream had been asked for
-  response = client.stream(path(), headers(key), std::move(body), [&](std::string_view bytes) {
+  response = exchange([&](std::string_view bytes) {
     if (!stream.began()) unread += bytes;
     return events.add(bytes, on_event);
   });
@@ -173,26 +175,76 @@ Reply OpenAIProvider::ask(HttpClient& client, const std::string& key, std::strin
 
 Reply OpenAIProvider::complete(const std::shared_ptr<const Context>& context,
                                const CallOptions& options) {
+  return complete(*context, options, quirks(), nullptr);
+}
+
+// `sent`: the request that was sent with these quirks, or null.
+Reply OpenAIProvider::complete(const Context& context, const CallOptions& options,
+                               const Quirks& quirks, HttpSent* sent) {
   const std::string key = this->key();
   const auto client = this->client();
   const auto origin = this->origin(*client, key);
+  Quirks before = quirks;
   HttpResponse response;
+  const Exchange exchange = [&](const OnBytes& on_bytes) {
+    if (auto* first = std::exchange(sent, nullptr); first != nullptr)
+      return client->finish(*first, on_bytes);
+    auto body = this->body(context, options, before);
+    return on_bytes ? client->stream(path(), headers(key), std::move(body), on_bytes)
+                    : client->post(path(), headers(key), std::move(body));
+  };
   try {
     for (int tries = 0;; ++tries) {
-      const Quirks before = quirks();
-      Reply reply = ask(*client, key, body(*context, options, before), options, response);
+      Reply reply = ask(*client, exchange, options, response);
       if (response.status >= 200 && response.status <= 299) {
         if (structure() == Structure::json_schema) read_json_call(reply);
         return reply;
       }
       const Quirks after = learned(before, response);
       if (after == before || tries == kMostLearned) throw_status(std::move(response), origin);
+      before = after;
       const std::scoped_lock lock(quirks_mutex_);
       quirks_ = after;
     }
   } catch (const InvalidReply& error) {
     throw_unreadable(std::move(response), origin, error.what());
   }
+}
+
+class OpenAIProvider::Pending final : public PendingReply {
+ public:
+  Pending(OpenAIProvider& provider, std::shared_ptr<const Context> context, CallOptions options,
+          const Quirks& quirks)
+      : provider_(provider),
+        context_(std::move(context)),
+        options_(std::move(options)),
+        quirks_(quirks),
+        sent_(begin()) {}
+  [[nodiscard]] int descriptor() const override {
+    return sent_->connection ? sent_->connection->descriptor() : -1;
+  }
+  [[nodiscard]] double timeout_s() const override { return provider_.options().timeout_s; }
+  [[nodiscard]] Reply finish() override {
+    return provider_.complete(*context_, options_, quirks_, sent_.get());
+  }
+
+ private:
+  [[nodiscard]] std::unique_ptr<HttpSent> begin() {
+    return provider_.client()->begin(provider_.path(), provider_.headers(provider_.key()),
+                                     provider_.body(*context_, options_, quirks_),
+                                     options_.on_delta != nullptr);
+  }
+
+  OpenAIProvider& provider_;  // which the turn keeps
+  std::shared_ptr<const Context> context_;
+  CallOptions options_;
+  Quirks quirks_;
+  std::unique_ptr<HttpSent> sent_;
+};
+
+std::unique_ptr<PendingReply> OpenAIProvider::begin(const std::shared_ptr<const Context>& context,
+                                                    const CallOptions& options) {
+  return std::make_unique<Pending>(*this, context, options, quirks());
 }
 
 }  // namespace memgpt

@@ -16,8 +16,12 @@ class OpenAIProvider final : public HostedModel {
 
   [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context,
                                const CallOptions& options) override;
+  [[nodiscard]] std::unique_ptr<PendingReply> begin(const std::shared_ptr<const Context>& context,
+                                                    const CallOptions& options) override;
+  [[nodiscard]] bool splits_calls() const override { return true; }
 
  private:
+  class Pending;
   // What this server has been found not to take.
   struct Quirks {
     bool completion_limit = false;  // it wants "max_completion_tokens"
@@ -32,8 +36,12 @@ class OpenAIProvider final : public HostedModel {
                                  const Quirks& quirks);
   [[nodiscard]] std::string body_by_schema(const Context& context, const std::string& more,
                                            std::string_view reply_limit) const;
-  [[nodiscard]] Reply ask(HttpClient& client, const std::string& key, std::string body,
+  // One exchange: sends the body, or takes the answer to what was sent.
+  using Exchange = std::function<HttpResponse(const OnBytes& on_bytes)>;
+  [[nodiscard]] Reply ask(const HttpClient& client, const Exchange& exchange,
                           const CallOptions& options, HttpResponse& response) const;
+  [[nodiscard]] Reply complete(const Context& context, const CallOptions& options,
+                               const Quirks& quirks, HttpSent* sent);
   [[nodiscard]] static Quirks learned(Quirks quirks, const HttpResponse& response);
   [[nodiscard]] Quirks quirks();
 

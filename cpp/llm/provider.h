@@ -80,6 +80,19 @@ struct Summary {
   std::string failure;
 };
 
+// A call whose request is sent, and whose server thinks.
+class PendingReply {
+ public:
+  virtual ~PendingReply() = default;
+  // Can be read from when the answer begins, or the connection ends. -1: there is nothing to wait
+  // for.
+  [[nodiscard]] virtual int descriptor() const = 0;
+  // Seconds after which finish() fails by itself.
+  [[nodiscard]] virtual double timeout_s() const = 0;
+  // The rest of the call, once, on any thread: throws what complete() does.
+  [[nodiscard]] virtual Reply finish() = 0;
+};
+
 class LLMProvider {
  public:
   virtual ~LLMProvider() = default;
@@ -102,6 +115,16 @@ class LLMProvider {
   // One model call. Called without the GIL, on the sender's thread.
   [[nodiscard]] virtual Reply complete(const std::shared_ptr<const Context>& context,
                                        const CallOptions& options) = 0;
+
+  // The same in two halves, so that no thread waits between them; null where it cannot be split.
+  [[nodiscard]] virtual std::unique_ptr<PendingReply> begin(
+      const std::shared_ptr<const Context>& context, const CallOptions& options) {
+    static_cast<void>(context);
+    static_cast<void>(options);
+    return nullptr;
+  }
+  // Whether begin() can.
+  [[nodiscard]] virtual bool splits_calls() const { return false; }
 
   // A summary of `text` in at most `limit_tokens` tokens.
   [[nodiscard]] virtual Summary summarize(std::string_view text, int limit_tokens) {

@@ -7,13 +7,16 @@ import contextvars
 import functools
 import os
 import queue
+import selectors
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from memgpt import _core
-from memgpt._calls import Call, call_chain, in_call, running
+from memgpt._calls import Call, call_chain, inside, running
 from memgpt.errors import Reentrant
 
 # asyncio takes longer to import than all of memgpt: it is, where it is needed.
@@ -22,19 +25,19 @@ if TYPE_CHECKING:
 
 __all__ = ["run_on_thread", "send_async"]
 
-T = TypeVar("T")
-
 
 class _Threads:
     """Daemon threads, made as they are needed and then kept, each with its Python thread state.
 
     Daemons, so that a program may end while a model's server thinks: what was not committed is as
     if it had not been asked for.
+
+    Args:
+        limit: turns at once that are not part of another turn.
     """
 
-    LIMIT = 256  # turns at once that are not part of another turn
-
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._lock = threading.Lock()
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._idle = 0
@@ -45,7 +48,7 @@ class _Threads:
         """Run the job on a thread. A turn that another one waits for gets its thread at once."""
         with self._lock:
             if not nested:
-                if self._busy >= self.LIMIT:
+                if self._busy >= self._limit:
                     self._waiting.append(job)
                     return
                 self._busy += 1
@@ -72,34 +75,97 @@ class _Threads:
                 job = self._waiting.popleft()
 
 
+@dataclass(frozen=True)
+class _Wait:
+    """What a turn waits for: something to read, for some seconds, or its cancellation."""
+
+    descriptor: int
+    end: float  # of time.monotonic()
+    call: Call
+
+
+class _Waiting:
+    """One thread that waits for the servers of all turns that have left theirs."""
+
+    LOOK_EVERY = 0.02  # seconds: whether a turn was cancelled
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._added: list[tuple[_Wait, Callable[[], None]]] = []
+        self._wake: tuple[int, int] | None = None
+
+    def add(self, wait: _Wait, go_on: Callable[[], None]) -> None:
+        """Call ``go_on``, which must not wait, when there is something to read."""
+        with self._lock:
+            self._added.append((wait, go_on))
+            if self._wake is None:
+                self._wake = os.pipe()
+                os.set_blocking(self._wake[1], False)
+                threading.Thread(target=self._serve, name="memgpt-wait", daemon=True).start()
+            with contextlib.suppress(BlockingIOError):  # it will wake up anyhow
+                os.write(self._wake[1], b"x")
+
+    def _serve(self) -> None:
+        assert self._wake is not None
+        selector = selectors.DefaultSelector()
+        selector.register(self._wake[0], selectors.EVENT_READ)
+        waits: dict[int, tuple[_Wait, Callable[[], None]]] = {}
+        while True:
+            ready = [key.fd for key, _ in selector.select(self.LOOK_EVERY if waits else None)]
+            now = time.monotonic()
+            over = [fd for fd, (wait, _) in waits.items() if wait.end < now or wait.call.cancelled]
+            for fd in {*ready, *over} & waits.keys():
+                selector.unregister(fd)
+                waits.pop(fd)[1]()
+            if self._wake[0] in ready:
+                os.read(self._wake[0], 4096)
+                with self._lock:
+                    added, self._added = self._added, []
+                for wait, go_on in added:
+                    selector.register(wait.descriptor, selectors.EVENT_READ)
+                    waits[wait.descriptor] = (wait, go_on)
+
+
+# A turn, up to its end (None), or to where its model's server has to be waited for.
+_Job = Callable[[], "_Wait | None"]
+
+
 class _Lane:
     """The sends of one agent, in the order in which they were asked for, one at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[tuple[_Job, _Threads, bool]] = deque()
         self._running = False
 
-    def submit(self, job: Callable[[], None], nested: bool) -> None:
+    def submit(self, job: _Job, threads: _Threads, nested: bool) -> None:
         with self._lock:
-            self._jobs.append(job)
+            self._jobs.append((job, threads, nested))
             if self._running:
                 return
         # Where a thread is on its way already, the one that comes first does all the work.
-        _state.threads.run(self._run, nested)
+        threads.run(self._run, nested)
 
     def _run(self) -> None:
         with self._lock:
             if self._running:
                 return
             self._running = True
+        self._go_on()
+
+    def _go_on(self) -> None:
         while True:
             with self._lock:
                 if not self._jobs:
                     self._running = False
                     return
-                job = self._jobs.popleft()
-            job()
+                job, threads, nested = self._jobs[0]
+            wait = job()
+            if wait is not None:
+                _state.waiting.add(wait, functools.partial(threads.run, self._go_on, nested))
+                return
+            with self._lock:
+                self._jobs.popleft()
 
 
 class _State:
@@ -107,7 +173,11 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.threads = _Threads()
+        # Turns that leave their thread while a server is waited for need few; one whose model is
+        # written in Python keeps its own until it is done.
+        self.few = _Threads(8)
+        self.many = _Threads(256)
+        self.waiting = _Waiting()
         self.lanes: dict[str, _Lane] = {}
 
 
@@ -161,11 +231,20 @@ def _waiting_for(core: _core.CoreAgent, outer: Call | None) -> Iterator[None]:
 
 def run_on_thread(job: Callable[[], None]) -> None:
     """Run a turn's job on a thread of its own; whoever waits for it has none to spare."""
-    _state.threads.run(job, nested=True)
+    _state.many.run(job, nested=True)
 
 
-async def send_async(core: _core.CoreAgent, send: Callable[[Call], T]) -> T:
-    """Run ``send`` on a thread, after those that were asked for before it.
+class Send(Protocol):
+    """A send whose arguments were checked."""
+
+    def begin(self, on_event: Any) -> _core.CoreTurn: ...
+
+
+async def send_async(
+    core: _core.CoreAgent, send: Send, on_event: Callable[..., None] | None = None
+) -> _core.CoreResponse:
+    """Send on a thread, after those that were asked for before it; while its model's server is
+    waited for, the thread does something else.
 
     Cancelling the awaiting task ends the turn at its next poll; what was committed stays.
 
@@ -178,33 +257,53 @@ async def send_async(core: _core.CoreAgent, send: Callable[[Call], T]) -> T:
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
     outer = next(call_chain(), None)
-    done: futures.Future[T] = futures.Future()
+    done: futures.Future[_core.CoreResponse] = futures.Future()
     calls: list[Call] = []
+    turns: list[_core.CoreTurn] = []
     cancelled = threading.Event()
 
-    def job() -> None:
+    def begin() -> Call | None:
         if not done.set_running_or_notify_cancel():
-            return
+            return None
         call = context.run(Call, core.key, loop)
         calls.append(call)
         if cancelled.is_set():
             call.cancel()
         with _state.lock:
             running[core.key] = call
+        return call
+
+    def advance(call: Call) -> _Wait | None:
+        if not turns:
+            turns.append(send.begin(on_event))
+        while (waits := turns[0].advance(call.cancellation)) is not None:
+            if waits[0] >= 0:
+                return _Wait(waits[0], time.monotonic() + waits[1], call)
+        return None
+
+    def job() -> _Wait | None:
+        call = calls[0] if calls else begin()
+        if call is None:
+            return None
         try:
-            set_outcome = functools.partial(
-                done.set_result, context.run(in_call, call, lambda: send(call))
-            )
+            wait = context.run(inside, call, lambda: advance(call))
+            if wait is not None:
+                return wait
+            set_outcome = functools.partial(done.set_result, turns[0].response())
         except BaseException as error:
             set_outcome = functools.partial(done.set_exception, error)
+        call.ended = True
+        turns.clear()
         with _state.lock:
             del running[core.key]  # before anyone learns that the turn is over
         set_outcome()
+        return None
 
+    threads = _state.few if core.splits_calls() else _state.many
     with _waiting_for(core, outer):
         with _state.lock:
             lane = _state.lanes.setdefault(core.key, _Lane())
-        lane.submit(job, nested=outer is not None)
+        lane.submit(job, threads, nested=outer is not None)
         try:
             return await asyncio.wrap_future(done)
         except asyncio.CancelledError:

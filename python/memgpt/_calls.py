@@ -34,6 +34,7 @@ __all__ = [
     "check_not_cancelled",
     "check_not_inside",
     "in_call",
+    "inside",
     "running",
     "settled",
     "turn_side",
@@ -79,6 +80,10 @@ class Call:
     def waits(self) -> bool:
         """Whether its thread waits for a coroutine."""
         return self._jobs is not None
+
+    @property
+    def cancelled(self) -> bool:
+        return self.cancellation.cancelled
 
     def cancel(self) -> None:
         """End the turn at its next poll, and the coroutine that it waits for at once."""
@@ -209,15 +214,23 @@ def check_loop_is_free(core: _core.CoreAgent) -> None:
         )
 
 
-def in_call(call: Call, function: Callable[[], T]) -> T:
-    """Run ``function`` as part of the call; tools find the call in their context."""
+def inside(call: Call, function: Callable[[], T]) -> T:
+    """Run ``function`` as part of the call, on this thread; its tools find the call in their context."""
     token, outer_waiting = _current.set(call), _waiting.set(None)
+    call.thread = threading.get_ident()
     try:
         return function()
     finally:
-        call.ended = True
         _waiting.reset(outer_waiting)
         _current.reset(token)
+
+
+def in_call(call: Call, function: Callable[[], T]) -> T:
+    """Run ``function`` as all of the call."""
+    try:
+        return inside(call, function)
+    finally:
+        call.ended = True
 
 
 def _start_loop() -> asyncio.AbstractEventLoop:

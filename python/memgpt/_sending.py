@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
-from typing import Protocol
 
+from memgpt import _core
 from memgpt._async import send_async
 from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
 from memgpt._response import Response
@@ -17,10 +17,22 @@ from memgpt.transcript import microseconds
 __all__ = ["Sending"]
 
 
-class Prepared(Protocol):
+class Prepared:
     """A send whose arguments were checked."""
 
-    def __call__(self, call: Call, on_event: OnEvent | None = None) -> Response: ...
+    def __init__(self, agent: Sending, arguments: tuple[str, str, str, str, int | None]) -> None:
+        self._agent = agent
+        self._arguments = arguments
+
+    def __call__(self, call: Call, on_event: OnEvent | None = None) -> Response:
+        self._agent._renew()
+        core = self._agent._core
+        return Response(core.send(*self._arguments, call.cancellation, on_event))
+
+    def begin(self, on_event: OnEvent | None) -> _core.CoreTurn:
+        """The same in parts, between which its thread is free."""
+        self._agent._renew()
+        return self._agent._core.begin_send(*self._arguments, on_event)
 
 
 class Sending(CoreHandle):
@@ -82,7 +94,7 @@ class Sending(CoreHandle):
         check_not_inside(self._own, "a tool cannot send to the agent that called it")
         # What is wrong with the arguments is said at once, not when the turn comes.
         send = self._prepared(text, role=role, name=name, time=time)
-        return await send_async(self._own, send)
+        return Response(await send_async(self._own, send))
 
     def stream(
         self,
@@ -171,9 +183,4 @@ class Sending(CoreHandle):
             checked_text(name, "the name"),
             microseconds(time),
         )
-
-        def send(call: Call, on_event: OnEvent | None = None) -> Response:
-            self._renew()
-            return Response(self._core.send(*arguments, call.cancellation, on_event))
-
-        return send
+        return Prepared(self, arguments)

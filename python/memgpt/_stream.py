@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core
-from memgpt._async import run_on_thread, send_async
+from memgpt._async import Send, run_on_thread, send_async
 from memgpt._calls import Call, check_not_cancelled, in_call
 from memgpt._core import Message
 from memgpt._response import Response
@@ -23,7 +23,6 @@ _END = object()
 _LOOK_EVERY = 0.05  # seconds: whether the call that this one is part of was cancelled
 
 OnEvent = Callable[[str, int, str, str, str, "Message | None"], None]
-Send = Callable[[Call, OnEvent], Response]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Event:
         return self.text
 
 
-def stream(core: _core.CoreAgent, send: Send) -> Iterator[Event]:
+def stream(core: _core.CoreAgent, send: Callable[[Call, OnEvent], Response]) -> Iterator[Event]:
     """Run the turn on a thread and give its events as they come.
 
     Leaving the iteration before its end ends the turn, as Ctrl-C does.
@@ -71,11 +70,9 @@ def stream(core: _core.CoreAgent, send: Send) -> Iterator[Event]:
     """
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     call = Call(core.key, None)
-    call.thread = 0  # until it has one
     failed: list[BaseException] = []
 
     def turn() -> None:
-        call.thread = threading.get_ident()
         try:
             response = in_call(call, lambda: send(call, _teller(events.put)))
             events.put(Event("done", response.steps, response=response))
@@ -132,7 +129,7 @@ async def stream_async(core: _core.CoreAgent, send: Send) -> AsyncIterator[Event
 
     async def turn() -> None:
         try:
-            response = await send_async(core, lambda call: send(call, _teller(put)))
+            response = Response(await send_async(core, send, _teller(put)))
             put(Event("done", response.steps, response=response))
         finally:
             put(_END)

@@ -25,7 +25,7 @@ class Reply:
     """What a model answered.
 
     Attributes:
-        content: text outside of tool calls: private beside a call; where there is none it is said with
+        content: text outside of tool calls: private beside a call; without one it is said by
             ``send_message``, if the agent has that tool.
         tool_calls: the calls, in order; the first one is run.
         thinking: the model's native reasoning.
