@@ -215,7 +215,7 @@ def check_loop_is_free(core: _core.CoreAgent) -> None:
 
 
 def inside(call: Call, function: Callable[[], T]) -> T:
-    """Run ``function`` as part of the call, on this thread; its tools find the call in their context."""
+    """Run ``function`` as part of the call, on this thread: tools find it in their context."""
     token, outer_waiting = _current.set(call), _waiting.set(None)
     call.thread = threading.get_ident()
     try:
