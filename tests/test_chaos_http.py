@@ -19,6 +19,13 @@ from tests.context_checks import some_text
 
 # What the kernel says where nothing can be left out.
 NO_ROOM = (errors.MessageTooLarge, errors.WindowTooSmall, errors.WindowFull)
+LENGTHS = [60, 600, 3_000]
+# What is spoken over the wire: tools, Ollama's form with a schema, a bound on strings.
+SERVICES = ["openai", "ollama", "llama.cpp", "lmstudio"]
+
+
+def is_summary(request: dict[str, Any]) -> bool:
+    return not any(request.get(name) for name in ("tools", "format", "response_format"))
 
 
 class WireStorm:
@@ -29,14 +36,18 @@ class WireStorm:
         self.problems: list[str] = []
         self.newest = ""
         self.raised: Counter[str] = Counter()
+        self.streamed = 0
         self.chaos = ChaosLLM(self.answer, seed=seed, rate=0.3, hang_s=0.0005, huge_chars=3_000)
         self.server = FakeOpenAI(self.chaos, seed=seed, hang_s=30, keep=1).start()
+        service = SERVICES[seed % len(SERVICES)]
         model = memgpt.OpenAICompatible(
             "any",
-            base_url=self.server.url,
+            base_url=self.server.root if service == "ollama" else self.server.url,
+            service=service,
             context_window=self.rng.choice([4096, 8192]),
             tokenizer="o200k_base",
             timeout_s=0.3,
+            read_timeout_s=0.3,
             max_retries=0,
         )
         self.home = memgpt.open(path, durability="process")
@@ -46,7 +57,7 @@ class WireStorm:
     def answer(self, asked: Any) -> Any:
         """What the model would say if it were sound; every request is checked here."""
         request = asked.to_request()
-        if not request.get("tools"):  # a summary
+        if is_summary(request):
             return "Of geese."
         self.problems += check_request(request)
         if self.newest and self.newest not in json.dumps(request["messages"], ensure_ascii=False):
@@ -70,22 +81,28 @@ class WireStorm:
         self.newest = f"message {number}: "
         response = None
         try:
-            response = self.agent.send(
-                self.newest + some_text(self.rng, self.rng.choice([60, 600, 3_000])), role="user"
-            )
+            response = self.send(self.newest + some_text(self.rng, self.rng.choice(LENGTHS)))
         except (memgpt.ProviderError, *NO_ROOM) as error:
             self.raised[type(error).__name__] += 1
             self.check(None)
             self.takes_its_next_message()
         self.check(response)
 
+    def send(self, text: str) -> memgpt.Response:
+        if self.rng.random() < 0.5:
+            return self.agent.send(text, role="user")
+        self.streamed += 1
+        last = list(self.agent.stream(text, role="user"))[-1].response
+        assert last is not None
+        return last
+
     def takes_its_next_message(self) -> None:
         script, rate = self.chaos.inner.script, self.chaos.rate
         self.chaos.rate = 0
         self.chaos.inner.script = lambda asked: (
-            {"tool": "send_message", "args": {"message": "still here"}}
-            if asked.to_request().get("tools")
-            else "Of geese."
+            "Of geese."
+            if is_summary(asked.to_request())
+            else {"tool": "send_message", "args": {"message": "still here"}}
         )
         response = self.agent.send("still there?")
         assert response.text == "still here"
@@ -118,15 +135,16 @@ def run(path: Path, seed: int, calls: int) -> WireStorm:
     return storm
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 def test_every_promise_holds_over_the_wire(tmp_path: Path, seed: int) -> None:
-    storm = run(tmp_path / "storm.db", seed, 150)
-    assert {"RateLimited", "InvalidReply"} <= set(storm.raised), storm.raised
+    storm = run(tmp_path / "storm.db", seed, 100)
+    assert sum(storm.raised.values()) > 3 < storm.streamed, storm.raised
 
 
 @pytest.mark.slow
 @pytest.mark.no_replay  # at the close; run() replays now and then
-def test_every_promise_holds_over_the_wire_for_10_000_steps(tmp_path: Path) -> None:
-    storm = run(tmp_path / "storm.db", 100, 10_000)
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_every_promise_holds_over_the_wire_for_10_000_steps(tmp_path: Path, seed: int) -> None:
+    storm = run(tmp_path / "storm.db", seed, 10_000)
     assert {event.fault for event in storm.chaos.log} >= set(FAULTS)
     assert {"ProviderTimeout", "ProviderUnreachable", "ContextOverflow"} <= set(storm.raised)

@@ -13,7 +13,7 @@ from contextlib import suppress
 import memgpt
 import pytest
 
-from tests.chat_server import wait_until
+from tests.answers import wait_until
 from tests.wire_server import CHUNKED, Wire, WireServer, answer, chunks, probe, serving
 
 

@@ -11,8 +11,9 @@ import memgpt
 import pytest
 import trustme
 from memgpt import _core
+from memgpt.testing import FakeOpenAI
 
-from tests.chat_server import ChatServer, says
+from tests.answers import says
 from tests.proxy_server import Proxy
 from tests.wire_server import Wire, WireServer, answer, probe, serving
 
@@ -96,7 +97,7 @@ def test_a_certificate_behind_a_proxy_must_be_the_targets(monkeypatch, authority
 
 def test_an_agent_behind_a_proxy(home, monkeypatch, authority) -> None:
     with (
-        ChatServer(lambda request: says("Hello"), context(authority, "model.test")) as server,
+        FakeOpenAI(lambda request: says("Hello"), context(authority, "model.test")) as server,
         Proxy({"model.test": server.port}) as proxy,
     ):
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)

@@ -14,8 +14,9 @@ from typing import Any
 import memgpt
 import pytest
 from memgpt import _core
+from memgpt.testing import FakeOpenAI
 
-from tests.chat_server import ChatServer, error, says
+from tests.answers import error, says
 from tests.wire_server import CHUNKED, Wire, WireServer, answer, chunks, probe
 
 
@@ -246,7 +247,7 @@ def test_an_agent_gets_through(home: memgpt.Home, monkeypatch: pytest.MonkeyPatc
     def script(request: Any) -> Any:
         return answers.pop(0) if answers else says("Here I am")
 
-    with ChatServer(script) as server:
+    with FakeOpenAI(script) as server:
         monkeypatch.setenv("OPENAI_API_KEY", "k")
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         agent = home.create_agent("sam", model="openai/gpt-4.1")

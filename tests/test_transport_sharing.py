@@ -8,8 +8,9 @@ import threading
 import time
 
 import memgpt
+from memgpt.testing import FakeOpenAI
 
-from tests.chat_server import ChatServer, says
+from tests.answers import says
 from tests.wire_server import Wire, WireServer, answer, probe, serving
 
 
@@ -124,7 +125,7 @@ def test_after_a_fork() -> None:
         assert server.connections == 2
 
 
-def test_forks_while_other_threads_send() -> None:
+def test_forks_while_others_send() -> None:
     """A lock that a thread of the parent holds is none of the child's."""
     ended = threading.Event()
     with serving(lambda request: answer(b"ok")) as server:
@@ -150,7 +151,7 @@ def test_forks_while_other_threads_send() -> None:
 
 
 def test_agents_with_one_handle_share_connections(home, monkeypatch) -> None:
-    with ChatServer(lambda request: says("ok")) as server:
+    with FakeOpenAI(lambda request: says("ok")) as server:
         monkeypatch.setenv("OPENAI_API_KEY", "k")
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         for number in range(6):

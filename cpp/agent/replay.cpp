@@ -179,6 +179,19 @@ Replayer::Finding Replayer::compare_reply(const Commit& commit, std::size_t befo
   return Found{"reply", std::move(diff)};
 }
 
+namespace {
+
+// Whether a server refused the prompt, and something was evicted for it.
+bool was_forced(const StepRow& step) {
+  boost::system::error_code error;
+  const auto decision = json::parse(step.decision, error);
+  const auto* object = error ? nullptr : decision.if_object();
+  const auto* forced = object == nullptr ? nullptr : object->if_contains("forced");
+  return forced != nullptr && forced->is_bool() && forced->get_bool();
+}
+
+}  // namespace
+
 Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& context) {
   LiveState& state = past_.state();
   const auto purges = purges_in_context();
@@ -203,7 +216,9 @@ Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& 
                                " tokens (text + overhead), " + past_.tokenizer() + " counts " +
                                std::to_string(context.text_tokens) + " + " +
                                std::to_string(context.overhead_tokens)};
-  if (step.correction > 0 && step.correction != state.correction)
+  // A server that refused the prompt gave figures of its own: they are in no report.
+  const bool refused = was_forced(step) && step.correction > state.correction;
+  if (step.correction > 0 && step.correction != state.correction && !refused)
     return Found{"correction", "recorded " + std::to_string(step.correction) +
                                    " thousandths, the reports before it give " +
                                    std::to_string(state.correction)};

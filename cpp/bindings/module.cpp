@@ -128,6 +128,10 @@ Outside process_outside() {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
   };
+  outside.setting = [](const char* name) {
+    const py::gil_scoped_acquire gil;
+    return py::module_::import("memgpt._configuration").attr("setting")(name).cast<std::string>();
+  };
   outside.utc_offset_s = [](const std::string& zone, std::int64_t utc_us) {
     const py::gil_scoped_acquire gil;
     try {

@@ -124,7 +124,7 @@ int EndpointEmbedder::shortened() const {
 }
 
 std::string EndpointEmbedder::variable(std::string_view name) const {
-  return outside_.variable ? trimmed(outside_.variable(std::string(name).c_str())) : "";
+  return outside_.setting ? trimmed(outside_.setting(std::string(name).c_str())) : "";
 }
 
 std::string EndpointEmbedder::key() const {

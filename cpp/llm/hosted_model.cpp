@@ -153,7 +153,7 @@ bool HostedModel::reasons_natively() const {
 }
 
 std::string HostedModel::variable(std::string_view name) const {
-  return trimmed(outside_.variable ? outside_.variable(std::string(name).c_str()) : "");
+  return trimmed(outside_.setting ? outside_.setting(std::string(name).c_str()) : "");
 }
 
 std::string HostedModel::key() const {

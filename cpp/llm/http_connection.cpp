@@ -18,6 +18,7 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 using Clock = HttpSocket::Clock;
+using Done = HttpSocket::Done;
 using Request = http::request<http::span_body<const char>>;
 
 constexpr std::uint32_t kHeaderLimit = 64 << 10;
@@ -76,9 +77,10 @@ class Connection final : public HttpConnection {
     keep_alive_ = false;
     Call call{options, HttpSocket::after(options.timeout_s)};
     const Request wire = to_wire(request, route_);
-    error_code error = socket_.wait(call.deadline, options.poll, [&](auto& stream, auto done) {
-      http::async_write(stream, wire, [done](error_code code, std::size_t) { done(code); });
-    });
+    error_code error =
+        socket_.wait(call.deadline, options.poll, [&](auto& stream, const Done& done) {
+          http::async_write(stream, wire, [done](error_code code, std::size_t) { done(code); });
+        });
     // A server may answer and close before it has read all: the answer says why.
     if (!error || error == asio::error::broken_pipe || error == asio::error::connection_reset) {
       const auto unsent = error;
@@ -113,7 +115,7 @@ class Connection final : public HttpConnection {
       call.head.emplace();
       call.head->header_limit(kHeaderLimit);
       call.head->body_limit(call.options.body_limit_bytes);
-      error = socket_.wait(call.deadline, call.options.poll, [&](auto& stream, auto done) {
+      error = socket_.wait(call.deadline, call.options.poll, [&](auto& stream, const Done& done) {
         http::async_read_header(stream, buffer_, *call.head,
                                 [done](error_code code, std::size_t) { done(code); });
       });
@@ -136,9 +138,11 @@ class Connection final : public HttpConnection {
   void read_body(Call& call, HttpResponse& response) {
     http::response_parser<http::string_body> parser(std::move(*call.head));
     parser.body_limit(call.options.body_limit_bytes);
-    error_code error = socket_.wait(call.deadline, call.options.poll, [&](auto& s, auto done) {
-      http::async_read(s, buffer_, parser, [done](error_code code, std::size_t) { done(code); });
-    });
+    error_code error =
+        socket_.wait(call.deadline, call.options.poll, [&](auto& s, const Done& done) {
+          http::async_read(s, buffer_, parser,
+                           [done](error_code code, std::size_t) { done(code); });
+        });
     take_ragged_end(parser, error);
     if (error) throw_failure(error, call);
     response.body = std::move(parser.get().body());
@@ -155,11 +159,12 @@ class Connection final : public HttpConnection {
       call.read_limited = call.handed_on && next < call.deadline;
       parser.get().body().data = piece.data();
       parser.get().body().size = piece.size();
-      error_code error = socket_.wait(
-          call.read_limited ? next : call.deadline, call.options.poll, [&](auto& s, auto done) {
-            http::async_read_some(s, buffer_, parser,
-                                  [done](error_code code, std::size_t) { done(code); });
-          });
+      error_code error = socket_.wait(call.read_limited ? next : call.deadline, call.options.poll,
+                                      [&](auto& s, const Done& done) {
+                                        http::async_read_some(
+                                            s, buffer_, parser,
+                                            [done](error_code code, std::size_t) { done(code); });
+                                      });
       if (error == http::error::need_buffer) error = {};
       take_ragged_end(parser, error);
       const std::string_view bytes(piece.data(), piece.size() - parser.get().body().size);

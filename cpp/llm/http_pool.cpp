@@ -51,8 +51,8 @@ HttpPools::HttpPools() : state_(new State) {}
 
 // A child's exit leaves the parent's connections alone, see state().
 HttpPools::~HttpPools() {
-  std::unique_ptr<State> mine(state_.load());
-  if (mine->process != ::getpid()) static_cast<void>(mine.release());
+  State* state = state_.load();
+  const std::unique_ptr<State> mine(state->process == ::getpid() ? state : nullptr);
 }
 
 // After a fork the connections are the parent's: two processes on one would read each other's

@@ -98,7 +98,7 @@ Clock::time_point HttpSocket::after(double seconds) {
 }
 
 error_code HttpSocket::run(Clock::time_point deadline, const std::function<void()>& poll,
-                           const std::function<void(std::function<void(error_code)>)>& start) {
+                           const std::function<void(const Done&)>& start) {
   std::optional<error_code> result;
   lowest().expires_at(deadline);
   io_.restart();
@@ -143,7 +143,7 @@ void HttpSocket::reach(const HttpRoute& route, const HttpOptions& options, const
     if (!route.proxy) throw;
     throw ProviderUnreachable(name + ": " + error.what());
   }
-  error_code error = run(limit.deadline, options.poll, [&](auto done) {
+  error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
     lowest().async_connect(addresses,
                            [done](error_code code, const tcp::endpoint&) { done(code); });
   });
@@ -173,14 +173,14 @@ void HttpSocket::open_tunnel(const HttpRoute& route, const HttpOptions& options,
   request.set(http::field::user_agent, "memgpt");
   if (!proxy.authorization.empty())
     request.set(http::field::proxy_authorization, proxy.authorization);
-  error_code error = run(limit.deadline, options.poll, [&](auto done) {
+  error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
     http::async_write(lowest(), request, [done](error_code code, std::size_t) { done(code); });
   });
   http::response_parser<http::empty_body> parser;
   parser.skip(true);  // an answer to CONNECT has no body
   beast::flat_buffer buffer;
   if (!error)
-    error = run(limit.deadline, options.poll, [&](auto done) {
+    error = run(limit.deadline, options.poll, [&](const Done& done) {
       http::async_read_header(lowest(), buffer, parser,
                               [done](error_code code, std::size_t) { done(code); });
     });
@@ -213,7 +213,7 @@ void HttpSocket::shake_hands(const HttpRoute& route, const HttpOptions& options,
   asio::ip::make_address(host, is_name);
   if (is_name) SSL_set_tlsext_host_name(secure_->native_handle(), host.c_str());
   secure_->set_verify_callback(asio::ssl::host_name_verification(host));
-  const error_code error = run(limit.deadline, options.poll, [&](auto done) {
+  const error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
     secure_->async_handshake(asio::ssl::stream_base::client,
                              [done](error_code code) { done(code); });
   });
@@ -232,7 +232,7 @@ bool HttpSocket::is_stale() {
   const auto unread = lowest().socket().available(error);
   if (error || unread > 0) return true;
   // A connection that the server closed has nothing to read, too, but is readable.
-  lowest().socket().non_blocking(true, error);
+  error = lowest().socket().non_blocking(true, error);
   char byte = 0;
   const auto read =
       lowest().socket().receive(asio::buffer(&byte, 1), asio::socket_base::message_peek, error);

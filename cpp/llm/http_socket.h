@@ -34,6 +34,7 @@ class HttpSocket {
  public:
   using Clock = std::chrono::steady_clock;
   using error_code = boost::system::error_code;
+  using Done = std::function<void(error_code)>;
 
   explicit HttpSocket(std::shared_ptr<HttpTls> tls);
 
@@ -46,7 +47,7 @@ class HttpSocket {
   // poll throws ends it.
   template <typename Start>
   error_code wait(Clock::time_point deadline, const std::function<void()>& poll, Start&& start) {
-    return run(deadline, poll, [&](auto done) {
+    return run(deadline, poll, [&](const Done& done) {
       if (secure_)
         start(*secure_, done);
       else
@@ -64,7 +65,7 @@ class HttpSocket {
   };
   boost::beast::tcp_stream& lowest() { return secure_ ? secure_->next_layer() : *plain_; }
   error_code run(Clock::time_point deadline, const std::function<void()>& poll,
-                 const std::function<void(std::function<void(error_code)>)>& start);
+                 const std::function<void(const Done&)>& start);
   void reach(const HttpRoute& route, const HttpOptions& options, const Limit& limit);
   void open_tunnel(const HttpRoute& route, const HttpOptions& options, const Limit& limit);
   void shake_hands(const HttpRoute& route, const HttpOptions& options, const Limit& limit);

@@ -63,6 +63,8 @@ struct Outside {
   std::function<void()> poll;  // called at every wait; may throw (Ctrl-C)
   // A variable of the process's environment; "" where it is not set.
   std::function<std::string(const char*)> variable;
+  // The same of a key or an address, which may also stand in the user's configuration file.
+  std::function<std::string(const char*)> setting;
   // Seconds that clocks of a zone ("Europe/Berlin") are ahead of UTC at a time. Throws ConfigError
   // for a zone that is not known. Not set: all clocks show UTC.
   std::function<int(const std::string& zone, std::int64_t utc_us)> utc_offset_s;

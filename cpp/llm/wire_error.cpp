@@ -88,11 +88,12 @@ bool says_too_long(int status, std::string_view body) {
   const std::string text = lower(body);
   // OpenAI, Azure and Groq; llama.cpp; vLLM, OpenRouter, DeepSeek and Mistral; LM Studio; Ollama;
   // Together and text-generation-inference; Gemini.
-  constexpr std::array<std::string_view, 17> kSigns = {"context_length_exceeded",
+  constexpr std::array<std::string_view, 18> kSigns = {"context_length_exceeded",
                                                        "exceed_context_size",
                                                        "maximum context length",
                                                        "context window",
                                                        "context size",
+                                                       "model's context length is only",
                                                        "model is loaded with context length",
                                                        "greater than the context length",
                                                        "prompt is too long",
@@ -112,13 +113,14 @@ bool says_too_long(int status, std::string_view body) {
 void throw_overflow(const std::string& answer, std::string_view body) {
   const std::string text = lower(body);
   // Where prompt and reply are told apart the prompt's figure comes first in this list.
-  const int prompt = number_behind(
-      text, {"n_prompt_tokens", "messages resulted in", "given:", "prompt contains",
-             "input token count", "prompt is too long:", "however, you requested", "request ("});
-  const int limit =
-      number_behind(text, {"n_ctx", "maximum context length is", "context length of only",
-                           "must be <=", "maximum number of tokens allowed", "less than",
-                           "too large for model with", "size ("});
+  const int prompt =
+      number_behind(text, {"n_prompt_tokens", "messages resulted in", "you passed",
+                           "keep the first", "given:", "prompt contains", "input token count",
+                           "prompt is too long:", "however, you requested", "request ("});
+  const int limit = number_behind(
+      text, {"n_ctx", "maximum context length is", "context length of only",
+             "context length is only", "limit of", "must be <=", "maximum number of tokens allowed",
+             "less than", "too large for model with", "size ("});
   throw ContextOverflow(answer +
                             " (the prompt is longer than the model takes: give the agent a "
                             "smaller context_window)",

@@ -111,8 +111,19 @@ class Sending(CoreHandle):
         Raises:
             Exception: what ``send()`` raises, from the iteration.
         """
+        return self._stream(text, role=role, name=name, time=time)
+
+    def _stream(
+        self,
+        text: str,
+        *,
+        role: str = "user",
+        name: str = "",
+        time: dt.datetime | str | None = None,
+        type: str = "",
+    ) -> Iterator[Event]:
         check_not_inside(self._own, "a tool cannot send to the agent that called it")
-        send = self._prepared(text, role=role, name=name, time=time)
+        send = self._prepared(text, role=role, name=name, time=time, type=type)
         check_loop_is_free(self._own)
         return stream(self._own, send)
 
@@ -126,7 +137,8 @@ class Sending(CoreHandle):
     ) -> AsyncIterator[Event]:
         """``stream()`` without blocking the event loop: ``async for event in ...``."""
         check_not_inside(self._own, "a tool cannot send to the agent that called it")
-        return stream_async(self._own, self._prepared(text, role=role, name=name, time=time))
+        send = self._prepared(text, role=role, name=name, time=time)
+        return stream_async(self._own, send)
 
     def _send(
         self,

@@ -22,7 +22,10 @@ class RunOptions:
     human: str | None = None
     model: str | None = None
     context_window: int | None = None
+    model_endpoint: str | None = None
+    model_endpoint_type: str | None = None
     db: str | None = None
+    stream: bool = False
     first: bool = False
 
 
@@ -40,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Chat with an agent. In a terminal you are asked for messages; from a pipe "
         "each line is a message; with nothing at all on standard input a demo is played.",
         epilog="MEMGPT_HOME names the folder for the database, your personas and your humans; "
-        "it is ~/.memgpt by default.",
+        "it is ~/.memgpt by default. The file `config` in it may hold keys: a line [environment], "
+        "and below it OPENAI_API_KEY = ...",
     )
     run.add_argument(
         "--agent", metavar="NAME", default="memgpt", help="which agent; made on first use (memgpt)"
@@ -54,8 +58,20 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--model",
         metavar="HANDLE",
-        help="the language model: offline, or openai/NAME "
-        "(openai/gpt-4.1, or OPENAI_MODEL, where OPENAI_API_KEY is set; else offline)",
+        help="the language model: offline, or SERVICE/NAME such as openai/gpt-4.1 or "
+        "ollama/llama3.1 (openai/gpt-4.1, or OPENAI_MODEL, where OPENAI_API_KEY is set; else "
+        "offline)",
+    )
+    run.add_argument(
+        "--model-endpoint", metavar="URL", help="of a server of your own; --model is its model"
+    )
+    run.add_argument(
+        "--model-endpoint-type",
+        metavar="SERVICE",
+        help="what such a server is: openai (the default), azure, llama.cpp, vllm, ollama ...",
+    )
+    run.add_argument(
+        "--stream", action="store_true", help="show what the model writes while it writes it"
     )
     run.add_argument(
         "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
@@ -63,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--db", metavar="PATH", help="the database (MEMGPT_HOME/agents.db)")
     run.add_argument("--first", action="store_true", help="you speak first, not the agent")
     _add_carry(commands)
+    _add_benchmark(commands)
     doctor = commands.add_parser(
         "doctor",
         help="see whether a database is sound",
@@ -76,6 +93,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--replay", action="store_true", help="replay every agent, too")
     return parser
+
+
+def _add_benchmark(commands: Any) -> None:
+    bench = commands.add_parser(
+        "benchmark",
+        help="see whether a model can drive MemGPT",
+        description="Give a model a dozen short tasks, one for each thing that MemGPT needs, and "
+        "see which of its calls are valid, repaired or failed. Nothing is kept.",
+        epilog="Exit codes: 0 it can, if with repairs, 1 it cannot, 2 it could not be asked.",
+    )
+    bench.add_argument("--model", metavar="HANDLE", help="which model, as for `memgpt run`")
+    bench.add_argument("--endpoint", metavar="URL", help="of a server, as http://127.0.0.1:8080/v1")
+    bench.add_argument(
+        "--endpoint-type",
+        metavar="NAME",
+        help="which service: openai, ollama, vllm ...",
+    )
+    bench.add_argument(
+        "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
+    )
+    bench.add_argument(
+        "--n-tries", metavar="N", type=int, default=1, help="how often each task is tried (1)"
+    )
+    bench.add_argument("--json", action="store_true", help="all figures, for a program")
 
 
 def _add_carry(commands: Any) -> None:
@@ -153,6 +194,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from memgpt.cli.doctor import DoctorOptions, doctor
 
         return quietly(lambda: doctor(DoctorOptions(**arguments)))
+    if command == "benchmark":
+        from memgpt.cli.benchmark import BenchmarkOptions, benchmark
+
+        return quietly(lambda: benchmark(BenchmarkOptions(**arguments)))
     if command in ("export", "import"):
         from memgpt.cli.carry import CarryOptions, carry
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 import memgpt
 from memgpt.cli import look
+from memgpt.cli.live import show_stream
 from memgpt.cli.run import history_file
 from memgpt.errors import InvalidInput, NotFound, StoreError
 
@@ -41,6 +42,7 @@ class Session:
     path: str
     screen: look.Screen = field(default_factory=look.Screen)
     errors: look.Screen = field(default_factory=lambda: look.Screen(stderr=True))
+    live: bool = False  # shown as it is written
     may_retry: Callable[[str], bool] = lambda question: False
     ended: bool = False
     messages: int = 0
@@ -50,7 +52,11 @@ class Session:
 
     def send(self, text: str, role: str = "user", type: str = "") -> memgpt.Response:
         """One turn; keeps count of what the summary at the end says."""
-        response = self.agent._send(text, role=role, type=type)
+        if self.live:
+            events = self.agent._stream(text, role=role, type=type)
+            response = show_stream(self.screen, events)
+        else:
+            response = self.agent._send(text, role=role, type=type)
         self.messages += role == "user"
         self.evictions += response.evicted > 0
         self.evicted += response.evicted
@@ -66,7 +72,8 @@ class Session:
         while True:
             remembered = len(self.agent.recall)
             try:
-                waiting = self.screen.status("Thinking...") if self.screen.is_terminal else None
+                quiet = self.live or not self.screen.is_terminal
+                waiting = None if quiet else self.screen.status("Thinking...")
                 with waiting or contextlib.nullcontext():
                     response = self.send(text, role, type)
                 self._show(response)
@@ -87,7 +94,7 @@ class Session:
             return
 
     def _show(self, response: memgpt.Response) -> None:
-        for line in look.turn_lines(response.messages):
+        for line in [] if self.live else look.turn_lines(response.messages):
             self.screen.print(line)
         if response.stop_reason != "end_turn":
             why = f"(ended by {response.stop_reason} after {response.steps} steps)"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 import memgpt
+from memgpt._configuration import setting
 from memgpt.cli import RunOptions
 from memgpt.llm import to_core_provider
 
@@ -94,16 +95,32 @@ def stock_text(kind: str, given: str) -> str:
 
 def default_model() -> str:
     """The model of a new agent: a hosted one where there is a key for it."""
-    if os.environ.get("OPENAI_API_KEY", "").strip():
-        return f"openai/{os.environ.get('OPENAI_MODEL') or 'gpt-4.1'}"
+    if setting("OPENAI_API_KEY").strip():
+        return f"openai/{setting('OPENAI_MODEL') or 'gpt-4.1'}"
     return "offline"
+
+
+def given_model(options: RunOptions) -> str | dict[str, str] | None:
+    """What the flags say of the model; None where they say nothing.
+
+    Raises:
+        memgpt.ConfigError: for an address without a model.
+    """
+    more = {"endpoint": options.model_endpoint, "endpoint_type": options.model_endpoint_type}
+    more = {name: value for name, value in more.items() if value is not None}
+    if not more:
+        return options.model
+    if options.model is None:
+        raise memgpt.ConfigError("--model-endpoint needs --model, the name that its server knows")
+    return {"model": options.model, **more}
 
 
 def _reopened(
     home: memgpt.Home, options: RunOptions, texts: dict[str, str]
 ) -> tuple[memgpt.Agent, list[str]]:
     """An agent that exists, and what there is to say about it."""
-    agent = home.agent(options.agent, model=options.model, context_window=options.context_window)
+    model = given_model(options)
+    agent = home.agent(options.agent, model=model, context_window=options.context_window)
     notes = [f"welcome back, {len(agent.recall):,} messages remembered", _who_answers(agent)]
     # Nothing of an agent that was local so far is sent anywhere until its user says so.
     if options.model is None and agent.config["model"] == "offline" != default_model():
@@ -120,10 +137,10 @@ def _reopened(
         if part.startswith("model="):
             raise memgpt.ConfigError(
                 f"the agent {options.agent!r} has a model of its own, {part}, which a program has "
-                "to give; choose another with --model offline"
+                "to give, or --model with --model-endpoint; choose another with --model offline"
             )
         notes.append(f"not available here: {part}")
-    if key := to_core_provider(agent.config["model"]).missing_key:
+    if model is None and (key := to_core_provider(agent.config["model"]).missing_key):
         raise memgpt.MissingKey(
             f"the agent's model {agent.config['model']} needs a key: set {key}, or choose another "
             "with --model offline"
@@ -154,7 +171,8 @@ def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, li
     Raises:
         memgpt.Error: where the flags cannot work.
     """
-    if options.model is not None and (key := to_core_provider(options.model).missing_key):
+    model = given_model(options)
+    if model is not None and (key := to_core_provider(model).missing_key):
         raise memgpt.MissingKey(f"--model {options.model} needs a key: set {key}")
     given = {"persona": options.persona, "human": options.human}
     texts = {kind: stock_text(kind, name) for kind, name in given.items() if name is not None}
@@ -163,7 +181,7 @@ def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, li
     agent = home.create_agent(
         options.agent,
         memory=_memory(texts),
-        model=options.model or default_model(),
+        model=model or default_model(),
         context_window=options.context_window,
     )
     return agent, [f"a new agent, {options.agent!r}", _who_answers(agent)]
@@ -184,7 +202,7 @@ def _chat(options: RunOptions) -> int:
     path = options.db if options.db is not None else str(make_folder() / "agents.db")
     with memgpt.open(path) as home:
         agent, notes = open_agent(home, options)
-        session = chat.Session(agent, home.path)
+        session = chat.Session(agent, home.path, live=options.stream and terminal)
         if terminal:
             chat.talk(session, notes, user_first=options.first)
             return 0

@@ -194,7 +194,7 @@ class _Case:
     def ids(self) -> list[str]:
         """Of the calls that the request shows."""
         messages = self.request["messages"]
-        return [call["id"] for m in messages for call in m.get("tool_calls") or ()]
+        return [call.get("id", "") for m in messages for call in m.get("tool_calls") or ()]
 
     def with_call(self, name: str | None = None, arguments: str | None = None) -> Reply:
         given = self.call.arguments if arguments is None else arguments
