@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := $(shell find cpp python tools -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.S' \
   -o -name '*.py' -o -name '*.txt') CMakeLists.txt pyproject.toml
 
-.PHONY: build chat test test-all test-llama bench bench-archival perpetual-chat lint wheel test-wheel stubs clean
+.PHONY: build chat test test-all test-llama bench bench-archival fuzz perpetual-chat lint wheel test-wheel stubs clean
 
 build: $(VENV)/.built
 
@@ -37,8 +37,18 @@ bench: build $(VENV)/.bench
 	$(BIN)/python benchmarks/bench_compile.py
 	$(BIN)/python benchmarks/bench_replay.py
 	$(BIN)/python benchmarks/bench_policy.py
+	$(BIN)/python benchmarks/bench_decoder.py
 	$(BIN)/python benchmarks/bench_journal.py --messages 100 10000
 	$(BIN)/python benchmarks/bench_provider.py
+
+# Ten minutes each, with what clang brings; what is found is in build/fuzz.
+FUZZ_SECONDS := 600
+fuzz: build
+	@dpkg-query -W -f='$${Status}' libclang-rt-14-dev 2>/dev/null | grep -q 'ok installed' || \
+	  { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -qq --no-install-recommends clang-14 libclang-rt-14-dev >/dev/null; }
+	for target in $(patsubst tests/fuzz/fuzz_%.cpp,%,$(wildcard tests/fuzz/fuzz_*.cpp)); do \
+	  tools/fuzz.sh $$target $(FUZZ_SECONDS) || exit 1; done
 
 # Beside other stores, which it installs: half an hour.
 bench-archival: build $(VENV)/.bench $(VENV)/.bench-archival
@@ -56,7 +66,7 @@ lint: build $(VENV)/.lint $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/clang-format --dry-run -Werror $$(find cpp benchmarks tests -name '*.cpp' -o -name '*.h')
-	$(BIN)/clang-tidy --quiet -p $$(ls -d build/cp*/) $(TIDY_ARGS) $$(find cpp tests -name '*.cpp' ! -name json.cpp)
+	$(BIN)/clang-tidy --quiet -p $$(ls -d build/cp*/) $(TIDY_ARGS) $$(find cpp tests -name '*.cpp' ! -name json.cpp ! -path '*/fuzz/*')
 
 wheel: $(VENV)/.venv $(VENV)/.wheel
 	rm -rf dist wheelhouse

@@ -485,12 +485,12 @@ def test_failed_calls_and_markup_are_shown_as_they_are(tmp_path: Path) -> None:
     script = [
         {"tool": "core_memory_replace", "args": {"name": "human", "old_content": "x"}},
         {"tool": "no_such_tool", "args": {"a": "[red]b[/red]"}, "heartbeat": True},
-        "only words",  # ends the turn
+        '["only data"]',  # ends the turn
         {"tool": "send_message", "args": {"message": "[bold]as it is[/bold] :smile:"}},
     ]
     shown = talk(tmp_path, script, "hello\ragain\r/dump\r/exit\r")
     assert "⚡🔴 core_memory_replace(" in shown and "⚡🔴 no_such_tool([red]b[/red])" in shown
-    assert "(outside of a call) only words" in shown and "(ended by no_tool_call" in shown
+    assert '(outside of a call) ["only data"]' in shown and "(ended by no_tool_call" in shown
     assert "🤖 [bold]as it is[/bold] :smile:" in shown
 
 

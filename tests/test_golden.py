@@ -37,7 +37,7 @@ def tools_and_edits(kit: Any) -> memgpt.Agent:
         kit.call("core_memory_replace", name="human", old_content="Rome", new_content="Turin"),
         [kit.call("archival_memory_insert", content="Turin is on the Po."), append],
         memgpt.Reply(tool_calls=[memgpt.ToolCall("send_message", '{"message": "Hello')]),
-        "I speak without a tool.",
+        '["I speak without a tool."]',
         kit.call("conversation_search", query="Turin"),
         kit.say("Noted."),
     ]

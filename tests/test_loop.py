@@ -37,11 +37,31 @@ def test_max_steps_ends_the_turn(kit):
     kit.still_answers(agent)
 
 
+def test_plain_text_is_said(kit):
+    agent = kit.agent(["Hello there."])
+    reply = agent.send("hello")
+    assert (reply.text, reply.steps, reply.stop_reason) == ("Hello there.", 1, "end_turn")
+    said = agent.recall.messages()[1]
+    assert [call.name for call in said.tool_calls] == ["send_message"] and said.content == ""
+    assert [repair.kind for repair in agent.steps()[-1].repairs] == ["plain_text"]
+    kit.still_answers(agent)
+
+
+def test_plain_text_of_who_cannot_say_it_is_fed_back(kit):
+    def send_message(to: str, text: str) -> str:
+        return f"sent to {to}"
+
+    agent = kit.agent(["Hello.", kit.call("send_message", False, to="me", text="x")])
+    agent.add_tool(send_message)
+    assert agent.send("hello").stop_reason == "end_turn"
+    assert "system_alert" in kit.llm.seen()
+
+
 def test_no_tool_call_is_fed_back_then_given_up(kit):
-    agent = kit.agent(["Hello there.", kit.say("hello")])
+    agent = kit.agent(["", kit.say("hello")])
     assert agent.send("hello").text == "hello"
     assert "send_message" in kit.llm.seen() and "system_alert" in kit.llm.seen()
-    kit.llm.script = lambda context: "I talk to myself."
+    kit.llm.script = lambda context: '{"mood": "glad"}'
     reply = agent.send("hello?")
     assert (reply.text, reply.stop_reason) == ("", "no_tool_call")
     assert reply.steps < 50
@@ -79,7 +99,7 @@ def calls(*parts: tuple[str, str, str]) -> dict:
             [("a", "send_message", '{"message": ["漢字漢字漢字漢字漢字漢字漢字漢字漢字"]}')],
             "must be of type",
         ),
-        ([("a", "sned_message", '{"message": "hi"}')], "sned_message"),
+        ([("a", "no_message", '{"message": "hi"}')], "no_message"),
         ([("a", "", "{}")], "there is no tool"),
         ([("a", "no\udfff\0such", "{}")], "there is no tool"),
         ([("a", "x" * 100_000, "{}")], "there is no tool"),

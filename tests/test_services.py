@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -62,7 +63,7 @@ def test_a_handle_goes_where_the_environment_says(
         assert KEY in {k.title(): v for k, v in server.headers[-1].items()}[header]
     assert agent.config["model"] == f"{service}/some-model"
     assert KEY not in json.dumps(agent.config)
-    assert KEY.encode() not in open(home.path, "rb").read()
+    assert KEY.encode() not in Path(home.path).read_bytes()
     assert home.agent("sam").unbound == []
 
 
@@ -125,7 +126,7 @@ def test_a_dict_that_cannot_work(home: memgpt.Home, given: dict[str, Any], text:
 
 def test_handles_that_mean_nothing(home: memgpt.Home) -> None:
     for handle in ("nobody/x", "openai/", "gpt-4.1", "ollama"):
-        with pytest.raises(memgpt.ModelNotFound, match="openai, azure, llama.cpp"):
+        with pytest.raises(memgpt.ModelNotFound, match=r"openai, azure, llama\.cpp"):
             home.create_agent("sam", model=handle)
 
 

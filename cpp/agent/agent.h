@@ -274,8 +274,8 @@ class Agent {
   [[nodiscard]] Reply call_model(WriteSet& writes, TurnRun& run,
                                  std::shared_ptr<const Context>& context);
   [[nodiscard]] Reply ask_model(const std::shared_ptr<const Context>& context, const TurnRun& run);
-  bool run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean);
-  bool record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply);
+  bool run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decoded_reply);
+  bool record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& decoded);
 
   // calls.cpp
   ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,

@@ -196,9 +196,11 @@ bool Agent::step(TurnRun& run) {
   run.before_tool.reset();
   std::shared_ptr<const Context> context;
   Reply raw = call_model(writes, run, context);
-  writes.commit.step.reply = reply_to_json(raw);
-  const auto clean = clean_reply(std::move(raw), writes.state.window, writes.state.next_position);
-  const Reply& reply = clean.reply;
+  const auto decoded =
+      decode_reply(raw, parts()->tools, writes.state.window, writes.state.next_position);
+  const Reply& reply = decoded.reply;
+  writes.commit.step.reply =
+      reply_to_json(raw, decoded.repairs.empty() ? nullptr : &reply, decoded.repairs);
 
   StepRow& row = writes.commit.step;
   row.model = parts()->provider->model();
@@ -221,8 +223,8 @@ bool Agent::step(TurnRun& run) {
   response.completion_tokens += std::max(0, reply.usage.completion_tokens);
 
   const auto first_new = writes.state.next_position;
-  bool go_on =
-      reply.tool_calls.empty() ? record_no_call(run, writes, reply) : run_calls(run, writes, clean);
+  bool go_on = reply.tool_calls.empty() ? record_no_call(run, writes, decoded)
+                                        : run_calls(run, writes, decoded);
   try {
     commit(writes);
   } catch (const SharedConflict& conflict) {
@@ -244,14 +246,15 @@ bool Agent::step(TurnRun& run) {
 }
 
 // An agent without send_message may speak plainly; any other is told to call a tool.
-bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
+bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& decoded) {
+  const Reply& reply = decoded.reply;
   const bool speaks_plainly = !parts()->tools.contains("send_message");
   auto message = new_message(writes.state, Role::assistant, "assistant_message", now_us());
   message.content = reply.content;
   message.thinking = reply.thinking;
   message.author = "agent";
   message.trust = Trust::model;
-  if (speaks_plainly && !is_blank(reply.content)) {
+  if (speaks_plainly && decoded.problem.empty() && !is_blank(reply.content)) {
     message.text = reply.content;
     run.response.spoken.push_back(reply.content);
     writes.append(measure(std::move(message), *parts()->counter));
@@ -259,7 +262,7 @@ bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
   }
   writes.append(measure(std::move(message), *parts()->counter));
   auto alert = new_message(writes.state, Role::system, "system_alert", now_us());
-  alert.text = kNoToolCall;
+  alert.text = decoded.problem.empty() ? kNoToolCall : std::string_view(decoded.problem);
   alert.author = "kernel";
   alert.trust = Trust::kernel;
   writes.append(measure(std::move(alert), *parts()->counter));
@@ -269,14 +272,10 @@ bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const Reply& reply) {
 }
 
 // Runs the first call.
-bool Agent::run_calls(TurnRun& run, WriteSet& writes, const CleanReply& clean) {
-  const Reply& reply = clean.reply;
+bool Agent::run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decoded_reply) {
+  const Reply& reply = decoded_reply.reply;
   const ToolCall& call = reply.tool_calls.front();
-  DecodedCall decoded;
-  if (clean.broken.front().empty())
-    decoded = decode_call(call, parts()->tools);
-  else
-    decoded.problem = clean.broken.front();
+  const DecodedCall& decoded = decoded_reply.call;
 
   auto message = new_message(writes.state, Role::assistant, "assistant_message", now_us());
   message.content = reply.content;

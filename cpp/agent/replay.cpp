@@ -112,6 +112,10 @@ Replayer::Finding Replayer::replay_decision(const Commit& commit) {
   const auto* pairs = object == nullptr ? nullptr : object->if_contains("keep");
   if (pairs == nullptr || !pairs->is_array())
     return Found{"step", "the policy's decision is not readable: " + commit.step.decision};
+  // Of a server that refused the prompt and told its figures.
+  const auto told = int_or(*object, "correction", state.correction);
+  state.correction =
+      std::max(state.correction, static_cast<int>(std::min<std::int64_t>(told, kMostCorrection)));
   const auto keep = ranges_of(pairs->get_array());
   Window kept;
   Window evicted;
@@ -170,7 +174,7 @@ Replayer::Finding Replayer::compare_reply(const Commit& commit, std::size_t befo
     return Found{"reply", "the reply has no message in the log"};
   const LiveState& state = past_.state();
   const auto clean = clean_reply(*std::move(reply), state.window, state.next_position);
-  auto diff = reply_diff(clean.reply, commit.messages[before_reply]);
+  auto diff = reply_diff(clean, commit.messages[before_reply]);
   if (diff.empty()) return std::nullopt;
   // Ids of calls are made so that no message of the window has them.
   auto purges = purges_in_context();
@@ -178,19 +182,6 @@ Replayer::Finding Replayer::compare_reply(const Commit& commit, std::size_t befo
   if (note_purged("replies that held, or followed, what ", purges)) return std::nullopt;
   return Found{"reply", std::move(diff)};
 }
-
-namespace {
-
-// Whether a server refused the prompt, and something was evicted for it.
-bool was_forced(const StepRow& step) {
-  boost::system::error_code error;
-  const auto decision = json::parse(step.decision, error);
-  const auto* object = error ? nullptr : decision.if_object();
-  const auto* forced = object == nullptr ? nullptr : object->if_contains("forced");
-  return forced != nullptr && forced->is_bool() && forced->get_bool();
-}
-
-}  // namespace
 
 Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& context) {
   LiveState& state = past_.state();
@@ -216,9 +207,7 @@ Replayer::Finding Replayer::compare_context(const StepRow& step, const Context& 
                                " tokens (text + overhead), " + past_.tokenizer() + " counts " +
                                std::to_string(context.text_tokens) + " + " +
                                std::to_string(context.overhead_tokens)};
-  // A server that refused the prompt gave figures of its own: they are in no report.
-  const bool refused = was_forced(step) && step.correction > state.correction;
-  if (step.correction > 0 && step.correction != state.correction && !refused)
+  if (step.correction > 0 && step.correction != state.correction)
     return Found{"correction", "recorded " + std::to_string(step.correction) +
                                    " thousandths, the reports before it give " +
                                    std::to_string(state.correction)};

@@ -4,8 +4,6 @@
 #include <map>
 #include <set>
 
-#include "agent/tool_call_decoder.h"
-
 namespace memgpt {
 
 namespace {
@@ -49,18 +47,13 @@ std::string reply_diff(const Reply& reply, const Message& message) {
   std::string diff;
   compare(diff, "content", reply.content, message.content);
   compare(diff, "thinking", reply.thinking, message.thinking);
-  // An older memgpt logged names and ids as they came.
-  std::vector<ToolCall> logged = message.tool_calls;
-  for (std::size_t i = 0; i < std::min(logged.size(), reply.tool_calls.size()); ++i) {
-    logged[i].name = sendable_name(std::move(logged[i].name));
-    if (logged[i].id.size() > kLongestCallId) logged[i].id = reply.tool_calls[i].id;
-  }
   const auto text = [](const std::vector<ToolCall>& calls, std::size_t i) {
     return i < calls.size() ? call_text(calls[i]) : "none";
   };
   const std::size_t most = std::max(reply.tool_calls.size(), message.tool_calls.size());
   for (std::size_t i = 0; i < most; ++i)
-    compare(diff, "call " + std::to_string(i + 1), text(reply.tool_calls, i), text(logged, i));
+    compare(diff, "call " + std::to_string(i + 1), text(reply.tool_calls, i),
+            text(message.tool_calls, i));
   return diff;
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "agent/argument_schema.h"
 #include "memory/json.h"
 #include "memory/request.h"
 
@@ -38,13 +40,17 @@ class Tool {
   // `arguments` were checked against the schema; the injected ones are taken out. An Error that
   // it throws is fed back to the model as a failure.
   [[nodiscard]] virtual ToolResult run(ToolScope& scope, const json::object& arguments) = 0;
+
+  // The schema, read when it is first asked for. Throws ToolError where it is none.
+  [[nodiscard]] const ArgumentSchema& arguments() const;
+
+ private:
+  mutable std::once_flag read_;
+  mutable std::unique_ptr<const ArgumentSchema> arguments_;
 };
 
 // The schema that the model sees: `thinking` first, unless it thinks elsewhere, `request_heartbeat`
 // last. Throws ToolError where the schema is not an object or uses one of the two names itself.
 [[nodiscard]] ToolSchema inject_arguments(const ToolSchema& schema, bool thinking = true);
-
-// Empty, or what is wrong with `arguments` and what the tool wants.
-[[nodiscard]] std::string check_arguments(const ToolSchema& schema, const json::object& arguments);
 
 }  // namespace memgpt

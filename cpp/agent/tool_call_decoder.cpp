@@ -3,6 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/call_text.h"
+#include "agent/fit_arguments.h"
+#include "agent/mend_call.h"
+#include "agent/reply_text.h"
+#include "agent/strict_json.h"
 #include "memory/text.h"
 
 namespace memgpt {
@@ -10,49 +15,18 @@ namespace memgpt {
 namespace {
 
 constexpr std::size_t kLongestName = 64;
+constexpr std::size_t kLongestId = 40;
+constexpr std::string_view kCutText =
+    "Your last reply was cut off because it was too long, so nobody saw it. Send a shorter one.";
 
-std::string tool_names(const ToolMap& tools) {
-  std::string names;
-  for (const auto& [name, tool] : tools) names += (names.empty() ? "" : ", ") + name;
-  return names.empty() ? "none" : names;
-}
-
-// Models write booleans in many ways; anything but a clear yes is a no.
-bool is_true(const json::value& value) {
-  if (value.is_bool()) return value.as_bool();
-  return value.is_string() && (value.as_string() == "true" || value.as_string() == "True");
-}
-
-}  // namespace
-
-std::string reply_to_json(const Reply& reply) {
-  json::array calls;
-  for (const auto& call : reply.tool_calls)
-    calls.push_back({{"id", valid_utf8(call.id)},
-                     {"name", valid_utf8(call.name)},
-                     {"arguments", valid_utf8(call.arguments)}});
-  json::object object = {{"tool_calls", std::move(calls)}};
-  if (!reply.content.empty()) object["content"] = valid_utf8(reply.content);
-  if (!reply.thinking.empty()) object["thinking"] = valid_utf8(reply.thinking);
-  return json::serialize(object);
-}
-
-std::optional<Reply> reply_from_json(std::string_view text) {
-  boost::system::error_code error;
-  const auto value = json::parse(text, error);
-  const auto* object = error ? nullptr : value.if_object();
-  const auto* calls = object == nullptr ? nullptr : object->if_contains("tool_calls");
-  if (calls == nullptr || !calls->is_array()) return std::nullopt;
-  Reply reply;
-  reply.content = string_or(*object, "content");
-  reply.thinking = string_or(*object, "thinking");
-  for (const auto& item : calls->get_array()) {
-    const auto* call = item.if_object();
-    if (call == nullptr) return std::nullopt;
-    reply.tool_calls.push_back(
-        {string_or(*call, "id"), string_or(*call, "name"), string_or(*call, "arguments")});
+void make_valid(Reply& reply) {
+  reply.content = valid_utf8(std::move(reply.content));
+  reply.thinking = valid_utf8(std::move(reply.thinking));
+  for (auto& call : reply.tool_calls) {
+    call.id = valid_utf8(std::move(call.id));
+    call.name = valid_utf8(std::move(call.name));
+    call.arguments = valid_utf8(std::move(call.arguments));
   }
-  return reply;
 }
 
 std::string sendable_name(std::string name) {
@@ -65,8 +39,137 @@ std::string sendable_name(std::string name) {
   return name.empty() ? "unnamed" : name;
 }
 
-CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position) {
-  CleanReply clean;
+// OpenAI refuses a request whose history has a call by a name that no tool can have, or with a
+// longer id: an agent whose model once wrote one could never speak again.
+void make_sendable(Reply& reply, Repairs& repairs) {
+  for (auto& call : reply.tool_calls) {
+    if (auto name = sendable_name(call.name); name != call.name) {
+      call.name = std::move(name);
+      repairs.add(repair::kUnsendable, "a name that no tool can have");
+    }
+    if (call.id.size() > kLongestId) {
+      call.id.clear();  // it gets another one
+      repairs.add(repair::kUnsendable, "an id of over " + std::to_string(kLongestId) + " bytes");
+    }
+  }
+}
+
+// The argument of send_message that is said, where nothing else is wanted; empty: none.
+std::string_view spoken_argument(const ToolMap& tools) {
+  const auto found = tools.find("send_message");
+  if (found == tools.end()) return {};
+  std::string_view only;
+  for (const auto& property : found->second->arguments().properties()) {
+    if (!property.required) continue;
+    if (!only.empty() || (property.types & kStringType) == 0) return {};
+    only = property.name;
+  }
+  return only;
+}
+
+class Decoder {
+ public:
+  Decoder(Reply reply, const ToolMap& tools) : tools_(tools) {
+    done_.reply = std::move(reply);
+    was_cut_ = done_.reply.finish_reason == "length";
+  }
+
+  DecodedReply run(const Window& window, std::int64_t position) {
+    Reply& reply = done_.reply;
+    make_valid(reply);
+    move_thoughts(reply, repairs_);
+    strip_special_tokens(reply.content, repairs_);
+    if (reply.tool_calls.empty())
+      from_text();
+    else
+      first_call();
+    make_sendable(reply, repairs_);
+    done_.repairs = repairs_.list();
+    done_.reply = clean_reply(std::move(reply), window, position, done_.call.tool ? 1 : 0);
+    return std::move(done_);
+  }
+
+ private:
+  void first_call() {
+    ToolCall& call = done_.reply.tool_calls.front();
+    done_.call = decode_call(call, tools_);
+    if (done_.call.tool) return;
+    auto mended = mend_call({call.name, call.arguments, {}, {}}, tools_, was_cut_);
+    if (!mended.decoded.tool) {
+      if (was_cut_) mended.decoded.problem += ". The answer was cut off: send a shorter one";
+      done_.call = std::move(mended.decoded);
+      return;
+    }
+    call.name = mended.name;
+    call.arguments = mended.arguments;
+    take(std::move(mended));
+  }
+
+  void take(MendedCall mended) {
+    repairs_.add(mended.repairs);
+    add_thinking(done_.reply, mended.thoughts);
+    done_.call = std::move(mended.decoded);
+  }
+
+  void from_text() {
+    Reply& reply = done_.reply;
+    if (is_blank(reply.content) || tools_.empty()) return;
+    auto written = read_calls(reply.content, tools_, was_cut_);
+    if (!written.calls.empty()) {
+      take_first(written);
+    } else if (!written.problem.empty()) {
+      done_.problem = "Your last reply called no tool: " + written.problem + '.';
+    } else if (const auto argument = spoken_argument(tools_); argument.empty()) {
+      return;
+    } else if (was_cut_) {
+      done_.problem = kCutText;
+    } else {
+      json::object arguments;
+      arguments[argument] = reply.content;
+      done_.call = {tools_.find("send_message")->second, arguments, false, ""};
+      reply.tool_calls.push_back({"", "send_message", json::serialize(arguments)});
+      reply.content.clear();
+      repairs_.add(repair::kPlainText, "became send_message");
+    }
+  }
+
+  // Others that could be run stay in the log and are answered with "Not run"; one that says the
+  // same again is left out.
+  void take_first(const WrittenCalls& written) {
+    std::vector<ToolCall> calls;
+    for (const auto& one : written.calls) {
+      auto mended = mend_call(one, tools_, was_cut_);
+      if (!mended.decoded.tool) {
+        if (done_.problem.empty()) done_.problem = mended.decoded.problem;
+        continue;
+      }
+      const bool again = std::any_of(calls.begin(), calls.end(), [&](const ToolCall& call) {
+        return call.name == mended.name && call.arguments == mended.arguments;
+      });
+      if (!again) calls.push_back({"", mended.name, mended.arguments});
+      if (calls.size() == 1 && !again) take(std::move(mended));
+    }
+    if (calls.empty()) {
+      done_.problem = "Your last reply called no tool: the call in its text cannot be run. " +
+                      done_.problem + '.';
+      return;
+    }
+    done_.problem.clear();
+    if (written.calls.size() > 1)
+      repairs_.add(repair::kExtraCall, "one of " + std::to_string(written.calls.size()) + " calls");
+    done_.reply.tool_calls = std::move(calls);
+    done_.reply.content = written.around;
+  }
+
+  const ToolMap& tools_;
+  bool was_cut_ = false;
+  Repairs repairs_;
+  DecodedReply done_;
+};
+
+}  // namespace
+
+Reply clean_reply(Reply reply, const Window& window, std::int64_t position, std::size_t sound) {
   // Some servers number the calls of each reply from 0.
   std::set<std::string> own;
   const auto taken = [&](const std::string& id) {
@@ -83,47 +186,43 @@ CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position)
     while (taken(id)) id = "call-" + std::to_string(position) + '-' + std::to_string(++number);
     return id;
   };
-  reply.content = valid_utf8(std::move(reply.content));
-  reply.thinking = valid_utf8(std::move(reply.thinking));
+  make_valid(reply);
   for (auto& call : reply.tool_calls) {
-    call.id = valid_utf8(std::move(call.id));
-    call.name = sendable_name(valid_utf8(std::move(call.name)));
-    call.arguments = valid_utf8(std::move(call.arguments));
-    if (call.id.empty() || call.id.size() > kLongestCallId || taken(call.id)) call.id = new_id();
+    if (call.id.empty() || taken(call.id)) call.id = new_id();
     own.insert(call.id);
     if (is_blank(call.arguments)) call.arguments = "{}";
+    if (sound > 0) {
+      --sound;
+      continue;
+    }
     boost::system::error_code error;
     const auto value = json::parse(call.arguments, error);
-    std::string problem;
-    if (error)
-      problem = "the arguments are not valid JSON (" + error.message() +
-                "); send one complete JSON object";
-    else if (!value.is_object())
-      problem = "the arguments must be a JSON object";
-    if (!problem.empty())
+    if (error || !value.is_object())
       call.arguments = json::serialize(json::object{{"invalid_json", call.arguments}});
-    clean.broken.push_back(std::move(problem));
   }
-  clean.reply = std::move(reply);
-  return clean;
+  return reply;
 }
 
 DecodedCall decode_call(const ToolCall& call, const ToolMap& tools) {
   DecodedCall decoded;
   const auto found = tools.find(call.name);
   if (found == tools.end()) {
-    decoded.problem = "there is no tool \"" + std::string(utf8_prefix(call.name, 60)) +
-                      "\"; tools are: " + tool_names(tools);
+    decoded.problem = "there is no such tool";
     return decoded;
   }
-  decoded.arguments = json::parse(call.arguments).as_object();
-  if (const auto* heartbeat = decoded.arguments.if_contains("request_heartbeat"))
-    decoded.request_heartbeat = is_true(*heartbeat);
-  decoded.arguments.erase("request_heartbeat");
-  decoded.arguments.erase("thinking");
-  decoded.problem = check_arguments(found->second->schema(), decoded.arguments);
+  auto arguments = parse_object(is_blank(call.arguments) ? "{}" : std::string_view(call.arguments),
+                                &decoded.problem);
+  if (!arguments) return decoded;
+  decoded.arguments = *std::move(arguments);
+  decoded.request_heartbeat = take_injected(decoded.arguments);
+  decoded.problem = found->second->arguments().check(decoded.arguments);
   if (decoded.problem.empty()) decoded.tool = found->second;
   return decoded;
+}
+
+DecodedReply decode_reply(Reply reply, const ToolMap& tools, const Window& window,
+                          std::int64_t position) {
+  return Decoder(std::move(reply), tools).run(window, position);
 }
 
 }  // namespace memgpt

@@ -1,15 +1,18 @@
 // From what a model really answers to one call that can be run, or to a sentence about what is
 // wrong with it.
+//
+// Never a guess about values: a value is run as it was written, or not at all. What was cut off
+// (the provider says so, or the text ends inside of a value) is not run; see mend_json.h.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/repair.h"
+#include "agent/reply_record.h"
 #include "agent/tool.h"
 #include "llm/provider.h"
 
@@ -24,26 +27,26 @@ struct DecodedCall {
 
 using ToolMap = std::map<std::string, std::shared_ptr<Tool>, std::less<>>;
 
+// A call as the log has it, without any repair.
 [[nodiscard]] DecodedCall decode_call(const ToolCall& call, const ToolMap& tools);
 
-// OpenAI refuses a request whose history has a call by a name that no tool can have, or with a
-// longer id: an agent whose model once wrote one could never speak again.
-constexpr std::size_t kLongestCallId = 40;
-[[nodiscard]] std::string sendable_name(std::string name);
-
-// Valid UTF-8 everywhere, names and ids that a server takes back, an id for every call that no
-// other call in `window` has (by `position`, the reply's place in the log, where the model gave
-// none), and arguments that are a JSON object: broken ones are kept as {"invalid_json": "..."}, so
-// that every provider accepts them in its history.
-struct CleanReply {
-  Reply reply;
-  std::vector<std::string> broken;  // per call: why its arguments are broken, or empty
+struct DecodedReply {
+  Reply reply;                  // as the log has it
+  DecodedCall call;             // the first one, where there is one
+  std::string problem;          // without a call: what is wrong, where that is clear
+  std::vector<Repair> repairs;  // empty: the reply was as it should be, or stays as it is
 };
-[[nodiscard]] CleanReply clean_reply(Reply reply, const Window& window, std::int64_t position);
 
-// The reply as the model gave it, for the journal; what is not UTF-8 is repaired.
-[[nodiscard]] std::string reply_to_json(const Reply& reply);
-// Nothing where the text is no such reply.
-[[nodiscard]] std::optional<Reply> reply_from_json(std::string_view text);
+// A well-formed reply comes out as it is. The first call that can be run comes first; one that
+// cannot stays as the model wrote it.
+[[nodiscard]] DecodedReply decode_reply(Reply reply, const ToolMap& tools, const Window& window,
+                                        std::int64_t position);
+
+// Valid UTF-8 everywhere, an id for every call that no other call in `window` has (by `position`,
+// the reply's place in the log, where the model gave none), and arguments that are a JSON object:
+// broken ones are kept as {"invalid_json": "..."}, so that every provider accepts them in its
+// history. Of the first `sound` calls the arguments are known to be an object.
+[[nodiscard]] Reply clean_reply(Reply reply, const Window& window, std::int64_t position,
+                                std::size_t sound = 0);
 
 }  // namespace memgpt

@@ -1,5 +1,6 @@
 // Keeping the context inside its budget: eviction, summary, room.
 #include <algorithm>
+#include <optional>
 
 #include "agent/agent.h"
 #include "agent/fit.h"
@@ -12,11 +13,15 @@ namespace memgpt {
 
 namespace {
 
-std::string decision_to_json(const Window& kept, bool warn, bool forced) {
+// `correction`: what the server that refused the prompt made of it; none where it was not asked.
+std::string decision_to_json(const Window& kept, bool warn, std::optional<int> correction) {
   json::array keep;
   for (const auto& range : positions_of(kept)) keep.push_back(json::array{range.begin, range.end});
   json::object decision{{"keep", std::move(keep)}, {"warn", warn}};
-  if (forced) decision["forced"] = true;
+  if (correction) {
+    decision["forced"] = true;
+    decision["correction"] = *correction;
+  }
   return json::serialize(decision);
 }
 
@@ -57,7 +62,8 @@ bool Agent::fit_window(WriteSet& writes, TurnRun& run, bool forced) {
                                 run.response.evicted += static_cast<int>(evicted.size());
                                 evict(writes, std::move(kept), evicted, fit, run.preview);
                               });
-  writes.commit.step.decision = decision_to_json(writes.state.window, warn, forced);
+  writes.commit.step.decision = decision_to_json(
+      writes.state.window, warn, forced ? std::optional(writes.state.correction) : std::nullopt);
   return warn;
 }
 

@@ -27,6 +27,7 @@ void bind_llm(py::module_& module);
 void bind_http_probe(py::module_& module);
 void bind_stores(py::module_& module);
 void bind_agent(py::module_& module);
+void bind_decoder(py::module_& module);
 void bind_archive(py::module_& module);
 void bind_history(py::module_& module);
 

@@ -1,5 +1,6 @@
 // An agent's history: commits, replay, recompilation, lines.
 #include "agent/agent.h"
+#include "agent/reply_record.h"
 #include "bindings/bindings.h"
 
 namespace memgpt {
@@ -44,7 +45,37 @@ void bind_steps(py::module_& module) {
       .def_readonly("passages", &StepRow::passages,
                     "That the agent sees after it, in archival memory. -1: not recorded.")
       .def_readonly("decision", &StepRow::decision)
-      .def_readonly("reply", &StepRow::reply)
+      .def_readonly("reply", &StepRow::reply,
+                    "The model's answer as it came, as JSON. Where the decoder changed it, also "
+                    "what it made of it (decoded) and how (repairs).")
+      .def_property_readonly(
+          "repairs", [](const StepRow& step) { return repairs_from_json(step.reply); },
+          R"(What the decoder did to the model's answer: a list of Repair (.kind and .text), empty
+where it was as it should be. Values are never guessed. The kinds:
+
+- surrounding_text: text around the JSON was left out
+- code_fence: ``` around the JSON was left out
+- quotes: single or curly quotation marks in place of double ones
+- unquoted_key: a name without quotation marks
+- python_literal: True, False or None
+- raw_control: a raw newline or tab in a string
+- escape: \' or \x41, which JSON does not have
+- comment: a comment was left out
+- trailing_comma: a comma before a closing brace or bracket
+- missing_comma: a comma between two values was put in
+- missing_close: a closing brace or bracket was put in
+- nested_string: JSON was written as a string
+- tool_name: a near miss of a tool's name
+- argument_name: a near miss of an argument's name
+- argument_type: a number in quotation marks, or a text without
+- wrapped_arguments: the arguments stood in one more object
+- misplaced_argument: an argument stood beside the arguments
+- extra_call: of several calls the first that can be run was
+- call_in_text: the call was written in the text
+- plain_text: an answer without a call became send_message
+- thoughts: private reasoning was moved to where it belongs
+- unsendable: a call's name or id that servers refuse in a history was replaced
+- special_token: marks of the model's chat template were left out)")
       .def_readonly(
           "purged", &StepRow::purged,
           "The last purge that changed what it wrote, a number of home.purges(); 0: none.")

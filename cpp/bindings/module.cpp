@@ -160,6 +160,7 @@ PYBIND11_MODULE(_core, module) {
   memgpt::bind_llm(module);
   memgpt::bind_http_probe(module);
   memgpt::bind_stores(module);
+  memgpt::bind_decoder(module);
   memgpt::bind_history(module);
   module.attr("application_id") = memgpt::kApplicationId;
   module.attr("newest_schema") = memgpt::newest_schema();

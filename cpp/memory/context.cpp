@@ -7,7 +7,6 @@ namespace memgpt {
 
 namespace {
 
-constexpr std::int64_t kHighestCorrection = 4000;
 constexpr int kDecay = 16;
 
 // Where a span's text stands in a request: the spans of one place follow the same bytes.
@@ -41,8 +40,8 @@ Budget budget_for_window(int context_window, int correction) {
 int next_correction(int correction, int counted, int reported) {
   if (reported < 0 || counted <= 0) return correction;
   const std::int64_t ratio = (std::int64_t{reported} * kNoCorrection + counted - 1) / counted;
-  const auto now =
-      static_cast<int>(std::clamp(ratio, std::int64_t{kNoCorrection}, kHighestCorrection));
+  const auto now = static_cast<int>(
+      std::clamp(ratio, std::int64_t{kNoCorrection}, std::int64_t{kMostCorrection}));
   if (now >= correction) return now;
   return correction - std::max(1, (correction - now) / kDecay);
 }

@@ -16,6 +16,7 @@ namespace memgpt {
 
 // A correction, in thousandths: how many of the provider's tokens one of ours has been.
 inline constexpr int kNoCorrection = 1000;
+inline constexpr int kMostCorrection = 4000;
 
 struct Budget {
   int context_window = 0;

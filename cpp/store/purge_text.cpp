@@ -49,9 +49,24 @@ std::string ascii(const std::string& text) {
   return out;
 }
 
+bool replace_all(std::string& value, std::string_view from, std::string_view to) {
+  std::string out;
+  std::size_t at = 0;
+  auto found = value.find(from);
+  if (found == std::string::npos) return false;
+  for (; found != std::string::npos; found = value.find(from, at)) {
+    out.append(value, at, found - at).append(to);
+    at = found + from.size();
+  }
+  value = out.append(value, at);
+  return true;
+}
+
 // The text, and how it looks in JSON that is part of another text.
 std::vector<std::string> forms_of(const std::string& text) {
   std::vector<std::string> forms{text};
+  // As models write it in single quotes.
+  if (std::string quoted = text; replace_all(quoted, "'", "\\'")) forms.push_back(quoted);
   std::size_t begin = 0;
   for (int depth = 0; depth < kDepth; ++depth) {
     const auto end = forms.size();
@@ -64,19 +79,6 @@ std::vector<std::string> forms_of(const std::string& text) {
   std::stable_sort(forms.begin() + 1, forms.end(),
                    [](const auto& a, const auto& b) { return a.size() < b.size(); });
   return forms;
-}
-
-bool replace_all(std::string& value, std::string_view from, std::string_view to) {
-  std::string out;
-  std::size_t at = 0;
-  auto found = value.find(from);
-  if (found == std::string::npos) return false;
-  for (; found != std::string::npos; found = value.find(from, at)) {
-    out.append(value, at, found - at).append(to);
-    at = found + from.size();
-  }
-  value = out.append(value, at);
-  return true;
 }
 
 // An object or an array.

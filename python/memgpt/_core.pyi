@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Replay', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_embedder', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'DecodedReply', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'OllamaEmbedder', 'OpenAIEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Repair', 'Replay', 'ReplyDecoder', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -499,6 +499,12 @@ class CoreEmbedder:
     @property
     def weight(self) -> float:
         ...
+class OpenAIEmbedder(CoreEmbedder):
+    def __init__(self, model: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+class OllamaEmbedder(CoreEmbedder):
+    def __init__(self, model: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
 class OfflineEmbedder(CoreEmbedder):
     def __init__(self) -> None:
         ...
@@ -520,6 +526,52 @@ class CoreArchivalStore:
         ...
 class PythonArchivalStore(CoreArchivalStore):
     def __init__(self, name: str, store: typing.Any) -> None:
+        ...
+class Repair:
+    """
+    What the decoder did to a model's answer.
+    """
+    def __repr__(self) -> str:
+        ...
+    @property
+    def kind(self) -> str:
+        """
+        One of those that Step.repairs lists.
+        """
+    @property
+    def text(self) -> str:
+        """
+        Where or what, in a few words; no values.
+        """
+class DecodedReply:
+    @property
+    def arguments(self) -> typing.Any:
+        ...
+    @property
+    def content(self) -> str:
+        ...
+    @property
+    def problem(self) -> str:
+        ...
+    @property
+    def repairs(self) -> list[Repair]:
+        ...
+    @property
+    def request_heartbeat(self) -> bool:
+        ...
+    @property
+    def thinking(self) -> str:
+        ...
+    @property
+    def tool(self) -> str | None:
+        ...
+    @property
+    def tool_calls(self) -> list[tuple[str, str, str]]:
+        ...
+class ReplyDecoder:
+    def __init__(self, tools: collections.abc.Sequence[tuple[str, str]]) -> None:
+        ...
+    def decode(self, content: str, thinking: str, calls: collections.abc.Sequence[tuple[str, str, str]], finish_reason: str) -> DecodedReply:
         ...
 class RankingOptions:
     classes: bool
@@ -959,8 +1011,39 @@ class Step:
         The last purge that changed what it wrote, a number of home.purges(); 0: none.
         """
     @property
+    def repairs(self) -> list[Repair]:
+        """
+        What the decoder did to the model's answer: a list of Repair (.kind and .text), empty
+        where it was as it should be. Values are never guessed. The kinds:
+        
+        - surrounding_text: text around the JSON was left out
+        - code_fence: ``` around the JSON was left out
+        - quotes: single or curly quotation marks in place of double ones
+        - unquoted_key: a name without quotation marks
+        - python_literal: True, False or None
+        - raw_control: a raw newline or tab in a string
+        - escape: \\' or \\x41, which JSON does not have
+        - comment: a comment was left out
+        - trailing_comma: a comma before a closing brace or bracket
+        - missing_comma: a comma between two values was put in
+        - missing_close: a closing brace or bracket was put in
+        - nested_string: JSON was written as a string
+        - tool_name: a near miss of a tool's name
+        - argument_name: a near miss of an argument's name
+        - argument_type: a number in quotation marks, or a text without
+        - wrapped_arguments: the arguments stood in one more object
+        - misplaced_argument: an argument stood beside the arguments
+        - extra_call: of several calls the first that can be run was
+        - call_in_text: the call was written in the text
+        - plain_text: an answer without a call became send_message
+        - thoughts: private reasoning was moved to where it belongs
+        - special_token: marks of the model's chat template were left out
+        """
+    @property
     def reply(self) -> str:
-        ...
+        """
+        The model's answer as it came, as JSON. Where the decoder changed it, also what it made of it (decoded) and how (repairs).
+        """
     @property
     def seq(self) -> int:
         ...
@@ -1648,8 +1731,6 @@ def embedder_for(handle: str) -> CoreEmbedder:
 def importance(text: str) -> int:
     ...
 def insert_text(value: str, content: str, line: typing.SupportsInt | typing.SupportsIndex) -> str:
-    ...
-def make_embedder(model: str, service: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex, max_retries: typing.SupportsInt | typing.SupportsIndex) -> CoreEmbedder:
     ...
 def make_provider(options: ModelOptions) -> Provider:
     ...

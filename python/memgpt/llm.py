@@ -25,7 +25,8 @@ class Reply:
     """What a model answered.
 
     Attributes:
-        content: text outside of tool calls; not shown, for a MemGPT agent speaks through tools.
+        content: text outside of tool calls: private beside a call; where there is none it is said with
+            ``send_message``, if the agent has that tool.
         tool_calls: the calls, in order; the first one is run.
         thinking: the model's native reasoning.
         prompt_tokens: tokens of the prompt as the provider counted them, if it did.

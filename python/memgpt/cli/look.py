@@ -225,7 +225,7 @@ def _what(agent: Agent, step: Step) -> str:
         return agent.at(step.seq).window[-1].text
     try:
         reply = json.loads(step.reply) if step.reply else {}
-        call = reply["tool_calls"][0]
+        call = reply.get("decoded", reply)["tool_calls"][0]
         arguments = json.loads(call["arguments"])
         if call["name"] == "send_message":
             return str(arguments.get("message", ""))

@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # http.server takes long to import
 __all__ = ["FakeOpenAI"]
 
 _AZURE = re.compile(r"/openai/(?:deployments/(?P<deployment>[^/]+)|v1)/(?P<what>[a-z/]+)")
+# Some have their address elsewhere, others stand behind something that adds to it.
+_PREFIXED = re.compile(r"(?!/openai/deployments)(?:/.*)?/(?P<what>chat/completions|embeddings)")
 _OLLAMA_DEFAULT = 4096
 
 
@@ -253,13 +255,16 @@ class FakeOpenAI:
         self, path: str, query: str, request: dict[str, Any], headers: dict[str, str]
     ) -> Answer | Streamed:
         nowhere = errors.no_route(self.like, "POST", path, path.startswith("/api/"))
-        if path.startswith("/api/"):
+        if path.startswith("/api/") and not path.startswith("/api/v1/"):
             return self._ollama(path, request) if self._has("ollama") else nowhere
         if headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
             return self._refuse(path, 415, Refused("The Content-Type must be application/json."))
         what = path.removeprefix("/v1/")
+        prefixed = _PREFIXED.fullmatch(path)
+        if prefixed is not None and self._has("llama.cpp", "openrouter", "groq"):
+            what = prefixed["what"]
         azure = _AZURE.fullmatch(path)
-        if self.like == "azure" or azure is not None:
+        if self.like == "azure" or (azure is not None and self.like != "groq"):
             in_order = azure is not None and (not azure["deployment"] or "api-version=" in query)
             if azure is None or not in_order or not self._has("azure"):
                 return errors.no_route("azure", "POST", path)

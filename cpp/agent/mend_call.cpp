@@ -1,0 +1,259 @@
+#include "agent/mend_call.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/fit_arguments.h"
+#include "agent/near_name.h"
+#include "agent/reply_text.h"
+#include "agent/strict_json.h"
+#include "memory/text.h"
+
+namespace memgpt {
+
+namespace {
+
+constexpr std::size_t kMostObjects = 8;  // in one text of arguments
+constexpr std::size_t kNear = 24;        // bytes that are shown on each side of a problem
+constexpr std::string_view kArguments = "the arguments are";
+constexpr int kMostStrings = 2;  // JSON in a string in a string
+
+// Names that servers and models put before a tool's own.
+constexpr std::array<std::string_view, 9> kNamespaces = {
+    "functions", "function", "default_api", "tools", "tool", "tool_use", "api", "memgpt", "self"};
+
+template <std::size_t Size>
+bool is_one_of(std::string_view text, const std::array<std::string_view, Size>& list) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+// What could be the arguments, in order.
+struct Objects {
+  struct Item {
+    std::vector<JsonMember> members;
+    Repairs repairs;
+  };
+  std::vector<Item> items;
+  Repairs repairs;
+  std::string problem;
+};
+
+// True where nothing follows an object that might belong to it.
+bool may_stand_behind(std::string_view text) {
+  return text.empty() || std::string_view(",:\"'").find(text.front()) == std::string_view::npos;
+}
+
+void note_around(std::string_view text, Objects& found) {
+  std::string left;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text.substr(at).starts_with("```")) {
+      found.repairs.add(repair::kCodeFence, "around the arguments");
+      at += 3;
+      while (at < text.size() && text[at] >= 'a' && text[at] <= 'z') ++at;
+      continue;
+    }
+    left += text[at++];
+  }
+  if (!is_blank(left))
+    found.repairs.add(repair::kSurroundingText,
+                      std::to_string(trimmed_view(left).size()) + " bytes around the arguments");
+}
+
+bool take_object(std::string_view text, std::size_t at, bool was_cut, Objects& found,
+                 std::size_t& end) {
+  auto json = mend_json(text, at);
+  if (json.problem.empty() &&
+      (!json.unclosed.empty() || (was_cut && json.repairs.has(repair::kMissingClose)))) {
+    json.cut = true;
+    json.problem_at = json.end;
+    json.problem = json.unclosed.empty()
+                       ? "it is cut off"
+                       : "it is cut off inside of \"" +
+                             std::string(utf8_prefix(json.unclosed.back(), 60)) + "\"";
+  }
+  if (!json.problem.empty()) {
+    found.problem = broken_text(kArguments, text, json);
+    return false;
+  }
+  end = json.end;
+  found.items.push_back({std::move(json.members), std::move(json.repairs)});
+  return true;
+}
+
+Objects objects_in(std::string text, bool was_cut, int strings = 0) {
+  Objects found;
+  strip_special_tokens(text, found.repairs);
+  const auto view = trimmed_view(text);
+  if (view.empty()) {
+    found.items.emplace_back();
+    return found;
+  }
+  // In a string, or as it would stand in one.
+  const bool escaped = view.starts_with("{\\\"");
+  if (view.front() == '"' || escaped) {
+    boost::system::error_code error;
+    const auto value =
+        json::parse(escaped ? '"' + std::string(view) + '"' : std::string(view), error);
+    if (!error && value.is_string() && strings < kMostStrings) {
+      auto inner = objects_in(std::string(value.get_string()), was_cut, strings + 1);
+      inner.repairs.add(repair::kNestedString, "the arguments");
+      return inner;
+    }
+  }
+  std::string around;
+  std::size_t at = 0;
+  while (at < view.size() && found.items.size() < kMostObjects) {
+    const auto brace = view.find('{', at);
+    const bool none = brace == std::string_view::npos;
+    around += view.substr(at, none ? brace : brace - at);
+    if (none) break;
+    if (!begins_object(view, brace)) {
+      around += view[brace];
+      at = brace + 1;
+      continue;
+    }
+    if (!take_object(view, brace, was_cut, found, at)) {
+      // The first one was whole.
+      if (!found.items.empty()) {
+        found.problem.clear();
+        around += view.substr(brace);
+        break;
+      }
+      return found;
+    }
+    if (!may_stand_behind(trimmed_view(view.substr(at)))) {
+      MendedJson json;
+      json.problem = "behind the object there is more that may belong to it";
+      json.problem_at = at;
+      found.problem = broken_text(kArguments, view, json);
+      found.items.clear();
+      return found;
+    }
+  }
+  if (found.items.empty()) {
+    boost::system::error_code error;
+    const auto value = json::parse(view, error);
+    found.problem = error ? broken_text(kArguments, view, mend_json(view))
+                          : "the arguments must be a JSON object";
+  } else {
+    note_around(around, found);
+  }
+  return found;
+}
+
+std::string shown_name(std::string_view name) { return std::string(utf8_prefix(name, 60)); }
+
+}  // namespace
+
+std::string broken_text(std::string_view what, std::string_view text, const MendedJson& json) {
+  const auto at = std::min(json.problem_at, text.size());
+  auto begin = at > kNear ? at - kNear : 0;
+  while (begin < at && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) ++begin;
+  const auto piece = utf8_prefix(text.substr(begin), at - begin + kNear);
+  const std::string where =
+      "at byte " + std::to_string(at) + ", near " + json::serialize(json::string(piece));
+  if (json.cut)
+    return std::string(what) + " not valid JSON: " + json.problem + " (" + where +
+           "), so nothing was run. Your answer was cut off: send a shorter one";
+  return std::string(what) +
+         " not valid JSON: " + (json.problem.empty() ? "no object begins in it" : json.problem) +
+         " (" + where + "); send one complete JSON object";
+}
+
+bool is_arguments_key(std::string_view key) {
+  constexpr std::array<std::string_view, 9> kKeys = {
+      "arguments", "parameters",        "params", "args", "kwargs", "action_input", "tool_input",
+      "tool_args", "function_arguments"};
+  return is_one_of(key, kKeys);
+}
+
+bool is_name_key(std::string_view key) {
+  constexpr std::array<std::string_view, 7> kKeys = {
+      "name", "function", "tool", "tool_name", "function_name", "action", "call"};
+  return is_one_of(key, kKeys);
+}
+
+std::string string_in(std::string_view json_text) {
+  boost::system::error_code error;
+  const auto value = json::parse(json_text, error);
+  return error || !value.is_string() ? "" : std::string(value.get_string());
+}
+
+std::string meant_tool(std::string_view name, const ToolMap& tools, Repairs& repairs) {
+  if (tools.contains(name)) return std::string(name);
+  std::string text(name);
+  if (const auto token = text.find("<|"); token != std::string::npos && token > 0) {
+    text.resize(token);
+    repairs.add(repair::kSpecialToken, "behind the tool's name");
+  }
+  strip_special_tokens(text, repairs);
+  std::string_view left = trimmed_view(text);
+  while (left.size() > 2 && (left.front() == '"' || left.front() == '\'' || left.front() == '`') &&
+         left.back() == left.front())
+    left = trimmed_view(left.substr(1, left.size() - 2));
+  if (left.ends_with("()")) left.remove_suffix(2);
+  for (bool again = true; again;) {
+    again = false;
+    for (const auto space : kNamespaces) {
+      if (left.size() <= space.size() + 1 || !left.starts_with(space) ||
+          std::string_view(".:/").find(left[space.size()]) == std::string_view::npos)
+        continue;
+      left.remove_prefix(space.size() + 1);
+      again = true;
+    }
+  }
+  std::string meant;
+  if (tools.contains(left)) {
+    meant = std::string(left);
+  } else {
+    std::vector<std::string_view> names;
+    for (const auto& [known, tool] : tools) names.push_back(known);
+    meant = std::string(near_name(left, names, true));
+  }
+  if (!meant.empty() && text != meant)
+    repairs.add(repair::kToolName, '"' + shown_name(name) + "\" for \"" + meant + '"');
+  return meant;
+}
+
+MendedCall mend_call(const WrittenCall& call, const ToolMap& tools, bool was_cut) {
+  MendedCall mended;
+  mended.repairs = call.repairs;
+  const auto meant = meant_tool(call.name, tools, mended.repairs);
+  if (meant.empty()) {
+    std::string names;
+    for (const auto& [name, tool] : tools) names += (names.empty() ? "" : ", ") + name;
+    mended.decoded.problem = "there is no tool \"" + shown_name(call.name) +
+                             "\"; tools are: " + (names.empty() ? "none" : names);
+    return mended;
+  }
+  const auto& tool = tools.find(meant)->second;
+  const auto wanted = [&](const std::string& problem) {
+    return meant + ": " + problem + ". It takes " + tool->arguments().shape();
+  };
+  auto objects = objects_in(call.arguments, was_cut);
+  if (objects.items.empty()) {
+    mended.decoded.problem = wanted(objects.problem);
+    return mended;
+  }
+  for (auto& item : objects.items) {
+    Fitted fitted = fit_arguments(std::move(item.members), call.beside, *tool);
+    if (!fitted.problem.empty()) {
+      if (mended.decoded.problem.empty()) mended.decoded.problem = wanted(fitted.problem);
+      continue;
+    }
+    mended.repairs.add(objects.repairs);
+    mended.repairs.add(item.repairs);
+    mended.repairs.add(fitted.repairs);
+    if (objects.items.size() > 1)
+      mended.repairs.add(repair::kExtraCall,
+                         "one of " + std::to_string(objects.items.size()) + " objects");
+    mended.name = meant;
+    mended.arguments = std::move(fitted.text);
+    mended.thoughts = std::move(fitted.thoughts);
+    mended.decoded = {tool, std::move(fitted.arguments), fitted.request_heartbeat, ""};
+    return mended;
+  }
+  return mended;
+}
+
+}  // namespace memgpt

@@ -1,0 +1,17 @@
+// The straight path: an object's text as it should be.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "memory/json.h"
+
+namespace memgpt {
+
+// Nothing where the text is no JSON object, or one that is nested more deeply than 32. `problem`
+// says why.
+[[nodiscard]] std::optional<json::object> parse_object(std::string_view text,
+                                                       std::string* problem = nullptr);
+
+}  // namespace memgpt
