@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'DecodedReply', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'OllamaEmbedder', 'OpenAIEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Repair', 'Replay', 'ReplyDecoder', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'DecodedReply', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Repair', 'Replay', 'ReplyDecoder', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_embedder', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -498,12 +498,6 @@ class CoreEmbedder:
         ...
     @property
     def weight(self) -> float:
-        ...
-class OpenAIEmbedder(CoreEmbedder):
-    def __init__(self, model: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
-        ...
-class OllamaEmbedder(CoreEmbedder):
-    def __init__(self, model: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
 class OfflineEmbedder(CoreEmbedder):
     def __init__(self) -> None:
@@ -1037,6 +1031,7 @@ class Step:
         - call_in_text: the call was written in the text
         - plain_text: an answer without a call became send_message
         - thoughts: private reasoning was moved to where it belongs
+        - unsendable: a call's name or id that servers refuse in a history was replaced
         - special_token: marks of the model's chat template were left out
         """
     @property
@@ -1731,6 +1726,8 @@ def embedder_for(handle: str) -> CoreEmbedder:
 def importance(text: str) -> int:
     ...
 def insert_text(value: str, content: str, line: typing.SupportsInt | typing.SupportsIndex) -> str:
+    ...
+def make_embedder(model: str, service: str, base_url: str | None, api_key: str | None, name: str, dimension: typing.SupportsInt | typing.SupportsIndex, shorten: bool, weight: typing.SupportsFloat | typing.SupportsIndex, batch: typing.SupportsInt | typing.SupportsIndex, timeout_s: typing.SupportsFloat | typing.SupportsIndex, max_retries: typing.SupportsInt | typing.SupportsIndex) -> CoreEmbedder:
     ...
 def make_provider(options: ModelOptions) -> Provider:
     ...
