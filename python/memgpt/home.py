@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import datetime as dt
 import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from memgpt import _core, _memory_tools
@@ -24,6 +22,7 @@ from memgpt._options import (
     window_of,
     zone_of,
 )
+from memgpt._purge import Purge, purges_of
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError, Reentrant
@@ -36,23 +35,6 @@ from memgpt.tools import to_core
 __all__ = ["Home", "open"]
 
 _DEFAULT: Any = object()  # "offline" where an agent is made, "leave it" where one is opened
-
-
-@dataclass(frozen=True)
-class Purge:
-    """What a :meth:`Home.purge` left behind.
-
-    Attributes:
-        id: its number in this file.
-        time: when.
-        what: in words, without what was destroyed.
-        compacted: False where pages of the file may still hold it: call ``home.purge()`` again.
-    """
-
-    id: int
-    time: dt.datetime
-    what: str
-    compacted: bool
 
 
 class Home:
@@ -508,11 +490,7 @@ class Home:
 
     def purges(self) -> list[Purge]:
         """What :meth:`purge` destroyed in this file, oldest first."""
-        epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-        return [
-            Purge(row.id, epoch + dt.timedelta(microseconds=row.time_us), row.what, row.compacted)
-            for row in self._core.purges()
-        ]
+        return purges_of(self._core)
 
     def close(self) -> None:
         """Close the file; using this home or its agents afterwards raises StoreError. Archival

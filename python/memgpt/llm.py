@@ -201,6 +201,13 @@ def reply_of(parts: _Parts) -> Reply:
     )
 
 
+def _teller(on_delta: Callable[[Delta], None]) -> Callable[[str, str, int, str, str], None]:
+    def tell(kind: str, text: str, index: int, id: str, name: str) -> None:
+        on_delta(Delta(kind, text, index, id, name))
+
+    return tell
+
+
 class CoreModel(LLMProvider):
     """A provider of the core, which can be called, or wrapped in one's own."""
 
@@ -234,14 +241,8 @@ class CoreModel(LLMProvider):
             ProviderError: or one of its kinds: ProviderUnreachable, ProviderTimeout,
                 AuthenticationFailed, RateLimited, InvalidReply.
         """
-        told = None
-        if on_delta is not None:
-            tell = on_delta
-
-            def told(kind: str, text: str, index: int, id: str, name: str) -> None:
-                tell(Delta(kind, text, index, id, name))
-
-        return reply_of(self._core.complete(context, told, reasoning))
+        tell = None if on_delta is None else _teller(on_delta)
+        return reply_of(self._core.complete(context, tell, reasoning))
 
     def summarize(self, text: str, limit_tokens: int) -> str | None:
         return self._core.summarize(text, limit_tokens)
