@@ -35,6 +35,8 @@ def test_the_corpus(entry):
         assert decoded.tool is None and not decoded.arguments
         told = decoded.problem or "called no tool"
         assert re.search(expect["failure"], told, re.S), told
+        if "repairs" in expect:
+            assert [repair.kind for repair in decoded.repairs] == expect["repairs"]
         return
     assert (decoded.tool, decoded.problem) == (expect["tool"], "")
     # True is not 1, and 1 is not 1.0.

@@ -298,6 +298,7 @@ def test_what_the_events_callback_does_not_see(home: memgpt.Home) -> None:
         {"tool": "send_message", "args": {"message": "done"}},
     ]
     agent = home.create_agent("sam", model=ScriptedLLM(script), tools=[ask])
+    threads = threading.active_count()
     events = list(agent.stream("Ask"))
     assert [e.message.text for e in events if e.message is not None][-2] == "done"
-    assert threading.active_count() < 20
+    assert threading.active_count() <= threads + 2

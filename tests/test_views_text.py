@@ -66,12 +66,12 @@ def test_a_span_begins_with_what_it_says(kit: Any) -> None:
         """Fail for a reason."""
         raise ValueError(text)
 
-    script = [kit.call("fail", text="no such day"), memgpt.Reply("just so"), kit.say("ho")]
+    script = [kit.call("fail", text="no such day"), kit.say("ho")]
     agent = kit.agent(script, tools=[fail])
     agent.memory.add("notes", "")
     agent.send("hi\nthere")
     shown = beginnings(agent.context())
-    for text in ("Say something to the user.", "Fail for a reason.", "hi there", "just so",
+    for text in ("Say something to the user.", "Fail for a reason.", "hi there",
                  "fail(text=&#x27;no such day&#x27;)", "(empty)"):  # fmt: skip
         assert text in shown, shown
     assert any(text.startswith("failed: ") and "no such day" in text for text in shown)

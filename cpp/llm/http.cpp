@@ -93,6 +93,7 @@ std::unique_ptr<HttpSent> HttpClient::begin(std::string_view path,
   set_default(sent->request.headers, "Content-Type", "application/json");
   set_default(sent->request.headers, "Accept",
               streamed ? "text/event-stream, application/json" : "application/json");
+  check(sent->request);
   const auto route = this->route();
   try {
     sent->connection = pools_->take(pool_key(route));
@@ -111,6 +112,7 @@ HttpResponse HttpClient::finish(HttpSent& sent, const OnBytes& on_bytes) const {
 
 HttpResponse HttpClient::send(const HttpRequest& request, const OnBytes& on_bytes,
                               HttpSent* sent) const {
+  check(request);
   const RetryRules rules{options_.max_retries, options_.retry_wait_limit_s};
   for (int attempt = 1;; ++attempt) {
     double wait_s = 0;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'DecodedReply', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Repair', 'Replay', 'ReplyDecoder', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_embedder', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'CoreTurn', 'DecodedReply', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Repair', 'Replay', 'ReplyDecoder', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_embedder', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -1478,6 +1478,11 @@ class Cancellation:
     @property
     def cancelled(self) -> bool:
         ...
+class CoreTurn:
+    def advance(self, cancellation: Cancellation) -> tuple[int, float] | None:
+        ...
+    def response(self) -> CoreResponse:
+        ...
 class CoreAgent:
     def add_tool(self, tool: CoreTool) -> None:
         ...
@@ -1491,6 +1496,8 @@ class CoreAgent:
         """
         With each, whether it is to be read only.
         """
+    def begin_send(self, text: str, role: str, type: str, name: str, time_us: typing.SupportsInt | typing.SupportsIndex | None, on_event: typing.Any | None) -> CoreTurn:
+        ...
     def bind(self, binding: Binding) -> None:
         ...
     def block_history(self, label: str) -> list[CoreBlockRecord]:
@@ -1598,6 +1605,10 @@ class CoreAgent:
     def shared(self) -> dict[str, str]:
         """
         Ids of the blocks that are shared, by label.
+        """
+    def splits_calls(self) -> bool:
+        """
+        Whether a turn can leave its thread while its model's server is waited for.
         """
     def steps(self) -> list[Step]:
         ...

@@ -74,9 +74,11 @@ class Sending(CoreHandle):
     ) -> Response:
         """``send()`` without blocking the event loop.
 
-        The turn runs on a pool thread; ``async def`` tools and providers are awaited on this loop.
+        The turn runs on pool threads; ``async def`` tools and providers are awaited on this loop.
         Sends to one agent are taken in the order in which they were called, however long that
-        takes. Up to 256 turns run at once, beside those that tools of other turns send; tools that
+        takes. Any number of agents whose models are on servers share eight threads: while a server
+        thinks, a turn needs none. Of turns whose model is written in Python, which keep their
+        thread, 256 run at once. Both are beside turns that tools of other turns send; tools that
         wait for what a task outside of them sends can fill these. In a coroutine await this, for a
         plain ``send()`` there blocks its loop. Cancelling it ends the turn at its next wait; what
         was committed stays, and the agent takes the next message.

@@ -57,7 +57,8 @@ class Event:
         return self.type in ("message", "done")
 
     def __str__(self) -> str:
-        return self.text
+        """What is said to the user: empty for every other kind."""
+        return self.text if self.type == "text" else ""
 
 
 def stream(core: _core.CoreAgent, send: Callable[[Call, OnEvent], Response]) -> Iterator[Event]:
