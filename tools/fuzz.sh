@@ -20,7 +20,9 @@ case $name in
       cpp/agent/reply_text.cpp cpp/agent/reply_record.cpp cpp/agent/strict_json.cpp
       cpp/agent/argument_schema.cpp cpp/agent/tool.cpp cpp/memory/text.cpp cpp/memory/json.cpp" ;;
   sse)
-    sources="cpp/llm/sse.cpp cpp/memory/text.cpp cpp/memory/json.cpp" ;;
+    sources="cpp/llm/sse.cpp cpp/llm/chat_completion.cpp cpp/llm/ollama_stream.cpp
+      cpp/llm/json_call.cpp cpp/llm/wire_error.cpp cpp/agent/json_strings.cpp
+      cpp/agent/turn_events.cpp cpp/memory/text.cpp cpp/memory/json.cpp" ;;
   *)
     echo "no target $name: give its sources in $0" >&2
     exit 2 ;;

@@ -44,20 +44,4 @@ class ToolsWire {
 // message, its calls are such objects, and what they returned comes from the user.
 [[nodiscard]] std::vector<RequestMessage> messages_without_tools(const Context& context);
 
-// The content of such a reply as a call; the reply stays as it is where it is none.
-void read_json_call(Reply& reply);
-
-// The pieces of such a content as pieces of a call.
-class JsonCallStream {
- public:
-  explicit JsonCallStream(const OnDelta& on_delta) : on_delta_(on_delta) {}
-  void add(const Delta& delta);
-
- private:
-  const OnDelta& on_delta_;
-  std::string head_;  // until the arguments begin
-  std::string name_;
-  bool in_arguments_ = false;
-};
-
 }  // namespace memgpt

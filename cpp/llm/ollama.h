@@ -29,21 +29,4 @@ class OllamaProvider final : public HostedModel {
   json::object extra_options_;  // and what they say of Ollama's "options"
 };
 
-// The lines of a streamed answer, or the only one, put together.
-class OllamaStream {
- public:
-  explicit OllamaStream(const OnDelta& on_delta) : on_delta_(on_delta) {}
-  // False = that was the last. Throws InvalidReply, ProviderError, ContextOverflow.
-  bool add(std::string_view line);
-  [[nodiscard]] bool complete() const { return done_; }
-  [[nodiscard]] Reply reply() { return std::move(reply_); }
-
- private:
-  void add_call(const json::value& call);
-
-  const OnDelta& on_delta_;
-  Reply reply_;
-  bool done_ = false;
-};
-
 }  // namespace memgpt

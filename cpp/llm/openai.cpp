@@ -8,6 +8,7 @@
 #include "error.h"
 #include "llm/chat_completion.h"
 #include "llm/http_connection.h"
+#include "llm/json_call.h"
 #include "llm/sse.h"
 #include "memory/json.h"
 #include "memory/text.h"

@@ -9,9 +9,9 @@
 #include "agent/json_strings.h"
 #include "agent/turn_events.h"
 #include "error.h"
-#include "llm/call_schema.h"
 #include "llm/chat_completion.h"
-#include "llm/ollama.h"
+#include "llm/json_call.h"
+#include "llm/ollama_stream.h"
 #include "llm/sse.h"
 #include "memory/text.h"
 
