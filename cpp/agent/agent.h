@@ -287,7 +287,7 @@ class Agent {
   [[nodiscard]] ModelCall begin_call(TurnRun& run);
   void show_call(TurnRun& run, ModelCall& call);
   void make_room(TurnRun& run, ModelCall& call, const ContextOverflow& overflow);
-  bool finish_step(TurnRun& run, ModelCall& call, Reply raw);
+  bool finish_step(TurnRun& run, ModelCall& call, const Reply& raw);
   bool run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decoded_reply);
   bool record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& decoded);
 

@@ -170,7 +170,7 @@ WriteSet Agent::begin_step() {
 }
 
 // The reply and its tool. True where the turn goes on.
-bool Agent::finish_step(TurnRun& run, ModelCall& call, Reply raw) {
+bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
   WriteSet writes = std::move(call.shown);
   const auto& context = call.context;
   const auto decoded =

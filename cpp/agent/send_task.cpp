@@ -77,7 +77,7 @@ bool Agent::SendTask::step(bool may_leave) {
     }
     Reply reply;
     if (!has_reply(may_leave, reply)) return false;
-    const bool go_on = agent_.finish_step(run_, *call_, std::move(reply));
+    const bool go_on = agent_.finish_step(run_, *call_, reply);
     tries_ = 0;
     call_.reset();
     if (!go_on) {

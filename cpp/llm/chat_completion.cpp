@@ -39,12 +39,12 @@ const json::value* first_choice(const json::object& answer) {
 }
 
 // The message of a completion's first choice; of an object without choices, the object itself.
-const json::object& message_of(const json::object& answer, const json::value* choice) {
-  if (choice == nullptr) return answer;
+const json::object* message_of(const json::object& answer, const json::value* choice) {
+  if (choice == nullptr) return &answer;
   const auto* message = choice->is_object() ? choice->get_object().if_contains("message") : nullptr;
   if (message == nullptr || !message->is_object())
     throw InvalidReply("the first choice of the model's answer has no message");
-  return message->get_object();
+  return &message->get_object();
 }
 
 void read_usage(const json::object& answer, Usage& usage) {
@@ -130,7 +130,7 @@ Reply read_chat_completion(std::string_view text) {
   const auto answer = wire::parse_object(text);
   wire::throw_if_error(answer, text);
   const auto* choice = first_choice(answer);
-  const json::object& message = message_of(answer, choice);
+  const json::object& message = *message_of(answer, choice);
   // Older servers give one call, under another name.
   const auto* old_call = message.if_contains("function_call");
   const bool has_old_call = old_call != nullptr && old_call->is_object();
@@ -185,7 +185,7 @@ bool ChatStream::add(std::string_view data) {
   return true;
 }
 
-void ChatStream::add_text(Delta::Kind kind, std::string text) {
+void ChatStream::add_text(Delta::Kind kind, const std::string& text) {
   if (text.empty()) return;
   (kind == Delta::Kind::content ? reply_.content : reply_.thinking) += text;
   if (on_delta_) on_delta_({kind, text});

@@ -27,7 +27,7 @@ class ChatStream {
   [[nodiscard]] Reply reply();
 
  private:
-  void add_text(Delta::Kind kind, std::string text);
+  void add_text(Delta::Kind kind, const std::string& text);
   void add_calls(const json::value& calls);
   void add_call(const json::object& call, std::size_t position);
   [[nodiscard]] std::size_t place_of(const json::object& call, std::size_t position) const;
