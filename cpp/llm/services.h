@@ -50,7 +50,7 @@ struct ModelOptions {
   std::optional<std::string> tokenizer;
   std::shared_ptr<const TokenCounter> counter;  // in place of a tokenizer's name
   double timeout_s = 600;                       // from the request to the end of the answer
-  double read_timeout_s = 60;                   // between two pieces of a stream
+  double read_timeout_s = 300;                  // between two pieces of a stream
   int max_retries = 2;
   std::optional<Structure> structure;  // none = the service's
   int max_string = -1;     // characters in a string of a call; 0 = no bound, -1 = the service's

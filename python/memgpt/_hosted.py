@@ -42,7 +42,7 @@ def core_model(
     context_window: int = 0,
     tokenizer: str | TokenCounter | type[TokenCounter] | None = None,
     timeout_s: float = 600.0,
-    read_timeout_s: float = 60.0,
+    read_timeout_s: float = 300.0,
     max_retries: int = 2,
     structure: str | None = None,
     max_string: int | None = None,

@@ -275,7 +275,8 @@ class OpenAICompatible(CoreModel):
         tokenizer: ``"o200k_base"``, ``"cl100k_base"`` or a :class:`TokenCounter` (or its class); by
             default by the model's name, and an estimate where that says nothing, or for ``""``.
         timeout_s: seconds from a request to the end of its answer, for each attempt.
-        read_timeout_s: seconds between two pieces of a streamed answer.
+        read_timeout_s: seconds between two pieces of a streamed answer; a hosted model may reason
+            for minutes in between.
         max_retries: how often a request is sent again that failed in passing: no connection, or
             one that broke, too many requests, a server that is overloaded. Half a second is waited
             before the second attempt, twice as long before the next, or what the server asks for
@@ -304,7 +305,7 @@ class OpenAICompatible(CoreModel):
         context_window: int = 0,
         tokenizer: str | TokenCounter | type[TokenCounter] | None = None,
         timeout_s: float = 600.0,
-        read_timeout_s: float = 60.0,
+        read_timeout_s: float = 300.0,
         max_retries: int = 2,
         structure: str | None = None,
         max_string: int | None = None,
