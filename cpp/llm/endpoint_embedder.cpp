@@ -150,7 +150,7 @@ std::optional<std::vector<std::vector<float>>> EndpointEmbedder::ask(const Part&
           " (\"" + std::string(utf8_prefix(text, 60)) + "...\", " + std::to_string(text.size()) +
           " bytes) is longer than the embedding model \"" + options_.model +
           "\" takes: split it into shorter passages. " + server.origin.url + " answered " +
-          std::to_string(response.status) + ": " + error_text(response.body));
+          std::to_string(response.status) + ": " + error_text(response.body, server.origin.key));
     }
     throw_status(std::move(response), server.origin);
   }
@@ -163,7 +163,7 @@ std::optional<std::vector<std::vector<float>>> EndpointEmbedder::ask(const Part&
     hide_key(response.body, server.origin.key);
     throw InvalidReply(server.origin.url + ": " + error.what() + ". It sent " +
                        std::string(utf8_prefix(valid_utf8(response.content_type), 100)) + ": \"" +
-                       std::string(utf8_prefix(error_text(response.body), 120)) +
+                       std::string(utf8_prefix(error_text(response.body, server.origin.key), 120)) +
                        "\"; check that " + server.origin.url_variable +
                        " is the address of a server for embeddings, and that \"" + options_.model +
                        "\" is a model for them");

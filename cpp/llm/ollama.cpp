@@ -69,8 +69,8 @@ std::string OllamaProvider::body(const Context& context, const CallOptions& opti
           tool_text({tool.name, tool.description, bounded_parameters(tool.parameters, budget)})));
     body["tools"] = std::move(offered);
   }
-  // Models that cannot think refuse the word, so only who asks for it says it.
-  if (options.reasoning == Reasoning::native) body["think"] = true;
+  // A model that can think would do it twice.
+  body["think"] = options.reasoning == Reasoning::native;
   json::object limits = {{"num_ctx", context.budget.context_window},
                          {"num_predict", context.budget.reply_reserve}};
   for (const auto& [name, value] : extra_options_) limits[name] = value;
@@ -115,6 +115,8 @@ Reply OllamaProvider::complete(const Context& context, const CallOptions& option
                                 " ended its stream in the middle of an answer; send again");
   } catch (const InvalidReply& error) {
     throw_unreadable(std::move(response), origin, error.what());
+  } catch (const ProviderError&) {
+    rethrow_without_key(origin);
   }
   Reply reply = answer.reply();
   if (by_schema) read_json_call(reply);

@@ -47,6 +47,26 @@ std::string percent_encoded(std::string_view text) {
   return out;
 }
 
+// Some servers read the call themselves, and refuse what the model wrote: Groq shows it, llama.cpp
+// does not. It is the decoder's to mend, or the model's.
+std::optional<Reply> failed_call(const HttpResponse& response) {
+  if (response.status != 400 && response.status != 500) return std::nullopt;
+  boost::system::error_code failed;
+  const auto value = json::parse(response.body, failed);
+  const auto* object = failed ? nullptr : value.if_object();
+  const auto* error = object == nullptr ? nullptr : object->if_contains("error");
+  if (error == nullptr || !error->is_object()) return std::nullopt;
+  Reply reply;
+  reply.finish_reason = "error";
+  if (string_or(error->get_object(), "code") == "tool_use_failed") {
+    reply.content = string_or(error->get_object(), "failed_generation");
+    return reply;
+  }
+  const auto message = string_or(error->get_object(), "message");
+  if (message.find("Failed to parse tool call arguments") != std::string::npos) return reply;
+  return std::nullopt;
+}
+
 }  // namespace
 
 OpenAIProvider::OpenAIProvider(ModelOptions options, const Service& service, Outside outside)
@@ -201,6 +221,7 @@ Reply OpenAIProvider::complete(const Context& context, const CallOptions& option
         if (structure() == Structure::json_schema) read_json_call(reply);
         return reply;
       }
+      if (auto said = failed_call(response)) return *std::move(said);
       const Quirks after = learned(before, response);
       if (after == before || tries == kMostLearned) throw_status(std::move(response), origin);
       before = after;
@@ -209,6 +230,8 @@ Reply OpenAIProvider::complete(const Context& context, const CallOptions& option
     }
   } catch (const InvalidReply& error) {
     throw_unreadable(std::move(response), origin, error.what());
+  } catch (const ProviderError&) {
+    rethrow_without_key(origin);
   }
 }
 

@@ -17,6 +17,12 @@ std::string trimmed(std::string text) {
   return text;
 }
 
+// Copied with the word that stands before it in a header.
+std::string bare(std::string key) {
+  constexpr std::string_view kWord = "Bearer ";
+  return key.starts_with(kWord) ? trimmed(key.substr(kWord.size())) : key;
+}
+
 bool is_seconds(double value) { return value > 0 && value <= 86'400; }
 
 }  // namespace
@@ -68,9 +74,9 @@ std::string ServiceClient::variable(std::string_view name) const {
 }
 
 std::string ServiceClient::key() const {
-  if (options_.api_key) return trimmed(*options_.api_key);
+  if (options_.api_key) return bare(trimmed(*options_.api_key));
   // The environment's key was given for the environment's endpoint, not for this one.
-  return options_.base_url ? "" : variable(service_.key_variable);
+  return options_.base_url ? "" : bare(variable(service_.key_variable));
 }
 
 std::string ServiceClient::missing_key() const {
