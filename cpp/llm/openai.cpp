@@ -69,9 +69,9 @@ OpenAIProvider::OpenAIProvider(ModelOptions options, const Service& service, Out
 }
 
 std::string OpenAIProvider::path() const {
-  if (!service().azure || url().ends_with("/v1")) return "/chat/completions";
+  if (!service().azure || server().url().ends_with("/v1")) return "/chat/completions";
   std::string version = options().api_version;
-  if (version.empty()) version = variable("AZURE_OPENAI_API_VERSION");
+  if (version.empty()) version = server().variable("AZURE_OPENAI_API_VERSION");
   if (version.empty()) version = kAzureVersion;
   return "/openai/deployments/" + percent_encoded(options().model) +
          "/chat/completions?api-version=" + percent_encoded(version);
@@ -182,17 +182,17 @@ Reply OpenAIProvider::complete(const std::shared_ptr<const Context>& context,
 // `sent`: the request that was sent with these quirks, or null.
 Reply OpenAIProvider::complete(const Context& context, const CallOptions& options,
                                const Quirks& quirks, HttpSent* sent) {
-  const std::string key = this->key();
-  const auto client = this->client();
-  const auto origin = this->origin(*client, key);
+  const std::string key = server().key();
+  const auto client = server().http();
+  const auto origin = server().origin(*client, key);
   Quirks before = quirks;
   HttpResponse response;
   const Exchange exchange = [&](const OnBytes& on_bytes) {
     if (auto* first = std::exchange(sent, nullptr); first != nullptr)
       return client->finish(*first, on_bytes);
     auto body = this->body(context, options, before);
-    return on_bytes ? client->stream(path(), headers(key), std::move(body), on_bytes)
-                    : client->post(path(), headers(key), std::move(body));
+    return on_bytes ? client->stream(path(), server().headers(key), std::move(body), on_bytes)
+                    : client->post(path(), server().headers(key), std::move(body));
   };
   try {
     for (int tries = 0;; ++tries) {
@@ -231,9 +231,9 @@ class OpenAIProvider::Pending final : public PendingReply {
 
  private:
   [[nodiscard]] std::unique_ptr<HttpSent> begin() {
-    return provider_.client()->begin(provider_.path(), provider_.headers(provider_.key()),
-                                     provider_.body(*context_, options_, quirks_),
-                                     options_.on_delta != nullptr);
+    return provider_.server().http()->begin(
+        provider_.path(), provider_.server().headers(provider_.server().key()),
+        provider_.body(*context_, options_, quirks_), options_.on_delta != nullptr);
   }
 
   OpenAIProvider& provider_;  // which the turn keeps
