@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -184,17 +185,18 @@ def _play(options: BenchmarkOptions, model: Any, outcomes: list[Outcome]) -> Non
         memgpt.Error: where the model cannot be asked.
     """
     shown = sys.stderr.isatty()
-    with memgpt.open(":memory:") as home:
-        for turn in range(options.n_tries):
-            for task in TASKS:
+    try:
+        with memgpt.open(":memory:") as home:
+            for turn, task in itertools.product(range(options.n_tries), TASKS):
                 if shown:
                     print(f"\r\033[K{task.name} ...", end="", file=sys.stderr, flush=True)
                 name = f"{task.name} {turn + 1}".replace(" ", "-")
                 outcomes.append(_try(home, name, task, model, options.context_window))
                 if len(outcomes) >= _PATIENCE and not any(tried.calls for tried in outcomes):
                     raise memgpt.ProviderError(outcomes[-1].error)
-    if shown:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    finally:
+        if shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def benchmark(options: BenchmarkOptions) -> int:
@@ -222,7 +224,7 @@ def benchmark(options: BenchmarkOptions) -> int:
         interrupted = True
         known = verdict(outcomes)[0] != "unknown"
         what = "this is what there is:" if known else f"nothing is known of {name} yet"
-        print(f"\nstopped; {what}", file=sys.stderr)
+        print(f"stopped; {what}", file=sys.stderr)
     except memgpt.Error as error:
         text = " ".join(message_of(error).split())
         print(f"memgpt: {name} could not be asked: {text}", file=sys.stderr)
