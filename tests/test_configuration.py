@@ -73,3 +73,8 @@ def test_keys_that_others_may_read_are_warned_of(tmp_path: Path) -> None:
     (tmp_path / "config").chmod(0o644)
     with pytest.warns(UserWarning, match="chmod 600"):
         assert setting("OPENAI_API_KEY") == KEY
+
+
+def test_forms_that_a_shell_reads(tmp_path: Path) -> None:
+    write(tmp_path / "config", """[Environment]\nexport A_URL = "a b"\nB_URL='c'\n""")
+    assert (setting("A_URL"), setting("B_URL")) == ("a b", "c")

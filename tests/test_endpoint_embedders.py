@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import memgpt
 import ollama
 import openai
 import pytest
-from memgpt import OpenAICompatibleEmbedder, errors
+from memgpt import OpenAICompatibleEmbedder, _embedders, errors
 from memgpt.llm import to_core_embedder
 from memgpt.testing import Answer, FakeOpenAI
 
@@ -493,6 +494,8 @@ def test_a_description(kit, server: Embeddings) -> None:
     assert core({"model": "m", "endpoint_type": "ollama"}).name == "ollama/m"
     elsewhere = {"model": "m", "endpoint_type": "ollama", "endpoint": server.root}
     assert core({**elsewhere, "name": "mine"}).name == "mine"
+    more = {"weight": 0.25, "batch": 3, "max_retries": 0, "timeout_s": 9, "shorten": True}
+    assert core({**described, **more}).weight == 0.25
     assert core({"model": "m", "endpoint_type": "llama.cpp"}).name == "llama.cpp/m"
     bad: list[tuple[Any, str]] = [
         ({}, '"model"'),
@@ -506,6 +509,30 @@ def test_a_description(kit, server: Embeddings) -> None:
     for description, words in bad:
         with pytest.raises((errors.ConfigError, errors.InvalidInput), match=words):
             core(description)
+
+
+def test_a_dict_takes_what_the_class_takes() -> None:
+    takes = set(inspect.signature(OpenAICompatibleEmbedder).parameters)
+    assert set(_embedders._KEYS.values()) == takes
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        ("abc", "takes a list of texts"),
+        (b"abc", "takes a list of texts"),
+        ({"a": 1}, "takes a list of texts"),
+        (7, "takes a list of texts"),
+        (["a", "\ud800"], "text 2 holds a lone surrogate"),
+        (["a", 7], "text 2 must be text, not int"),
+        ([None], "text 1 must be text"),
+    ],
+)
+def test_what_is_no_list_of_texts(server: Embeddings, texts: Any, says: str) -> None:
+    with pytest.raises(errors.InvalidInput, match=says):
+        own(server).embed(texts)
+    assert server.requests == []
+    assert len(own(server).embed(text for text in ("a", "b"))) == 2  # type: ignore[arg-type]
 
 
 def test_bad_options(server: Embeddings) -> None:

@@ -196,6 +196,44 @@ def test_the_old_embedder_serves_meanwhile(path: Path) -> None:
         assert nearest(agent, vector_of("5:filed meanwhile", 48), 1) == ["5:filed meanwhile"]
 
 
+def test_ctrl_c_ends_the_waiting_and_not_the_work(path: Path) -> None:
+    go_on = threading.Event()
+
+    class Waits(Wide):
+        def embed(self, texts: Sequence[str]) -> Any:
+            go_on.wait(30)
+            return super().embed(texts)
+
+    with memgpt.open(path) as home:
+        work = filled(home, 300).reembed(Waits())
+        for _ in range(3):
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+            with pytest.raises(KeyboardInterrupt):
+                work.wait(30)
+            assert "under way" in repr(work)
+            assert not work.wait(0.01) and "under way" in repr(work)
+        go_on.set()
+        assert work.wait(60) and work.finished and "done" in repr(work)
+
+
+def test_cancelling_waits_for_the_batch_after_ctrl_c_too(path: Path) -> None:
+    ends = []
+
+    class Slow(Wide):
+        def embed(self, texts: Sequence[str]) -> Any:
+            time.sleep(0.3)
+            ends.append(len(texts))
+            return super().embed(texts)
+
+    with memgpt.open(path) as home:
+        work = filled(home, 300).reembed(Slow())
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            work.wait(30)
+        work.cancel()
+        assert len(ends) == 1 and not work.wait(0) and "stopped" in repr(work)
+
+
 def test_reembedding_goes_on_after_a_kill(path: Path) -> None:
     with memgpt.open(path, durability="process") as home:
         filled(home, 1500)

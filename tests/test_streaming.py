@@ -302,3 +302,33 @@ def test_what_the_events_callback_does_not_see(home: memgpt.Home) -> None:
     events = list(agent.stream("Ask"))
     assert [e.message.text for e in events if e.message is not None][-2] == "done"
     assert threading.active_count() <= threads + 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "plain text",
+        {"tool": "send_message", "args": {"message": "plain text"}},
+        memgpt.Reply(tool_calls=[memgpt.ToolCall("sendMessage", '{"message": "plain text"}')]),
+    ],
+)
+def test_what_is_said_is_seen_however_it_came(home: memgpt.Home, reply: Any) -> None:
+    """Of a provider that does not stream, too, and of a reply that was mended."""
+    agent = home.create_agent("sam", model=ScriptedLLM([reply]))
+    assert "".join(str(event) for event in agent.stream("Hi")) == "plain text"
+
+
+def test_a_tool_cannot_stream_its_own_agent(home: memgpt.Home) -> None:
+    @memgpt.tool(effects="none")
+    def again() -> str:
+        """Send to oneself."""
+        with pytest.raises(memgpt.Reentrant):
+            list(home.agent("sam").stream("inside"))
+        return "refused"
+
+    script = [
+        {"tool": "again", "heartbeat": True},
+        {"tool": "send_message", "args": {"message": "done"}},
+    ]
+    agent = home.create_agent("sam", model=ScriptedLLM(script), tools=[again])
+    assert agent.send("Try").text == "done"

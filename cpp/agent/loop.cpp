@@ -213,6 +213,11 @@ bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
   const Window& window = writes.state.window;
   std::size_t next = window.size();
   while (next > 0 && window[next - 1]->message->position >= first_new) --next;
+  // What came of a mended reply was not seen as it was written.
+  if (call.events && !call.events->said() && next < window.size())
+    if (const auto& said = window[next]->message;
+        said->role == Role::assistant && !said->text.empty())
+      run.tell({TurnEvent::Kind::text, response.steps, said->text});
   for (; next < window.size(); ++next) {
     response.messages.push_back(window[next]->message);
     run.tell({.kind = TurnEvent::Kind::message,

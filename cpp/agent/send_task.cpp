@@ -111,7 +111,7 @@ bool Agent::SendTask::has_reply(bool may_leave, Reply& reply) {
         const auto pending = std::move(pending_);
         reply = pending->finish();
       }
-      if (call_->events) call_->events->finish();
+      if (call_->events) call_->events->finish(reply);
       return true;
     } catch (const ContextOverflow& overflow) {
       agent_.make_room(run_, *call_, overflow);

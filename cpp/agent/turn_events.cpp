@@ -65,6 +65,7 @@ ThinkSplitter::OnText ReplyEvents::as_text() {
 
 void ReplyEvents::emit(TurnEvent::Kind kind, std::string_view text) {
   any_ = true;
+  said_ = said_ || kind == TurnEvent::Kind::text;
   on_event_({kind, step_, text, tool_, call_id_});
 }
 
@@ -93,6 +94,16 @@ void ReplyEvents::add_call(const Delta& delta) {
   });
 }
 
-void ReplyEvents::finish() { thoughts_.finish(as_text()); }
+void ReplyEvents::finish(const Reply& reply) {
+  if (!any_) {
+    add({Delta::Kind::thinking, reply.thinking});
+    if (!reply.content.empty()) add({Delta::Kind::content, reply.content});
+    if (!reply.tool_calls.empty()) {
+      const auto& call = reply.tool_calls.front();
+      add({Delta::Kind::tool_call, call.arguments, 0, call.id, call.name});
+    }
+  }
+  thoughts_.finish(as_text());
+}
 
 }  // namespace memgpt

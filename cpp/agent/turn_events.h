@@ -54,8 +54,10 @@ class ReplyEvents {
   ReplyEvents(const OnTurnEvent& on_event, int step, bool speaks)
       : on_event_(on_event), step_(step), speaks_(speaks) {}
   void add(const Delta& delta);
-  void finish();
-  [[nodiscard]] bool any() const { return any_; }
+  // A provider that does not stream gives all at the end.
+  void finish(const Reply& reply);
+  // Something was said to the user.
+  [[nodiscard]] bool said() const { return said_; }
 
  private:
   void emit(TurnEvent::Kind kind, std::string_view text);
@@ -66,6 +68,7 @@ class ReplyEvents {
   int step_;
   bool speaks_;
   bool any_ = false;
+  bool said_ = false;
   ThinkSplitter thoughts_;
   JsonStrings arguments_;
   std::string tool_;

@@ -41,10 +41,11 @@ class PythonTool final : public Tool {
                                         std::move(callable));
   }
   [[nodiscard]] ToolResult run(ToolScope& scope, const json::object& arguments) override {
-    const py::gil_scoped_acquire gil;
-    auto [failed, text] = (*callable_)(to_python(json::value(arguments)), scope.idempotency_key())
-                              .cast<std::pair<bool, std::string>>();
-    return {failed, std::move(text)};
+    return with_python([&] {
+      auto [failed, text] = (*callable_)(to_python(json::value(arguments)), scope.idempotency_key())
+                                .cast<std::pair<bool, std::string>>();
+      return ToolResult{failed, std::move(text)};
+    });
   }
 
  private:
@@ -75,12 +76,11 @@ OnTurnEvent events_to(const py::object& callable) {
   static constexpr std::string_view kKinds[] = {"step",      "reasoning", "text",   "content",
                                                 "tool_call", "discard",   "message"};
   return [&callable](const TurnEvent& event) {
-    const py::gil_scoped_acquire gil;
-    const auto kind = kKinds[static_cast<std::size_t>(event.kind)];
-    callable(py::str(kind.data(), kind.size()), event.step,
-             py::str(event.text.data(), event.text.size()),
-             py::str(event.tool.data(), event.tool.size()),
-             py::str(event.call_id.data(), event.call_id.size()), event.message);
+    with_python([&] {
+      const auto text = [](std::string_view view) { return py::str(view.data(), view.size()); };
+      callable(text(kKinds[static_cast<std::size_t>(event.kind)]), event.step, text(event.text),
+               text(event.tool), text(event.call_id), event.message);
+    });
   };
 }
 

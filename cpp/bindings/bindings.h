@@ -5,6 +5,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <cxxabi.h>
+
 #include <atomic>
 #include <memory>
 #include <string>
@@ -33,6 +35,24 @@ void bind_history(py::module_& module);
 
 // A Python object that C++ threads may drop: the last reference goes with the GIL held.
 [[nodiscard]] std::shared_ptr<py::object> hold(py::object object);
+
+// Calls Python from a thread of the core's. At the end of the program Python ends its daemon
+// threads by unwinding their stacks, which C++ does not survive: such a thread sleeps until the
+// process is gone.
+[[noreturn]] void sleep_for_ever();
+template <typename Function>
+auto with_python(Function&& function) {
+  try {
+    const py::gil_scoped_acquire gil;
+    try {
+      return function();
+    } catch (const abi::__forced_unwind&) {
+      sleep_for_ever();  // before the lock is given back, which is not held any more
+    }
+  } catch (const abi::__forced_unwind&) {
+    sleep_for_ever();
+  }
+}
 
 [[nodiscard]] py::object to_python(const json::value& value);
 // A datetime in UTC.

@@ -96,14 +96,14 @@ class PythonProvider final : public LLMProvider {
 
   [[nodiscard]] Reply complete(const std::shared_ptr<const Context>& context,
                                const CallOptions& options) override {
-    const py::gil_scoped_acquire gil;
-    ReplyParts parts;
     const DeltaSink sink(options.on_delta);
-    try {
-      parts = (*complete_)(context, sink.callable()).cast<ReplyParts>();
-    } catch (py::error_already_set& error) {
-      rethrow_for_core(std::move(error));
-    }
+    auto parts = with_python([&] {
+      try {
+        return (*complete_)(context, sink.callable()).cast<ReplyParts>();
+      } catch (py::error_already_set& error) {
+        rethrow_for_core(std::move(error));
+      }
+    });
     Reply reply{std::move(std::get<0>(parts)),
                 std::move(std::get<1>(parts)),
                 {},

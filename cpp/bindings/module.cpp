@@ -18,6 +18,10 @@ std::shared_ptr<py::object> hold(py::object object) {
           }};
 }
 
+void sleep_for_ever() {
+  for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
 py::object to_python(const json::value& value) {
   switch (value.kind()) {
     case json::kind::null: return py::none();
@@ -62,7 +66,7 @@ const Cancellation*& current_cancellation() {
 // Ctrl-C: Python's signal handlers run here, and what they raise ends the turn. So does a
 // cancelled send_async().
 void check_signals() {
-  while (exiting()) std::this_thread::sleep_for(std::chrono::hours(1));
+  if (exiting()) sleep_for_ever();
   const py::gil_scoped_acquire gil;
   if (const auto* current = current_cancellation(); current != nullptr && current->cancelled()) {
     py::set_error(py::module_::import("asyncio").attr("CancelledError"), "");
@@ -124,13 +128,15 @@ Outside process_outside() {
   outside.poll = check_signals;
   // With the GIL: os.environ writes the same table.
   outside.variable = [](const char* name) -> std::string {
-    const py::gil_scoped_acquire gil;
-    const char* value = std::getenv(name);
-    return value == nullptr ? "" : value;
+    return with_python([&] {
+      const char* value = std::getenv(name);
+      return std::string(value == nullptr ? "" : value);
+    });
   };
   outside.setting = [](const char* name) {
-    const py::gil_scoped_acquire gil;
-    return py::module_::import("memgpt._configuration").attr("setting")(name).cast<std::string>();
+    return with_python([&] {
+      return py::module_::import("memgpt._configuration").attr("setting")(name).cast<std::string>();
+    });
   };
   outside.utc_offset_s = [](const std::string& zone, std::int64_t utc_us) {
     const py::gil_scoped_acquire gil;

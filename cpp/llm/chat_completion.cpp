@@ -55,6 +55,8 @@ void read_usage(const json::object& answer, Usage& usage) {
 }
 
 void check_not_withheld(const Reply& reply) {
+  if (reply.finish_reason == "error" && reply.content.empty() && reply.tool_calls.empty())
+    throw ProviderError("the model's server failed and gave no answer; send again");
   if (reply.finish_reason == "content_filter" && reply.content.empty() && reply.tool_calls.empty())
     throw ProviderError(
         "the server's content filter withheld the answer; say it in other words, or use a model "
@@ -119,9 +121,11 @@ int count_or_unknown(const json::object& usage, const char* name) {
 void throw_if_error(const json::object& answer, std::string_view text) {
   const auto* error = answer.if_contains("error");
   if (error == nullptr || error->is_null()) return;
-  const auto said = "the server answered with an error: " + error_text(text);
-  if (says_too_long(200, text)) throw_overflow(said, text);
-  throw ProviderError(said);
+  if (says_too_long(200, text)) throw_overflow("the server answered with an error", text);
+  const auto* object = error->if_object();
+  const auto code = object == nullptr ? 0 : int_or(*object, "code", 0);
+  throw ErrorInAnswer("the server answered with an error: " + error_text(text),
+                      static_cast<int>(code), text);
 }
 
 }  // namespace wire
@@ -146,6 +150,7 @@ Reply read_chat_completion(std::string_view text) {
   }
   if (reply.tool_calls.empty() && has_old_call)
     reply.tool_calls.push_back(wire::read_call(*old_call));
+  if (choice != nullptr) wire::throw_if_error(choice->get_object(), text);
   if (choice != nullptr) reply.finish_reason = string_or(choice->get_object(), "finish_reason");
   read_usage(answer, reply.usage);
   check_not_withheld(reply);
@@ -168,6 +173,7 @@ bool ChatStream::add(std::string_view data) {
   const auto& first = choices->get_array().front();
   if (!first.is_object()) throw InvalidReply("a choice in the model's stream is no object");
   const auto& choice = first.get_object();
+  wire::throw_if_error(choice, json::serialize(choice));
   if (int_or(choice, "index", 0) != 0) return true;
   if (auto reason = string_or(choice, "finish_reason"); !reason.empty())
     reply_.finish_reason = std::move(reason);

@@ -45,14 +45,6 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// A key that was read from a file often ends in a newline.
-std::string trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n\v\f";
-  const auto begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return "";
-  return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
-}
-
 bool holds(std::string_view text, std::initializer_list<std::string_view> signs) {
   return std::any_of(signs.begin(), signs.end(), [&](std::string_view sign) {
     return text.find(sign) != std::string_view::npos;
@@ -90,6 +82,13 @@ void check_options(const EmbeddingOptions& options) {
     throw ConfigError("timeout_s must be more than 0 and at most 86400");
 }
 
+ServiceClient::Options client_options(const EmbeddingOptions& options) {
+  HttpOptions http;
+  http.timeout_s = options.timeout_s;
+  http.max_retries = options.max_retries;
+  return {"embedder", options.model, options.base_url, options.api_key, std::move(http)};
+}
+
 }  // namespace
 
 int known_dimension(std::string_view model) {
@@ -99,22 +98,15 @@ int known_dimension(std::string_view model) {
   return 0;
 }
 
-// A handle binds itself when an agent is opened again, with the environment's address and key. An
-// embedder at an address of its own must not: its texts would go elsewhere.
 EndpointEmbedder::EndpointEmbedder(EmbeddingOptions options, const Service& service,
                                    const char* path, Outside outside)
     : options_(std::move(options)),
-      outside_(std::move(outside)),
-      service_(service),
       path_(path),
+      server_(client_options(options_), service, std::move(outside)),
       batch_(options_.batch),
       dimension_(options_.dimension > 0 ? options_.dimension : known_dimension(options_.model)) {
   check_options(options_);
-  if (options_.base_url)
-    static_cast<void>(parse_endpoint(service_url(*options_.base_url, service_), "base_url"));
-  name_ = !options_.name.empty() ? options_.name
-          : options_.base_url    ? options_.model + " at " + *options_.base_url
-                                 : std::string(service_.name) + '/' + options_.model;
+  name_ = options_.name.empty() ? server_.name() : options_.name;
 }
 
 int EndpointEmbedder::shortened() const {
@@ -123,52 +115,14 @@ int EndpointEmbedder::shortened() const {
   return options_.shorten || other ? options_.dimension : 0;
 }
 
-std::string EndpointEmbedder::variable(std::string_view name) const {
-  return outside_.setting ? trimmed(outside_.setting(std::string(name).c_str())) : "";
-}
-
-std::string EndpointEmbedder::key() const {
-  if (options_.api_key) return trimmed(*options_.api_key);
-  // The environment's key was given for the environment's address, not for this one.
-  return options_.base_url ? "" : variable(service_.key_variable);
-}
-
 EndpointEmbedder::Server EndpointEmbedder::server() const {
-  const bool own = options_.base_url.has_value();
-  std::string url = own ? *options_.base_url : variable(service_.url_variable);
-  url = service_url(url.empty() ? std::string(service_.default_url) : std::move(url), service_);
-  const std::string given_as(own ? "base_url" : service_.url_variable);
-  const std::scoped_lock lock(mutex_);
-  if (!client_ || client_url_ != url) {
-    HttpOptions http;
-    http.timeout_s = options_.timeout_s;
-    http.max_retries = options_.max_retries;
-    http.poll = outside_.poll;
-    http.variable = outside_.variable;
-    client_ = std::make_shared<HttpClient>(parse_endpoint(url, given_as), std::move(http),
-                                           outside_.pools);
-    client_url_ = url;
-  }
-  const auto& endpoint = client_->endpoint();
-  return {client_,
-          {options_.model, endpoint.name() + endpoint.path, given_as,
-           options_.api_key || own ? "api_key" : std::string(service_.key_variable), key(),
-           service_.dialect == Dialect::ollama ? "`ollama list` shows the models that are there"
-                                               : "It often ends in /v1"}};
+  auto client = server_.http();
+  auto origin = server_.origin(*client, server_.key());
+  return {std::move(client), std::move(origin)};
 }
 
 HttpResponse EndpointEmbedder::post(const Server& server, const Part& part) const {
-  const auto& key = server.origin.key;
-  if (key.empty() && !options_.base_url && !options_.api_key && service_.key_needed)
-    throw MissingKey("the embedder \"" + name_ + "\" needs a key: set " +
-                     std::string(service_.key_variable) + " in the environment");
-  std::vector<HttpHeader> headers;
-  if (!key.empty()) {
-    if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c < ' ' || c > 126; }))
-      throw ConfigError("the key (" + server.origin.key_variable +
-                        ") holds a character that no key has; copy it again");
-    headers.push_back({"Authorization", "Bearer " + key});
-  }
+  const auto headers = server_.headers(server.origin.key);
   try {
     return server.client->post(path_, headers, request(part.texts()));
   } catch (const ProviderTimeout& error) {
@@ -196,7 +150,7 @@ std::optional<std::vector<std::vector<float>>> EndpointEmbedder::ask(const Part&
           " (\"" + std::string(utf8_prefix(text, 60)) + "...\", " + std::to_string(text.size()) +
           " bytes) is longer than the embedding model \"" + options_.model +
           "\" takes: split it into shorter passages. " + server.origin.url + " answered " +
-          std::to_string(response.status) + ": " + error_text(response.body));
+          std::to_string(response.status) + ": " + error_text(response.body, server.origin.key));
     }
     throw_status(std::move(response), server.origin);
   }
@@ -209,7 +163,7 @@ std::optional<std::vector<std::vector<float>>> EndpointEmbedder::ask(const Part&
     hide_key(response.body, server.origin.key);
     throw InvalidReply(server.origin.url + ": " + error.what() + ". It sent " +
                        std::string(utf8_prefix(valid_utf8(response.content_type), 100)) + ": \"" +
-                       std::string(utf8_prefix(error_text(response.body), 120)) +
+                       std::string(utf8_prefix(error_text(response.body, server.origin.key), 120)) +
                        "\"; check that " + server.origin.url_variable +
                        " is the address of a server for embeddings, and that \"" + options_.model +
                        "\" is a model for them");

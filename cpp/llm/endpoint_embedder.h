@@ -15,8 +15,7 @@
 #include "llm/embedder.h"
 #include "llm/http.h"
 #include "llm/provider.h"
-#include "llm/services.h"
-#include "llm/wire_error.h"
+#include "llm/service_client.h"
 
 namespace memgpt {
 
@@ -76,8 +75,6 @@ class EndpointEmbedder : public Embedder {
     WireOrigin origin;
   };
   [[nodiscard]] Server server() const;
-  [[nodiscard]] std::string variable(std::string_view name) const;  // of the environment
-  [[nodiscard]] std::string key() const;
   // Texts of one call of embed().
   struct Part {
     std::span<const std::string> all;
@@ -93,16 +90,12 @@ class EndpointEmbedder : public Embedder {
   [[nodiscard]] std::size_t batch_end(std::span<const std::string> texts, std::size_t begin) const;
 
   EmbeddingOptions options_;
-  Outside outside_;
-  const Service& service_;
   const char* path_;
+  ServiceClient server_;
   std::string name_;
   mutable std::atomic<std::size_t> batch_;  // what the server was seen to take
   mutable std::mutex asking_;               // held while the server is asked for the dimension
   mutable std::atomic<int> dimension_;
-  mutable std::mutex mutex_;  // guards what follows
-  mutable std::string client_url_;
-  mutable std::shared_ptr<HttpClient> client_;
 };
 
 }  // namespace memgpt

@@ -10,8 +10,8 @@
 
 #include "llm/http.h"
 #include "llm/provider.h"
+#include "llm/service_client.h"
 #include "llm/services.h"
-#include "llm/wire_error.h"
 #include "memory/json.h"
 
 namespace memgpt {
@@ -33,39 +33,23 @@ class HostedModel : public LLMProvider {
 
  protected:
   [[nodiscard]] const ModelOptions& options() const { return options_; }
-  [[nodiscard]] const Service& service() const { return service_; }
-  // Throws MissingKey, or ConfigError for what is no key.
-  [[nodiscard]] std::vector<HttpHeader> headers(const std::string& key) const;
-  [[nodiscard]] std::string key() const;
-  // Throws ConfigError where no address is set.
-  [[nodiscard]] std::string url() const;
-  [[nodiscard]] std::shared_ptr<HttpClient> client();
-  [[nodiscard]] WireOrigin origin(const HttpClient& client, const std::string& key) const;
+  [[nodiscard]] const Service& service() const { return server_.service(); }
+  [[nodiscard]] const ServiceClient& server() const { return server_; }
   [[nodiscard]] Structure structure() const {
-    return options_.structure.value_or(service_.structure);
+    return options_.structure.value_or(service().structure);
   }
-  // Of the environment; "" where it is not set.
-  [[nodiscard]] std::string variable(std::string_view name) const;
   // Characters in all strings of one call together; 0 = no bound.
   [[nodiscard]] int string_budget(const Context& context) const;
 
  private:
-  [[nodiscard]] HttpOptions http_options() const;
   [[nodiscard]] int ask_window() const;
 
   ModelOptions options_;
-  const Service& service_;
-  Outside outside_;
-  mutable std::mutex mutex_;  // guards what follows
-  std::string client_url_;
-  std::shared_ptr<HttpClient> client_;
+  ServiceClient server_;
+  mutable std::mutex mutex_;           // guards what follows
   mutable std::optional<int> window_;  // what the server said
   mutable std::chrono::steady_clock::time_point asked_{};
 };
-
-// An address as people write it, in the service's own form: Ollama's OLLAMA_HOST may be
-// "0.0.0.0:11434", and some servers' addresses are given without their "/v1".
-[[nodiscard]] std::string service_url(std::string url, const Service& service);
 
 // What a program adds to each request. Throws ConfigError for what is no JSON object, or holds what
 // the kernel itself says.

@@ -69,8 +69,8 @@ std::string OllamaProvider::body(const Context& context, const CallOptions& opti
           tool_text({tool.name, tool.description, bounded_parameters(tool.parameters, budget)})));
     body["tools"] = std::move(offered);
   }
-  // Models that cannot think refuse the word, so only who asks for it says it.
-  if (options.reasoning == Reasoning::native) body["think"] = true;
+  // A model that can think would do it twice.
+  body["think"] = options.reasoning == Reasoning::native;
   json::object limits = {{"num_ctx", context.budget.context_window},
                          {"num_predict", context.budget.reply_reserve}};
   for (const auto& [name, value] : extra_options_) limits[name] = value;
@@ -85,9 +85,9 @@ Reply OllamaProvider::complete(const std::shared_ptr<const Context>& context,
 }
 
 Reply OllamaProvider::complete(const Context& context, const CallOptions& options, HttpSent* sent) {
-  const std::string key = this->key();
-  const auto client = this->client();
-  const auto origin = this->origin(*client, key);
+  const std::string key = server().key();
+  const auto client = server().http();
+  const auto origin = server().origin(*client, key);
   const bool by_schema = structure() == Structure::json_schema;
   HttpResponse response;
   JsonCallStream calls(options.on_delta);
@@ -96,16 +96,17 @@ Reply OllamaProvider::complete(const Context& context, const CallOptions& option
   const auto is_fine = [&] { return response.status >= 200 && response.status <= 299; };
   try {
     if (!options.on_delta) {
-      response = sent != nullptr ? client->finish(*sent, {})
-                                 : client->post("/api/chat", headers(key), body(context, options));
+      response = sent != nullptr
+                     ? client->finish(*sent, {})
+                     : client->post("/api/chat", server().headers(key), body(context, options));
       if (is_fine()) answer.add(response.body);
     } else {
       LineReader lines;
       const LineReader::OnLine on_line = [&](std::string_view line) { return answer.add(line); };
       const OnBytes on_bytes = [&](std::string_view bytes) { return lines.add(bytes, on_line); };
-      response = sent != nullptr
-                     ? client->finish(*sent, on_bytes)
-                     : client->stream("/api/chat", headers(key), body(context, options), on_bytes);
+      response = sent != nullptr ? client->finish(*sent, on_bytes)
+                                 : client->stream("/api/chat", server().headers(key),
+                                                  body(context, options), on_bytes);
       if (is_fine()) lines.finish(on_line);
     }
     if (!is_fine()) throw_status(std::move(response), origin);
@@ -114,6 +115,8 @@ Reply OllamaProvider::complete(const Context& context, const CallOptions& option
                                 " ended its stream in the middle of an answer; send again");
   } catch (const InvalidReply& error) {
     throw_unreadable(std::move(response), origin, error.what());
+  } catch (const ProviderError&) {
+    rethrow_without_key(origin);
   }
   Reply reply = answer.reply();
   if (by_schema) read_json_call(reply);
@@ -126,9 +129,9 @@ class OllamaProvider::Pending final : public PendingReply {
       : provider_(provider),
         context_(std::move(context)),
         options_(std::move(options)),
-        sent_(provider_.client()->begin("/api/chat", provider_.headers(provider_.key()),
-                                        provider_.body(*context_, options_),
-                                        options_.on_delta != nullptr)) {}
+        sent_(provider_.server().http()->begin(
+            "/api/chat", provider_.server().headers(provider_.server().key()),
+            provider_.body(*context_, options_), options_.on_delta != nullptr)) {}
   [[nodiscard]] int descriptor() const override {
     return sent_->connection ? sent_->connection->descriptor() : -1;
   }

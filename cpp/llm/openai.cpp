@@ -47,6 +47,26 @@ std::string percent_encoded(std::string_view text) {
   return out;
 }
 
+// Some servers read the call themselves, and refuse what the model wrote: Groq shows it, llama.cpp
+// does not. It is the decoder's to mend, or the model's.
+std::optional<Reply> failed_call(const HttpResponse& response) {
+  if (response.status != 400 && response.status != 500) return std::nullopt;
+  boost::system::error_code failed;
+  const auto value = json::parse(response.body, failed);
+  const auto* object = failed ? nullptr : value.if_object();
+  const auto* error = object == nullptr ? nullptr : object->if_contains("error");
+  if (error == nullptr || !error->is_object()) return std::nullopt;
+  Reply reply;
+  reply.finish_reason = "error";
+  if (string_or(error->get_object(), "code") == "tool_use_failed") {
+    reply.content = string_or(error->get_object(), "failed_generation");
+    return reply;
+  }
+  const auto message = string_or(error->get_object(), "message");
+  if (message.find("Failed to parse tool call arguments") != std::string::npos) return reply;
+  return std::nullopt;
+}
+
 }  // namespace
 
 OpenAIProvider::OpenAIProvider(ModelOptions options, const Service& service, Outside outside)
@@ -69,9 +89,9 @@ OpenAIProvider::OpenAIProvider(ModelOptions options, const Service& service, Out
 }
 
 std::string OpenAIProvider::path() const {
-  if (!service().azure || url().ends_with("/v1")) return "/chat/completions";
+  if (!service().azure || server().url().ends_with("/v1")) return "/chat/completions";
   std::string version = options().api_version;
-  if (version.empty()) version = variable("AZURE_OPENAI_API_VERSION");
+  if (version.empty()) version = server().variable("AZURE_OPENAI_API_VERSION");
   if (version.empty()) version = kAzureVersion;
   return "/openai/deployments/" + percent_encoded(options().model) +
          "/chat/completions?api-version=" + percent_encoded(version);
@@ -182,17 +202,17 @@ Reply OpenAIProvider::complete(const std::shared_ptr<const Context>& context,
 // `sent`: the request that was sent with these quirks, or null.
 Reply OpenAIProvider::complete(const Context& context, const CallOptions& options,
                                const Quirks& quirks, HttpSent* sent) {
-  const std::string key = this->key();
-  const auto client = this->client();
-  const auto origin = this->origin(*client, key);
+  const std::string key = server().key();
+  const auto client = server().http();
+  const auto origin = server().origin(*client, key);
   Quirks before = quirks;
   HttpResponse response;
   const Exchange exchange = [&](const OnBytes& on_bytes) {
     if (auto* first = std::exchange(sent, nullptr); first != nullptr)
       return client->finish(*first, on_bytes);
     auto body = this->body(context, options, before);
-    return on_bytes ? client->stream(path(), headers(key), std::move(body), on_bytes)
-                    : client->post(path(), headers(key), std::move(body));
+    return on_bytes ? client->stream(path(), server().headers(key), std::move(body), on_bytes)
+                    : client->post(path(), server().headers(key), std::move(body));
   };
   try {
     for (int tries = 0;; ++tries) {
@@ -201,6 +221,7 @@ Reply OpenAIProvider::complete(const Context& context, const CallOptions& option
         if (structure() == Structure::json_schema) read_json_call(reply);
         return reply;
       }
+      if (auto said = failed_call(response)) return *std::move(said);
       const Quirks after = learned(before, response);
       if (after == before || tries == kMostLearned) throw_status(std::move(response), origin);
       before = after;
@@ -209,6 +230,8 @@ Reply OpenAIProvider::complete(const Context& context, const CallOptions& option
     }
   } catch (const InvalidReply& error) {
     throw_unreadable(std::move(response), origin, error.what());
+  } catch (const ProviderError&) {
+    rethrow_without_key(origin);
   }
 }
 
@@ -231,9 +254,9 @@ class OpenAIProvider::Pending final : public PendingReply {
 
  private:
   [[nodiscard]] std::unique_ptr<HttpSent> begin() {
-    return provider_.client()->begin(provider_.path(), provider_.headers(provider_.key()),
-                                     provider_.body(*context_, options_, quirks_),
-                                     options_.on_delta != nullptr);
+    return provider_.server().http()->begin(
+        provider_.path(), provider_.server().headers(provider_.server().key()),
+        provider_.body(*context_, options_, quirks_), options_.on_delta != nullptr);
   }
 
   OpenAIProvider& provider_;  // which the turn keeps

@@ -57,7 +57,7 @@ HttpResponse for_people(HttpResponse response, const std::string& key) {
 
 }  // namespace
 
-std::string error_text(std::string_view body) {
+std::string error_text(std::string_view body, const std::string& key) {
   boost::system::error_code failed;
   const auto value = json::parse(body, failed);
   std::string text;
@@ -71,6 +71,7 @@ std::string error_text(std::string_view body) {
         if (text.empty()) text = string_or(object, name);
   }
   if (text.empty()) text = valid_utf8(std::string(body));
+  hide_key(text, key);  // as the server escaped it, it may not have been found before
   std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
   const auto shown = utf8_prefix(text, kShownBytes);
   return std::string(shown) + (shown.size() < text.size() ? "..." : "");
@@ -86,28 +87,46 @@ bool says_too_long(int status, std::string_view body) {
   if (status != 400 && status != 413 && status != 422 && status != 500 && status != 200)
     return false;
   const std::string text = lower(body);
+  const auto says = [&](std::string_view sign) { return text.find(sign) != std::string::npos; };
   // OpenAI, Azure and Groq; llama.cpp; vLLM, OpenRouter, DeepSeek and Mistral; LM Studio; Ollama;
-  // Together and text-generation-inference; Gemini.
-  constexpr std::array<std::string_view, 18> kSigns = {"context_length_exceeded",
-                                                       "exceed_context_size",
-                                                       "maximum context length",
-                                                       "context window",
-                                                       "context size",
-                                                       "model's context length is only",
-                                                       "model is loaded with context length",
-                                                       "greater than the context length",
-                                                       "prompt is too long",
-                                                       "prompt too long",
-                                                       "exceeds the context",
-                                                       "exceeded max context length",
-                                                       "exceeds maximum context",
-                                                       "`inputs` tokens + `max_new_tokens`",
-                                                       "`inputs` must have less than",
-                                                       "input token count",
-                                                       "input is too long",
-                                                       "reduce the length of the messages"};
-  return std::any_of(kSigns.begin(), kSigns.end(),
-                     [&](std::string_view sign) { return text.find(sign) != std::string::npos; });
+  // Together and text-generation-inference; Gemini; SGLang; xAI; GitHub; TabbyAPI; LiteLLM.
+  constexpr std::array kSigns =
+      std::to_array<std::string_view>({"context_length_exceeded",
+                                       "exceed_context_size",
+                                       "maximum context length",
+                                       "model's context length is only",
+                                       "model is loaded with context length",
+                                       "greater than the context length",
+                                       "longer than the model's context",
+                                       "prompt is too long",
+                                       "prompt too long",
+                                       "exceeds the context",
+                                       "exceeded max context length",
+                                       "exceeds maximum context",
+                                       "`inputs` tokens + `max_new_tokens`",
+                                       "`inputs` must have less than",
+                                       "input token count",
+                                       "input is too long",
+                                       "reduce the length of the messages",
+                                       "maximum model length",
+                                       "maximum prompt length",
+                                       "tokens_limit_reached",
+                                       "max_seq_len",
+                                       "contextwindowexceeded"});
+  if (std::any_of(kSigns.begin(), kSigns.end(), says)) return true;
+  // A tool's description may speak of windows, too.
+  constexpr std::array kTooMuch = std::to_array<std::string_view>(
+      {"exceed", "too long", "too large", "longer", "larger", "fit"});
+  return (says("context window") || says("context size")) &&
+         std::any_of(kTooMuch.begin(), kTooMuch.end(), says);
+}
+
+// A limit of tokens in a minute that is smaller than this one prompt: waiting does not help.
+bool says_too_large_for_a_minute(int status, std::string_view body) {
+  if (status != 413 && status != 429) return false;
+  const std::string text = lower(body);
+  return text.find("request too large") != std::string::npos &&
+         text.find("tokens") != std::string::npos;
 }
 
 void throw_overflow(const std::string& answer, std::string_view body) {
@@ -116,20 +135,50 @@ void throw_overflow(const std::string& answer, std::string_view body) {
   const int prompt =
       number_behind(text, {"n_prompt_tokens", "messages resulted in", "you passed",
                            "keep the first", "given:", "prompt contains", "input token count",
-                           "prompt is too long:", "however, you requested", "request ("});
+                           "prompt is too long:", "however, you requested", "request (",
+                           "the input (", "prompt (length", "request contains", "requested"});
   const int limit = number_behind(
       text, {"n_ctx", "maximum context length is", "context length of only",
              "context length is only", "limit of", "must be <=", "maximum number of tokens allowed",
-             "less than", "too large for model with", "size ("});
+             "less than", "too large for model with", "size (", "context length (",
+             "model length of", "prompt length is", "limit"});
   throw ContextOverflow(answer +
                             " (the prompt is longer than the model takes: give the agent a "
                             "smaller context_window)",
                         prompt, limit);
 }
 
+void rethrow_without_key(const WireOrigin& origin) {
+  const auto text = [&](const std::exception& error) {
+    std::string shown = error.what();
+    hide_key(shown, origin.key);
+    return shown;
+  };
+  try {
+    throw;
+  } catch (const ErrorInAnswer& error) {
+    if (error.status >= 400 && error.status < 600) {
+      HttpResponse response;
+      response.status = error.status;
+      response.body = error.answer;
+      throw_status(std::move(response), origin);
+    }
+    throw ProviderError(origin.url + ": the server answered with an error: " +
+                        error_text(error.answer, origin.key));
+  } catch (const ContextOverflow& error) {
+    throw ContextOverflow(text(error), error.prompt_tokens, error.limit_tokens);
+  } catch (const AuthenticationFailed& error) {
+    throw AuthenticationFailed(text(error));
+  } catch (const RateLimited& error) {
+    throw RateLimited(text(error));
+  } catch (const InvalidReply& error) {
+    throw InvalidReply(text(error));
+  }
+}
+
 void throw_status(HttpResponse given, const WireOrigin& origin) {
   const auto response = for_people(std::move(given), origin.key);
-  const std::string said = error_text(response.body);
+  const std::string said = error_text(response.body, origin.key);
   const std::string answer =
       origin.url + " answered " + std::to_string(response.status) +
       (said.empty() ? "" : ": " + said) +
@@ -140,10 +189,16 @@ void throw_status(HttpResponse given, const WireOrigin& origin) {
   if (response.status == 401 || response.status == 403)
     throw AuthenticationFailed(answer + " (the key was refused: check " + origin.key_variable +
                                ")");
-  if (limited)
-    throw RateLimited(
-        answer + " (too many requests, or no credit left: send again " +
-        (response.retry_after.empty() ? "later" : "after " + response.retry_after + " s") + ")");
+  if (says_too_large_for_a_minute(response.status, response.body))
+    throw_overflow(answer, response.body);
+  if (limited) {
+    const auto& wait = response.retry_after;
+    const bool known = !wait.empty() && std::all_of(wait.begin(), wait.end(), [](unsigned char c) {
+      return std::isdigit(c) != 0;
+    });
+    throw RateLimited(answer + " (too many requests, or no credit left: send again " +
+                      (known ? "after " + wait + " s" : "later") + ")");
+  }
   if (response.status == 404)
     throw ProviderError(answer + " (is there a model \"" + origin.model + "\", and is " +
                         origin.url_variable + " right? " + origin.hint + ")");
@@ -167,8 +222,8 @@ void throw_unreadable(HttpResponse given, const WireOrigin& origin, const std::s
           : ", compressed with " + response.content_encoding + ", which was not asked for";
   throw InvalidReply(origin.url + ": " + why + ". It sent " +
                      (response.content_type.empty() ? "" : response.content_type + ": ") + "\"" +
-                     std::string(utf8_prefix(error_text(response.body), 120)) + "\"" + compressed +
-                     "; check that " + origin.url_variable +
+                     std::string(utf8_prefix(error_text(response.body, origin.key), 120)) + "\"" +
+                     compressed + "; check that " + origin.url_variable +
                      " is the address of a server of models. " + origin.hint);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "error.h"
 #include "llm/http.h"
 
 namespace memgpt {
@@ -19,8 +20,8 @@ struct WireOrigin {
   std::string hint;  // what else to look at where a model is not found
 };
 
-// A few words: the forms in use differ.
-[[nodiscard]] std::string error_text(std::string_view body);
+// A few words, without the key: the forms in use differ.
+[[nodiscard]] std::string error_text(std::string_view body, const std::string& key = "");
 // Some servers repeat what they were sent, the key included.
 void hide_key(std::string& text, const std::string& key);
 
@@ -29,6 +30,20 @@ void hide_key(std::string& text, const std::string& key);
 [[nodiscard]] bool says_too_long(int status, std::string_view body);
 // Throws ContextOverflow, with the server's own figures where it gives them.
 [[noreturn]] void throw_overflow(const std::string& answer, std::string_view body);
+
+// An error that came with the status 200, or in the middle of a stream.
+class ErrorInAnswer final : public ProviderError {
+ public:
+  // `code`: the status that it should have had; 0 = not said.
+  ErrorInAnswer(const std::string& text, int code, std::string_view body)
+      : ProviderError(text), status(code), answer(body) {}
+  int status;
+  std::string answer;
+};
+
+// Called where an error of a provider was caught: goes on with the same one, without the key. Some
+// servers repeat what they were sent.
+[[noreturn]] void rethrow_without_key(const WireOrigin& origin);
 
 // Of an answer with a status other than 2xx. Throws AuthenticationFailed, RateLimited,
 // ContextOverflow or ProviderError.

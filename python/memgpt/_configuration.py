@@ -33,6 +33,16 @@ def setting(name: str) -> str:
     return os.environ.get(name) or _configured().get(name, "")
 
 
+def _bare_name(name: str) -> str:
+    return name.removeprefix("export ").strip()
+
+
+def _bare(value: str) -> str:
+    """As a shell would read it: without quotation marks around it."""
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value
+
+
 def _configured() -> dict[str, str]:
     global _read
     try:
@@ -47,7 +57,8 @@ def _configured() -> dict[str, str]:
     parser.optionxform = str  # type: ignore[assignment, method-assign]: names as they are written
     try:
         parser.read_string(path.read_text("utf-8-sig"))
-        found = dict(parser[_SECTION]) if parser.has_section(_SECTION) else {}
+        own = next((name for name in parser.sections() if name.lower() == _SECTION), None)
+        found = {_bare_name(n): _bare(v) for n, v in parser[own].items()} if own else {}
     except (OSError, ValueError, configparser.Error) as error:
         # Its text would show the line, and the line may be a key.
         line = getattr(error, "lineno", None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from memgpt import _core
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
-from memgpt.errors import ConfigError
+from memgpt.errors import ConfigError, InvalidInput
 from memgpt.llm import Embedder
 
 __all__ = ["OpenAICompatibleEmbedder", "embedder_of"]
@@ -96,10 +96,14 @@ class OpenAICompatibleEmbedder(Embedder):
 
         Raises:
             MissingKey: where a key is needed and not set.
-            InvalidInput: for a text that is longer than the model takes; says which.
+            InvalidInput: for what is no list of texts, and for a text that is longer than the model
+                takes; says which.
             ProviderError: or one of its kinds, as a model's provider.
         """
-        width, rows = self.dimension, iter(self._core.embed(list(texts)))
+        if isinstance(texts, (str, bytes, Mapping)) or not isinstance(texts, Iterable):
+            raise InvalidInput("embed() takes a list of texts; of one text: embed([text])[0]")
+        texts = [checked_text(text, f"text {number}") for number, text in enumerate(texts, 1)]
+        width, rows = self.dimension, iter(self._core.embed(texts))
         return [list(itertools.islice(rows, width)) for _ in texts]
 
     def _to_core(self) -> _core.CoreEmbedder | None:
@@ -126,7 +130,8 @@ _KEYS = {
     "model": "model",
     "endpoint": "base_url",
     "endpoint_type": "service",
-    **{key: key for key in ("api_key", "dimension", "shorten", "name", "batch", "timeout_s")},
+    **{key: key for key in ("api_key", "dimension", "shorten", "name", "weight", "batch")},
+    **{key: key for key in ("timeout_s", "max_retries")},
 }
 
 

@@ -103,6 +103,8 @@ class Reembedding:
         self._name = name
         self._cancelled = False
         self._finished = False
+        # Not the thread itself: a join() that Ctrl-C ends makes Python 3.11 take it for stopped.
+        self._ended = threading.Event()
         self._core = core
         self._embedder = embedder
         # The program waits at its end for the batch that is under way, and not for all.
@@ -133,6 +135,8 @@ class Reembedding:
                     return
         except BaseException as error:
             self.error = error
+        finally:
+            self._ended.set()
 
     def wait(self, timeout: float | None = None, progress: bool | Report | None = None) -> bool:
         """Wait until it is done. Ctrl-C ends the waiting, and not the work.
@@ -150,22 +154,22 @@ class Reembedding:
         """
         left = timeout
         with shown_progress("vectors", max(self.total, _WORTH_A_BAR), progress) as report:
-            while self._thread.is_alive() and (left is None or left > 0):
+            while not self._ended.is_set() and (left is None or left > 0):
                 wait = 0.1 if left is None else min(0.1, left)
-                self._thread.join(wait)
+                self._ended.wait(wait)
                 left = None if left is None else left - wait
                 report(self.done, self.total)
-        if self.error is not None and not self._thread.is_alive():
+        if self.error is not None and self._ended.is_set():
             raise self.error
         return self.finished
 
     def cancel(self) -> None:
         """End it after the batch that is under way. What is done stays done, for the next time."""
         self._cancelled = True
-        self._thread.join()
+        self._ended.wait()
 
     def __repr__(self) -> str:
-        state = "done" if self.finished else "under way" if self._thread.is_alive() else "stopped"
+        state = "done" if self.finished else "stopped" if self._ended.is_set() else "under way"
         if self.error is not None:
             state = f"failed: {error_text(self.error)}"
         return f"<Reembedding of {self._name!r}: {self.done:,} of {self.total:,} passages, {state}>"

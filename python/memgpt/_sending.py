@@ -8,10 +8,18 @@ from collections.abc import AsyncIterator, Iterator
 
 from memgpt import _core
 from memgpt._async import send_async
-from memgpt._calls import Call, CoreHandle, check_loop_is_free, check_not_inside, in_call
+from memgpt._calls import (
+    Call,
+    CoreHandle,
+    call_chain,
+    check_loop_is_free,
+    check_not_inside,
+    in_call,
+)
 from memgpt._response import Response
 from memgpt._stream import Event, OnEvent, stream, stream_async
 from memgpt._text import checked_text
+from memgpt.errors import Reentrant
 from memgpt.transcript import microseconds
 
 __all__ = ["Sending"]
@@ -136,10 +144,18 @@ class Sending(CoreHandle):
         time: dt.datetime | str | None = None,
         type: str = "",
     ) -> Iterator[Event]:
-        check_not_inside(self._own, "a tool cannot send to the agent that called it")
+        self._check_may_stream()
         send = self._prepared(text, role=role, name=name, time=time, type=type)
         check_loop_is_free(self._own)
         return stream(self._own, send)
+
+    def _check_may_stream(self) -> None:
+        """Its turn is on another thread than the one of a tool: there the core would wait."""
+        if any(call.agent == self._own.key for call in call_chain()):
+            raise Reentrant(
+                f'agent "{self._own.name}" is in the middle of a send() of this same call chain; a '
+                "tool cannot send to the agent that called it"
+            )
 
     def stream_async(
         self,
@@ -150,7 +166,7 @@ class Sending(CoreHandle):
         time: dt.datetime | str | None = None,
     ) -> AsyncIterator[Event]:
         """``stream()`` without blocking the event loop: ``async for event in ...``."""
-        check_not_inside(self._own, "a tool cannot send to the agent that called it")
+        self._check_may_stream()
         send = self._prepared(text, role=role, name=name, time=time)
         return stream_async(self._own, send)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import os
 import queue
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -33,8 +35,8 @@ class Event:
         type: ``"step"`` (a model call begins), ``"reasoning"`` (a piece of the model's thoughts),
             ``"text"`` (a piece of what it says to the user), ``"content"`` (a piece of text outside
             of a call, which the user is not meant to see), ``"tool_call"`` (a piece of the JSON of
-            a call's arguments), ``"discard"`` (what came of this step is void: it is made again, or
-            failed), ``"message"`` (a message is in the journal) or ``"done"``, the last.
+            a call's arguments), ``"discard"`` (what came of this step is void: it is made again),
+            ``"message"`` (a message is in the journal) or ``"done"``, the last.
         step: which model call of the turn; 1 is the first.
         text: the piece.
         tool: of a call, the tool's name.
@@ -84,6 +86,7 @@ def stream(core: _core.CoreAgent, send: Callable[[Call, OnEvent], Response]) -> 
             events.put(_END)
 
     ended = threading.Event()
+    process = os.getpid()
     context = contextvars.copy_context()
     run_on_thread(lambda: context.run(turn))
     try:
@@ -92,9 +95,10 @@ def stream(core: _core.CoreAgent, send: Callable[[Call, OnEvent], Response]) -> 
         if failed:
             raise failed[0]
     finally:
-        if not ended.is_set():
-            call.cancel()
-            ended.wait()
+        call.cancel()
+        # At the end of the program, and in a forked child, no thread is there to end it.
+        while not (ended.wait(_LOOK_EVERY) or sys.is_finalizing() or os.getpid() != process):
+            pass
 
 
 def _teller(put: Callable[[Event], None]) -> OnEvent:

@@ -303,7 +303,10 @@ class Agent(Sending):
         The old vectors stay in the file, for forks and for ``agent.at()``.
 
         Args:
-            embedding: ``"offline"``, or an Embedder; with a name of its own.
+            embedding: as for :meth:`Home.create_agent`: ``"offline"``, a handle such as
+                ``"openai/text-embedding-3-small"`` or ``"ollama/nomic-embed-text"``, ``{"model":
+                ..., "endpoint": ..., "endpoint_type": ...}`` with what else an
+                :class:`OpenAICompatibleEmbedder` takes, or an Embedder, with a name of its own.
 
         Returns:
             How far it is; ``.wait()`` waits for it.

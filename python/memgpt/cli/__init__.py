@@ -10,20 +10,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["RunOptions", "main", "quietly", "speak_utf8"]
+__all__ = ["ModelFlags", "RunOptions", "main", "quietly", "speak_utf8"]
 
 
 @dataclass(frozen=True)
-class RunOptions:
+class ModelFlags:
+    """The flags that say which model, and where it is."""
+
+    model: str | None = None
+    model_endpoint: str | None = None
+    model_endpoint_type: str | None = None
+    context_window: int | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions(ModelFlags):
     """The flags of ``memgpt run``."""
 
     agent: str = "memgpt"
     persona: str | None = None
     human: str | None = None
-    model: str | None = None
-    context_window: int | None = None
-    model_endpoint: str | None = None
-    model_endpoint_type: str | None = None
     db: str | None = None
     stream: bool = False
     first: bool = False
@@ -55,26 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--human", metavar="NAME|FILE.txt", help="what the agent knows of you to begin with"
     )
-    run.add_argument(
-        "--model",
-        metavar="HANDLE",
-        help="the language model: offline, or SERVICE/NAME such as openai/gpt-4.1 or "
-        "ollama/llama3.1 (openai/gpt-4.1, or OPENAI_MODEL, where OPENAI_API_KEY is set; else "
-        "offline)",
-    )
-    run.add_argument(
-        "--model-endpoint", metavar="URL", help="of a server of your own; --model is its model"
-    )
-    run.add_argument(
-        "--model-endpoint-type",
-        metavar="SERVICE",
-        help="what such a server is: openai (the default), azure, llama.cpp, vllm, ollama ...",
-    )
+    _add_model(run)
     run.add_argument(
         "--stream", action="store_true", help="show what the model writes while it writes it"
-    )
-    run.add_argument(
-        "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
     )
     run.add_argument("--db", metavar="PATH", help="the database (MEMGPT_HOME/agents.db)")
     run.add_argument("--first", action="store_true", help="you speak first, not the agent")
@@ -95,24 +84,38 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_model(command: argparse.ArgumentParser) -> None:
+    """The flags of :class:`ModelFlags`."""
+    command.add_argument(
+        "--model",
+        metavar="HANDLE",
+        help="the language model: offline, or SERVICE/NAME such as openai/gpt-4.1 or "
+        "ollama/llama3.1 (openai/gpt-4.1, or OPENAI_MODEL, where OPENAI_API_KEY is set; else "
+        "offline)",
+    )
+    command.add_argument(
+        "--model-endpoint", metavar="URL", help="of a server of your own; --model is its model"
+    )
+    command.add_argument(
+        "--model-endpoint-type",
+        metavar="SERVICE",
+        help="what such a server is: openai (the default), azure, llama.cpp, vllm, ollama ...",
+    )
+    command.add_argument(
+        "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
+    )
+
+
 def _add_benchmark(commands: Any) -> None:
     bench = commands.add_parser(
         "benchmark",
         help="see whether a model can drive MemGPT",
         description="Give a model a dozen short tasks, one for each thing that MemGPT needs, and "
         "see which of its calls are valid, repaired or failed. Nothing is kept.",
-        epilog="Exit codes: 0 it can, if with repairs, 1 it cannot, 2 it could not be asked.",
+        epilog="Exit codes: 0 it can, if with repairs, 1 it cannot, 2 it could not be asked, "
+        "130 it was broken off by Ctrl-C.",
     )
-    bench.add_argument("--model", metavar="HANDLE", help="which model, as for `memgpt run`")
-    bench.add_argument("--endpoint", metavar="URL", help="of a server, as http://127.0.0.1:8080/v1")
-    bench.add_argument(
-        "--endpoint-type",
-        metavar="NAME",
-        help="which service: openai, ollama, vllm ...",
-    )
-    bench.add_argument(
-        "--context-window", metavar="N", type=int, help="tokens that the model may see at once"
-    )
+    _add_model(bench)
     bench.add_argument(
         "--n-tries", metavar="N", type=int, default=1, help="how often each task is tried (1)"
     )

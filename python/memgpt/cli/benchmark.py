@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -12,8 +13,8 @@ from typing import Any
 
 import memgpt
 from memgpt._text import message_of
+from memgpt.cli import ModelFlags
 from memgpt.cli._tasks import TASKS, Task
-from memgpt.llm import to_core_provider
 
 __all__ = ["BenchmarkOptions", "Outcome", "benchmark", "verdict"]
 
@@ -25,16 +26,13 @@ _HOPELESS = (
     memgpt.ProviderUnreachable,
     memgpt.ConfigError,
 )
+_PATIENCE = 2  # tries without any reply, after which the model is not asked again
 
 
 @dataclass(frozen=True)
-class BenchmarkOptions:
+class BenchmarkOptions(ModelFlags):
     """The flags of ``memgpt benchmark``."""
 
-    model: str | None = None
-    endpoint: str | None = None
-    endpoint_type: str | None = None
-    context_window: int | None = None
     n_tries: int = 1
     json: bool = False
 
@@ -101,9 +99,12 @@ def _try(home: memgpt.Home, name: str, task: Task, model: Any, window: int | Non
 
 
 def verdict(outcomes: Iterable[Outcome]) -> tuple[str, str]:
-    """``"can"``, ``"needs repairs"`` or ``"cannot"``, and a sentence that says so."""
+    """``"can"``, ``"needs repairs"`` or ``"cannot"``, and a sentence that says so; ``"unknown"``
+    where the model was never heard."""
     outcomes = list(outcomes)
     results = Counter(result for outcome in outcomes for _, result in outcome.calls)
+    if not results:
+        return "unknown", "has answered nothing: whether it can drive MemGPT is not known."
     calls = results.total() + sum(bool(outcome.error) for outcome in outcomes)
     done = sum(outcome.done for outcome in outcomes)
     figures = (
@@ -136,11 +137,12 @@ def _rows(outcomes: list[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def _print_json(model: str, outcomes: list[Outcome]) -> None:
+def _print_json(model: str, outcomes: list[Outcome], interrupted: bool) -> None:
     word, sentence = verdict(outcomes)
     report = {
         "model": model,
         "verdict": word,
+        "interrupted": interrupted,
         "sentence": f"{model} {sentence}",
         "tools": _rows(outcomes),
         "repairs": Counter(kind for outcome in outcomes for kind in outcome.repairs),
@@ -150,7 +152,7 @@ def _print_json(model: str, outcomes: list[Outcome]) -> None:
     print(json.dumps(report, indent=2, ensure_ascii=False))
 
 
-def _print_table(model: str, outcomes: list[Outcome]) -> None:
+def _print_table(model: str, outcomes: list[Outcome], interrupted: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -170,45 +172,31 @@ def _print_table(model: str, outcomes: list[Outcome]) -> None:
         lines.append(f"repaired: {', '.join(f'{n} x {kind}' for kind, n in repairs.most_common())}")
     errors = Counter(outcome.error for outcome in outcomes if outcome.error)
     lines += [f"error, {count} x: {text}" for text, count in errors.most_common(5)]
+    if interrupted and verdict(outcomes)[0] != "unknown":
+        lines.append(f"broken off in task {len(outcomes) + 1}; so far:")
     for line in [*lines, f"{model} {verdict(outcomes)[1]}"]:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _model(options: BenchmarkOptions) -> tuple[str, Any]:
-    """What the model is called, and what an agent takes for it.
+def _play(options: BenchmarkOptions, model: Any, outcomes: list[Outcome]) -> None:
+    """Every task, so often as was asked for.
 
     Raises:
-        memgpt.Error: where the flags cannot work.
+        memgpt.Error: where the model cannot be asked.
     """
-    from memgpt.cli.run import default_model
-
-    name = options.model or default_model()
-    if options.endpoint is not None:
-        model = memgpt.OpenAICompatible(
-            name,
-            base_url=options.endpoint,
-            service=options.endpoint_type or "openai",
-            context_window=options.context_window or 0,
-        )
-        return name, model
-    if options.endpoint_type is not None and "/" not in name and name != "offline":
-        name = f"{options.endpoint_type}/{name}"
-    if key := to_core_provider(name).missing_key:
-        raise memgpt.MissingKey(f"--model {name} needs a key: set {key}")
-    return name, name
-
-
-def _play(options: BenchmarkOptions, model: Any, outcomes: list[Outcome]) -> None:
     shown = sys.stderr.isatty()
-    with memgpt.open(":memory:") as home:
-        for turn in range(options.n_tries):
-            for task in TASKS:
+    try:
+        with memgpt.open(":memory:") as home:
+            for turn, task in itertools.product(range(options.n_tries), TASKS):
                 if shown:
                     print(f"\r\033[K{task.name} ...", end="", file=sys.stderr, flush=True)
                 name = f"{task.name} {turn + 1}".replace(" ", "-")
                 outcomes.append(_try(home, name, task, model, options.context_window))
-    if shown:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+                if len(outcomes) >= _PATIENCE and not any(tried.calls for tried in outcomes):
+                    raise memgpt.ProviderError(outcomes[-1].error)
+    finally:
+        if shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def benchmark(options: BenchmarkOptions) -> int:
@@ -218,22 +206,28 @@ def benchmark(options: BenchmarkOptions) -> int:
         The exit code: 0 where the model can drive MemGPT, with repairs or without, 1 where it
         cannot, 2 where it could not be asked, 130 after Ctrl-C.
     """
+    from memgpt.cli.run import default_model, given_model
+
     outcomes: list[Outcome] = []
     try:
         if options.n_tries < 1:
             raise memgpt.ConfigError("--n-tries is at least 1")
-        name, model = _model(options)
+        model = given_model(options) or default_model()
     except memgpt.Error as error:
         print(f"memgpt: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    name = options.model or default_model()
     interrupted = False
     try:
         _play(options, model, outcomes)
     except KeyboardInterrupt:
         interrupted = True
-        print("stopped; this is what there is:", file=sys.stderr)
+        known = verdict(outcomes)[0] != "unknown"
+        what = "this is what there is:" if known else f"nothing is known of {name} yet"
+        print(f"stopped; {what}", file=sys.stderr)
     except memgpt.Error as error:
-        print(f"memgpt: {' '.join(message_of(error).split())}", file=sys.stderr)
+        text = " ".join(message_of(error).split())
+        print(f"memgpt: {name} could not be asked: {text}", file=sys.stderr)
         return 2
-    (_print_json if options.json else _print_table)(name, outcomes)
+    (_print_json if options.json else _print_table)(name, outcomes, interrupted)
     return 130 if interrupted else 1 if verdict(outcomes)[0] == "cannot" else 0

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import memgpt
 from memgpt._configuration import setting
-from memgpt.cli import RunOptions
+from memgpt.cli import ModelFlags, RunOptions
 from memgpt.llm import to_core_provider
 
 __all__ = ["folder", "history_file", "make_folder", "open_agent", "run", "stock_text"]
@@ -100,12 +100,20 @@ def default_model() -> str:
     return "offline"
 
 
-def given_model(options: RunOptions) -> str | dict[str, str] | None:
+def given_model(options: ModelFlags) -> str | dict[str, str] | None:
     """What the flags say of the model; None where they say nothing.
 
     Raises:
-        memgpt.ConfigError: for an address without a model.
+        memgpt.ConfigError: for an address without a model, or one that cannot be.
+        memgpt.MissingKey: where the model needs a key.
     """
+    model = _named_model(options)
+    if model is not None and (key := to_core_provider(model).missing_key):
+        raise memgpt.MissingKey(f"--model {options.model} needs a key: set {key}")
+    return model
+
+
+def _named_model(options: ModelFlags) -> str | dict[str, str] | None:
     more = {"endpoint": options.model_endpoint, "endpoint_type": options.model_endpoint_type}
     more = {name: value for name, value in more.items() if value is not None}
     if not more:
@@ -116,10 +124,12 @@ def given_model(options: RunOptions) -> str | dict[str, str] | None:
 
 
 def _reopened(
-    home: memgpt.Home, options: RunOptions, texts: dict[str, str]
+    home: memgpt.Home,
+    options: RunOptions,
+    model: str | dict[str, str] | None,
+    texts: dict[str, str],
 ) -> tuple[memgpt.Agent, list[str]]:
     """An agent that exists, and what there is to say about it."""
-    model = given_model(options)
     agent = home.agent(options.agent, model=model, context_window=options.context_window)
     notes = [f"welcome back, {len(agent.recall):,} messages remembered", _who_answers(agent)]
     # Nothing of an agent that was local so far is sent anywhere until its user says so.
@@ -172,12 +182,10 @@ def open_agent(home: memgpt.Home, options: RunOptions) -> tuple[memgpt.Agent, li
         memgpt.Error: where the flags cannot work.
     """
     model = given_model(options)
-    if model is not None and (key := to_core_provider(model).missing_key):
-        raise memgpt.MissingKey(f"--model {options.model} needs a key: set {key}")
     given = {"persona": options.persona, "human": options.human}
     texts = {kind: stock_text(kind, name) for kind, name in given.items() if name is not None}
     if options.agent in home.agents():
-        return _reopened(home, options, texts)
+        return _reopened(home, options, model, texts)
     agent = home.create_agent(
         options.agent,
         memory=_memory(texts),

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from memgpt._text import checked_number
 from memgpt.errors import ConfigError
 from memgpt.llm import LLMProvider
 from memgpt.testing import _wire_errors as errors
@@ -54,13 +55,14 @@ class FakeOpenAI:
         api_key: refuse requests without this key.
         models: names of the models that there are; any by default.
         context_window: tokens that the model takes; a longer prompt is refused, and by Ollama
-            shortened silently. 0 for no limit.
+            shortened silently. 0 for no limit, but for OpenAI's 8192 of a text to embed.
         num_ctx: what Ollama takes where a request does not say; 0 for its own 4096.
         usage: tokens of prompt and reply in each answer; else they are counted with o200k_base,
             which is near to what a model would count.
         stream: how streams are sent where the item does not say.
         strict: refuse what OpenAI refuses: messages that are in no order, tools without names.
-        dimensions: of embeddings, where a request does not say.
+        dimensions: of embeddings, where a request does not say; 0 for as many as the model has
+            that the request names, and 64 of one that is not known.
         embed: a function of a request for embeddings; where it returns an Answer, this is sent.
         seed: of the choice of what a provider's exceptions become.
         hang_s: seconds of silence that a :class:`ProviderTimeout` becomes.
@@ -77,7 +79,7 @@ class FakeOpenAI:
         script: may be set at any time; a list then begins at its first item.
 
     Raises:
-        ConfigError: for a ``like`` that there is not.
+        ConfigError: for a ``like`` that there is not, or a script that is none.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class FakeOpenAI:
         usage: tuple[int, int] | None = None,
         stream: Stream | None = None,
         strict: bool = True,
-        dimensions: int = 64,
+        dimensions: int = 0,
         embed: Callable[[dict[str, Any]], Answer | None] | None = None,
         seed: int | str = 0,
         hang_s: float = 30.0,
@@ -115,7 +117,7 @@ class FakeOpenAI:
         self.usage = usage
         self.stream = stream or Stream()
         self.strict = strict
-        self.dimensions = dimensions
+        self.dimensions = checked_number(dimensions, "dimensions", ConfigError)
         self.embed = embed
         self.keep = keep
         self.requests: list[dict[str, Any]] = []
@@ -138,10 +140,10 @@ class FakeOpenAI:
         return self._player.calls
 
     def start(self) -> FakeOpenAI:
-        """Listen, on a port that is free."""
+        """Listen, on a port that is free; after :meth:`close` again, most likely on another."""
         from memgpt.testing._fake_http import HttpServer
 
-        if self._http is None:
+        if self._http is None or self.closed:
             self._http = HttpServer(self._answer, self._tls)
         return self
 
@@ -182,11 +184,11 @@ class FakeOpenAI:
 
     @property
     def connections(self) -> int:
-        """How many connections were made."""
+        """How many connections were made since it was started."""
         return self._server.connections
 
     def __repr__(self) -> str:
-        where = "not started" if self._http is None else self.url
+        where = "not started" if self._http is None else "closed" if self.closed else self.url
         return f"FakeOpenAI({where}, {len(self.requests)} requests)"
 
     # Which address, and who asks.
@@ -276,7 +278,9 @@ class FakeOpenAI:
             given = self.embed(request) if self.embed is not None else None
             if given is not None:
                 return given
-            return models.embeddings(self.like, request, self.dimensions, self._prompts.text)
+            cut = self.like == "ollama"
+            window = self._ollama_window(0) if cut else self.context_window
+            return self._embedded(models.embeddings, request, window, cut)
         return self._chat(path, request) if what == "chat/completions" else nowhere
 
     # What it is answered.
@@ -332,14 +336,25 @@ class FakeOpenAI:
 
         return Streamed(events, style, kind, error)
 
+    def _ollama_window(self, num_ctx: int) -> int:
+        window = num_ctx or self.num_ctx or _OLLAMA_DEFAULT
+        return min(window, self.context_window or window)
+
+    def _embedded(self, answer: Any, request: dict[str, Any], window: int, cut: bool) -> Answer:
+        """Vectors, by one of the functions that write them."""
+        limits = models.Limits(self.like, self.dimensions, window, cut, self._prompts.text)
+        given = answer(request, limits)
+        with self._lock:
+            self.shortened += limits.shortened
+        return given
+
     def _within(
         self, request: dict[str, Any], silently: bool, num_ctx: int
     ) -> tuple[dict[str, Any], int, int]:
         """The request as the model sees it, its tokens, and how many may be refused."""
         if not silently:
             return request, self._prompt(request), self.context_window
-        window = num_ctx or self.num_ctx or _OLLAMA_DEFAULT
-        window = min(window, self.context_window or window)
+        window = self._ollama_window(num_ctx)
         prompt = self._prompt(request)
         if prompt > window:
             with self._lock:
@@ -357,7 +372,9 @@ class FakeOpenAI:
             return json_answer(ollama.show(self.context_window or 131_072, self.num_ctx))
         if path == "/api/embed":
             given = self.embed(request) if self.embed is not None else None
-            return given or models.ollama_embeddings(request, self.dimensions, self._prompts.text)
+            asked = (request.get("options") or {}).get("num_ctx") or 0
+            cut, window = request.get("truncate", True), self._ollama_window(asked)
+            return given or self._embedded(models.ollama_embeddings, request, window, bool(cut))
         if path != "/api/chat":
             return errors.no_route("ollama", "POST", path)
         problem = check_ollama_chat(request)

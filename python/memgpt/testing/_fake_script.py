@@ -11,10 +11,11 @@ from typing import Any
 
 from memgpt._calls import settled
 from memgpt._text import clean_text, error_text
-from memgpt.errors import ConfigError, ScriptExhausted
+from memgpt.errors import ScriptExhausted
 from memgpt.llm import LLMProvider
 from memgpt.testing import _wire_chaos as chaos
 from memgpt.testing import _wire_forms as forms
+from memgpt.testing._scripted import checked_script
 from memgpt.testing._wire_answers import Answer, Stream
 from memgpt.testing._wire_errors import refusal
 from memgpt.tokens import TokenCounter
@@ -44,8 +45,8 @@ class Player:
 
     @script.setter
     def script(self, script: Any) -> None:
-        if isinstance(script, (str, bytes, dict)):
-            raise ConfigError("a script is a list, a function or a provider: put it into a list")
+        if not isinstance(script, LLMProvider):
+            checked_script(script)
         with self._lock:
             self._script = script
             self._played = 0
@@ -85,7 +86,7 @@ class Player:
             except Exception as error:
                 # Of a provider that returned no reply; else the script is wrong.
                 text = f"the script has an item that is none: {error_text(error)}"
-                item = refusal(like, 500, text) if rng is None else chaos.of_no_reply(item)
+                item = refusal(like, 400, text) if rng is None else chaos.of_no_reply(item)
         if isinstance(item, forms.Said) and item.calls and item.whole is None and _wants(request):
             item = forms.as_json(item)
         return item, style, number
@@ -107,10 +108,11 @@ def _item(script: Any, request: dict[str, Any], played: int) -> Any:
         item = script[played]
     else:
         raise ScriptExhausted(f"the script has {len(script)} replies and this is call {played + 1}")
-    if isinstance(item, BaseException) or (
-        isinstance(item, type) and issubclass(item, BaseException)
+    inner = item.item if isinstance(item, Stream) else item
+    if isinstance(inner, BaseException) or (
+        isinstance(inner, type) and issubclass(inner, BaseException)
     ):
-        raise item
+        raise inner
     return item
 
 

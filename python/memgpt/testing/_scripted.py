@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from memgpt._core import Context, ToolCall
@@ -11,7 +11,7 @@ from memgpt._text import clean_text
 from memgpt.errors import ConfigError, ScriptExhausted
 from memgpt.llm import LLMProvider, Reply
 
-__all__ = ["ScriptedLLM", "reply_of_item"]
+__all__ = ["ScriptedLLM", "checked_script", "reply_of_item"]
 
 
 class ScriptedLLM(LLMProvider):
@@ -29,6 +29,7 @@ class ScriptedLLM(LLMProvider):
         last_context: what it saw last.
 
     Raises:
+        ConfigError: for a script that is no list and no function.
         ScriptExhausted: by the call that finds the script at its end.
     """
 
@@ -41,7 +42,7 @@ class ScriptedLLM(LLMProvider):
         *,
         context_window: int = 32_768,
     ) -> None:
-        self.script = script
+        self.script = checked_script(script)
         self.context_window = context_window
         self.calls = 0
         self.last_context: Context | None = None
@@ -57,6 +58,23 @@ class ScriptedLLM(LLMProvider):
                 "another, or end the turn with heartbeat=False"
             )
         return reply_of_item(self.script[self.calls - 1])
+
+
+def checked_script(script: Any) -> Any:
+    """The script itself.
+
+    Raises:
+        ConfigError: for what is no list and no function; before the first call fails by it.
+    """
+    if isinstance(script, (str, bytes, Mapping, Reply)):
+        raise ConfigError("a script is a list of items, or a function: put it into a list")
+    if isinstance(script, Iterator):
+        raise ConfigError("a script that is an iterator can be played once only: give list(...)")
+    if isinstance(script, type):
+        raise ConfigError(f"a script is a list or a function, not the class {script.__name__}")
+    if not callable(script) and not (hasattr(script, "__len__") and hasattr(script, "__getitem__")):
+        raise ConfigError(f"a script is a list or a function, not {script!r:.200}")
+    return script
 
 
 def reply_of_item(item: Any) -> Reply:

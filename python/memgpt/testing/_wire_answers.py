@@ -53,7 +53,8 @@ class Stream:
     """An item of a script, and how it is sent where the request asks for a stream.
 
     Attributes:
-        item: what is said: anything that a script may have, but for an :class:`Answer`.
+        item: what is said: anything that a script may have, but for an :class:`Answer`. An
+            exception is what it is without a stream around it.
         piece: characters of text, or of a call's arguments, in one event.
         write: bytes of one write to the socket, which may end inside a character; 0 for an event a
             write, or everything in one where nothing is waited for.

@@ -87,7 +87,8 @@ def of_exception(
     if isinstance(error, InvalidReply):
         return _one(_NO_ANSWERS, rng)
     if isinstance(error, ScriptExhausted):
-        return refusal(like, 500, f"ScriptExhausted: {message_of(error)}")
+        # As what a client does not ask for again.
+        return refusal(like, 400, f"the script is at its end: {message_of(error)}")
     if rng is None:
         return refusal(like, 500, f"the script raised {error_text(error)}")
     if streamed and rng.random() < 0.5:

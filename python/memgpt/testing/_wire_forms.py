@@ -55,7 +55,9 @@ def said(item: Any, number: int) -> Said:
             )
         return _of_message({"role": "assistant", "content": None, **given})
     reply = reply_of_item(item)
-    return _of_message(_message(reply, number), (reply.prompt_tokens, reply.completion_tokens))
+    made = _of_message(_message(reply, number), (reply.prompt_tokens, reply.completion_tokens))
+    made.finish = reply.finish_reason or made.finish
+    return made
 
 
 def as_json(said: Said) -> Said:
@@ -65,7 +67,7 @@ def as_json(said: Said) -> Said:
     text = f'{{"name": {json.dumps(function["name"])}, "arguments": {function["arguments"]}}}'
     message = {**said.message, "content": text}
     del message["tool_calls"]
-    return Said(message, "stop", said.usage)
+    return Said(message, "stop" if said.finish == "tool_calls" else said.finish, said.usage)
 
 
 def _message(reply: Reply, number: int) -> dict[str, Any]:

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import array
 import base64
+import bisect
 import hashlib
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from memgpt.testing import _wire_ollama as ollama
 from memgpt.testing._wire_answers import Answer, json_answer
 from memgpt.testing._wire_errors import refusal
 from memgpt.testing._wire_forms import CREATED
 
-__all__ = ["embeddings", "lm_studio_models", "models", "ollama_embeddings", "props", "vector"]
+__all__ = [
+    "Limits",
+    "embeddings",
+    "lm_studio_models",
+    "models",
+    "ollama_embeddings",
+    "props",
+    "vector",
+]
 
 _MOST_INPUTS = 2048
+_MOST_TOKENS = 8192  # of a text, at OpenAI
+# By what their names begin with.
+_DIMENSIONS = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+    "nomic-embed-text": 768,
+    "mxbai-embed-large": 1024,
+    "all-minilm": 384,
+    "bge-m3": 1024,
+}
 _WINDOWS = {"vllm": "max_model_len", "openrouter": "context_length", "groq": "context_window"}
 
 
@@ -91,13 +113,77 @@ def _texts(given: Any) -> list[str] | None:
     return texts if kinds and all(part not in ("", []) for part in given) else None
 
 
-def embeddings(like: str, request: dict[str, Any], dimensions: int, count: Any) -> Answer:
-    """The answer of /v1/embeddings.
+@dataclass
+class Limits:
+    """What a server takes and gives of embeddings.
 
-    Args:
-        dimensions: of a vector where the request names none.
+    Attributes:
+        like: which server it is.
+        dimensions: of a vector where the request names none; 0 for the model's.
+        window: tokens of a text; 0 for OpenAI's.
+        cut: a longer text is cut silently; else it is refused.
         count: gives the tokens of a text.
+        shortened: how many texts were cut.
     """
+
+    like: str
+    dimensions: int
+    window: int
+    cut: bool
+    count: Callable[[str], int]
+    shortened: int = 0
+
+    def size(self, request: dict[str, Any]) -> Any:
+        """Numbers in a vector."""
+        if request.get("dimensions") is not None:
+            return request["dimensions"]
+        name = str(request.get("model", "")).rpartition("/")[2].lower()
+        known = (n for model, n in _DIMENSIONS.items() if name.startswith(model))
+        return self.dimensions or next(known, 64)
+
+    def too_long(self, texts: list[str]) -> int:
+        """Tokens of the longest text, where it is refused, else 0. Texts that are cut are so in
+        the list."""
+        window, longest = self.window or _MOST_TOKENS, 0
+        for place, text in enumerate(texts):
+            tokens = self.count(text)
+            if tokens > window and self.cut:
+                self.shortened += 1
+                texts[place] = self._beginning(text, window)
+            longest = max(longest, tokens)
+        return 0 if self.cut or longest <= window else longest
+
+    def _beginning(self, text: str, window: int) -> str:
+        end = bisect.bisect(range(len(text)), window, key=lambda end: self.count(text[:end]))
+        return text[: max(1, end - 1)]
+
+
+def _too_long(like: str, tokens: int, window: int) -> Answer:
+    """A text to embed is refused, in the server's own words."""
+    if like == "llama.cpp":
+        text = (
+            f"input ({tokens} tokens) is too large to process. increase the physical batch size "
+            f"(current batch size: {window})"
+        )
+        return refusal(like, 500, text)
+    if like == "vllm":
+        text = (
+            f"This model's maximum context length is {window} tokens. However, you requested "
+            f"{tokens} tokens in the input for embedding generation. Please reduce the length of "
+            "the input."
+        )
+        return refusal(like, 400, text)
+    text = (
+        f"This model's maximum context length is {window} tokens, however you requested {tokens} "
+        f"tokens ({tokens} in your prompt; 0 for the completion). Please reduce your prompt; or "
+        "completion length."
+    )
+    return refusal(like, 400, text)
+
+
+def embeddings(request: dict[str, Any], limits: Limits) -> Answer:
+    """The answer of /v1/embeddings."""
+    like = limits.like
     if not isinstance(request.get("model"), str) and like != "azure":
         return refusal(like, 400, "you must provide a model parameter")
     texts = _texts(request.get("input"))
@@ -105,21 +191,15 @@ def embeddings(like: str, request: dict[str, Any], dimensions: int, count: Any) 
         text = "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference."
         return refusal(like, 400, text)
     form = request.get("encoding_format") or "float"
-    size = request.get("dimensions", dimensions)
+    size = limits.size(request)
     if form not in ("float", "base64"):
         return refusal(like, 400, f"'{form}' is not one of ['float', 'base64'] - 'encoding_format'")
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         return refusal(
             like, 400, "'dimensions' must be an integer of at least 1", param="dimensions"
         )
-    tokens = [count(text) for text in texts]
-    if max(tokens) > 8192:
-        text = (
-            f"This model's maximum context length is 8192 tokens, however you requested "
-            f"{max(tokens)} tokens ({max(tokens)} in your prompt; 0 for the completion). Please "
-            "reduce your prompt; or completion length."
-        )
-        return refusal(like, 400, text)
+    if tokens := limits.too_long(texts):
+        return _too_long(like, tokens, limits.window or _MOST_TOKENS)
     rows = [vector(text, size) for text in texts]
     data = [
         {
@@ -129,24 +209,28 @@ def embeddings(like: str, request: dict[str, Any], dimensions: int, count: Any) 
         }
         for index, row in enumerate(rows)
     ]
-    usage = {"prompt_tokens": sum(tokens), "total_tokens": sum(tokens)}
+    tokens = sum(map(limits.count, texts))
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     model = request.get("model", "")
     return json_answer({"object": "list", "data": data, "model": model, "usage": usage})
 
 
-def ollama_embeddings(request: dict[str, Any], dimensions: int, count: Any) -> Answer:
+def ollama_embeddings(request: dict[str, Any], limits: Limits) -> Answer:
     """The answer of Ollama's /api/embed."""
     given = request.get("input")
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        return json_answer({"error": "invalid input type"}, 400)
-    size = request.get("dimensions") or dimensions
+        return ollama.error(400, "invalid input type")
+    texts = list(texts)
+    if limits.too_long(texts):
+        return ollama.error(400, "the input length exceeds the context length")
+    size = request.get("dimensions") or limits.size({"model": request.get("model")})
     return json_answer(
         {
             "model": request.get("model", ""),
             "embeddings": [vector(text, size) for text in texts],
             "total_duration": 5_000_000,
             "load_duration": 1_000_000,
-            "prompt_eval_count": sum(count(text) for text in texts),
+            "prompt_eval_count": sum(map(limits.count, texts)),
         }
     )

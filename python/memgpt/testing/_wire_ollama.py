@@ -66,10 +66,11 @@ def _part(model: str, message: dict[str, Any], done: bool = False) -> dict[str, 
     return {"model": model, "created_at": CREATED, "message": message, "done": done}
 
 
-def _end(tokens: tuple[Any, Any]) -> dict[str, Any]:
+def _end(said: Said, tokens: tuple[Any, Any]) -> dict[str, Any]:
     prompt, reply = tokens
+    why = "stop" if said.finish == "tool_calls" else said.finish
     counts = {"prompt_eval_count": prompt, "eval_count": reply}
-    return {"done_reason": "stop", **_DURATIONS, **counts}
+    return {"done_reason": why, **_DURATIONS, **counts}
 
 
 def chat_whole(said: Said, tokens: tuple[Any, Any], model: str) -> dict[str, Any] | Answer:
@@ -84,7 +85,7 @@ def chat_whole(said: Said, tokens: tuple[Any, Any], model: str) -> dict[str, Any
         message["thinking"] = said.message["reasoning_content"]
     if calls:
         message["tool_calls"] = calls
-    return {**_part(model, message, done=True), **_end(tokens)}
+    return {**_part(model, message, done=True), **_end(said, tokens)}
 
 
 def chat_lines(
@@ -106,7 +107,7 @@ def _lines(
         yield _part(model, {**empty, "content": text})
     for call in calls:
         yield _part(model, {**empty, "tool_calls": [call]})
-    yield {**_part(model, empty, done=True), **_end(tokens)}
+    yield {**_part(model, empty, done=True), **_end(said, tokens)}
 
 
 def lines(parts: Iterator[dict[str, Any]], style: Stream) -> Iterator[bytes]:
