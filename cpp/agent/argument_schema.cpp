@@ -64,7 +64,8 @@ std::string ArgumentSchema::fit(json::object& arguments) const {
       if (open_) continue;
       std::string names;
       for (const auto& other : properties_) names += (names.empty() ? "" : ", ") + other.name;
-      return "there is no argument " + shown_name(name) + "; arguments are: " + names;
+      return "there is no argument " + shown_name(name) +
+             "; arguments are: " + (names.empty() ? "none" : names);
     }
     if (auto problem = property->schema.fit(value, property->name); !problem.empty())
       return problem;
