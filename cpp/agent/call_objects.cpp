@@ -28,7 +28,7 @@ void set_arguments(WrittenCall& call, const std::string& value) {
   call.repairs.add(repair::kNestedString, "the arguments");
 }
 
-// What is wrong where a call has two names or two objects of arguments.
+// What is wrong where a call has two names or two objects of arguments, or tells of a tool.
 std::string two_of(const std::vector<JsonMember>& members, const JsonMember& name,
                    const JsonMember* arguments, const ToolMap& tools) {
   for (const auto& member : members) {
@@ -39,6 +39,10 @@ std::string two_of(const std::vector<JsonMember>& members, const JsonMember& nam
     if (arguments != nullptr && &member != arguments && given && is_arguments_key(member.key) &&
         member.value != arguments->value)
       return "the call has arguments in two places";
+    const auto tool = tools.find(string_in(name.value));
+    if (arguments != nullptr && member.key == "description" && tool != tools.end() &&
+        tool->second->arguments().find("description") == nullptr)
+      return "it describes the tool, and does not call it";
   }
   return "";
 }

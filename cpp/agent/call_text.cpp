@@ -81,16 +81,16 @@ class Reader {
     return skip_blanks(text_, at);
   }
 
-  // A marked call as the last thing of a text, on a line of its own. A text that announces it may
-  // be about to show it.
+  // A marked call as the last thing of a text, on a line of its own, behind whole sentences of
+  // which none asks. A text that leads over to it may be about to show it.
   WrittenCalls behind_lead(const Mark& mark) {
     const auto before = text_.substr(0, mark.begin);
     const auto lead = trimmed_view(before);
     const auto line = before.find_last_not_of(" \t");
     const bool clear = mark.form != MarkForm::other && lead.size() <= kMostLead &&
                        line != std::string_view::npos && before[line] == '\n' &&
-                       lead.find('`') == std::string_view::npos && !lead.ends_with(':') &&
-                       !lead.ends_with('"') && !lead.ends_with('\'') && !lead.ends_with('>');
+                       lead.find_first_of("`?") == std::string_view::npos &&
+                       (lead.ends_with('.') || lead.ends_with('!'));
     auto calls = clear ? read_marked_calls(text_, mark, tools_, was_cut_) : WrittenCalls{};
     if (!clear) calls.problem = kAmongText;
     if (calls.problem.empty()) calls.around = std::string(lead);
@@ -165,9 +165,10 @@ class Reader {
                      "JSON object";
   }
 
-  // A tool's name, a line, and an object: GLM's way.
+  // A tool's name, a line, and an object: GLM's way, and with >>> Functionary's.
   void read_named() {
-    const auto at = behind_fence();
+    auto at = behind_fence();
+    static_cast<void>(skip_text(text_, at, ">>>"));
     auto end = name_end(text_, at);
     WrittenCall call;
     call.name = std::string(text_.substr(at, end - at));

@@ -36,7 +36,7 @@ inline constexpr std::string_view kArgumentName = "argument_name";          // a
 inline constexpr std::string_view kArgumentType = "argument_type";          // "5" for 5, 5 for "5"
 inline constexpr std::string_view kWrappedArguments = "wrapped_arguments";  // one object too many
 inline constexpr std::string_view kMisplacedArgument = "misplaced_argument";  // beside arguments
-inline constexpr std::string_view kExtraCall = "extra_call";  // the first valid one is run
+inline constexpr std::string_view kExtraCall = "extra_call";  // the first one is run
 // In the reply.
 inline constexpr std::string_view kCallInText = "call_in_text";  // no structured call
 inline constexpr std::string_view kPlainText = "plain_text";     // became send_message

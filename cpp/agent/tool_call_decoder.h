@@ -37,8 +37,8 @@ struct DecodedReply {
   std::vector<Repair> repairs;  // empty: the reply was as it should be, or stays as it is
 };
 
-// A well-formed reply comes out as it is. The first call that can be run comes first; one that
-// cannot stays as the model wrote it.
+// A well-formed reply comes out as it is. The first call is run or says why not, and then no other
+// one is; it stays as the model wrote it.
 [[nodiscard]] DecodedReply decode_reply(Reply reply, const ToolMap& tools, const Window& window,
                                         std::int64_t position);
 
