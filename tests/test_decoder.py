@@ -162,7 +162,7 @@ def some_call(rng: random.Random) -> tuple[str, dict[str, Any]]:
         return "send_message", {"message": some_text(rng)}
     arguments: dict[str, Any] = {"minutes": rng.randrange(-(2**63), 2**64)}
     if rng.random() < 0.5:
-        arguments["tags"] = [some_value(rng) for _ in range(rng.randrange(4))]
+        arguments["tags"] = [some_text(rng) for _ in range(rng.randrange(4))]
     if rng.random() < 0.7:
         arguments["options"] = {some_text(rng): some_value(rng) for _ in range(3)}
     return "set_timer", arguments

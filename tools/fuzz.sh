@@ -16,6 +16,8 @@ python=.venv/bin/python
 case $name in
   decoder)
     sources="cpp/agent/tool_call_decoder.cpp cpp/agent/call_text.cpp cpp/agent/mend_call.cpp
+      cpp/agent/call_marks.cpp cpp/agent/call_objects.cpp cpp/agent/marked_calls.cpp
+      cpp/agent/harmony.cpp cpp/agent/value_schema.cpp
       cpp/agent/mend_json.cpp cpp/agent/near_name.cpp cpp/agent/fit_arguments.cpp
       cpp/agent/reply_text.cpp cpp/agent/reply_record.cpp cpp/agent/strict_json.cpp
       cpp/agent/argument_schema.cpp cpp/agent/tool.cpp cpp/memory/text.cpp cpp/memory/json.cpp" ;;

@@ -1,56 +1,15 @@
 #include "agent/argument_schema.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <utility>
 
 #include "error.h"
-#include "memory/text.h"
 
 namespace memgpt {
 
 namespace {
 
-std::uint8_t type_named(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, std::uint8_t>, 7> kTypes = {
-      {{"string", kStringType},
-       {"boolean", kBooleanType},
-       {"integer", kIntegerType},
-       {"number", kNumberType},
-       {"array", kArrayType},
-       {"object", kObjectType},
-       {"null", kNullType}}};
-  for (const auto& [known, type] : kTypes)
-    if (known == name) return type;
-  return kAnyType;
-}
-
-std::uint8_t types_of(const json::value& type) {
-  if (type.is_string()) return type_named(type.get_string());
-  if (!type.is_array()) return kAnyType;
-  std::uint8_t types = kNoType;
-  for (const auto& one : type.get_array())
-    if (one.is_string()) types |= type_named(one.get_string());
-  return types;
-}
-
-bool is_of(const json::value& value, std::uint8_t types) {
-  if (types == kAnyType) return true;
-  switch (value.kind()) {
-    case json::kind::string: return (types & kStringType) != 0;
-    case json::kind::bool_: return (types & kBooleanType) != 0;
-    case json::kind::int64:
-    case json::kind::uint64: return (types & (kIntegerType | kNumberType)) != 0;
-    case json::kind::double_:
-      return (types & kNumberType) != 0 ||
-             ((types & kIntegerType) != 0 && std::trunc(value.get_double()) == value.get_double());
-    case json::kind::array: return (types & kArrayType) != 0;
-    case json::kind::object: return (types & kObjectType) != 0;
-    case json::kind::null: return (types & kNullType) != 0;
-  }
-  return false;
-}
+constexpr std::size_t kLongestShown = 40;
 
 }  // namespace
 
@@ -66,12 +25,8 @@ ArgumentSchema::ArgumentSchema(const ToolSchema& schema) {
   const json::object parameters = parse_parameters(schema);
   if (const auto* own = parameters.if_contains("properties"); own != nullptr && own->is_object()) {
     for (const auto& [name, value] : own->get_object()) {
-      Property property{std::string(name), kAnyType, "", false};
-      const auto* type = value.is_object() ? value.get_object().if_contains("type") : nullptr;
-      if (type != nullptr) {
-        property.types = types_of(*type);
-        property.type_text = json::serialize(*type);
-      }
+      Property property{std::string(name), kAnyType, ValueSchema(value), false};
+      property.types = property.schema.types();
       properties_.push_back(std::move(property));
     }
   }
@@ -86,10 +41,11 @@ ArgumentSchema::ArgumentSchema(const ToolSchema& schema) {
   }
   const auto* extra = parameters.if_contains("additionalProperties");
   open_ = extra != nullptr && !(extra->is_bool() && !extra->get_bool());
-  for (const auto& property : properties_)
-    shape_ += json::serialize(json::string(property.name)) + ": " +
-              (property.type_text.empty() ? "any" : property.type_text) +
+  for (const auto& property : properties_) {
+    const auto& type = property.schema.type_text();
+    shape_ += json::serialize(json::string(property.name)) + ": " + (type.empty() ? "any" : type) +
               (property.required ? ", " : " (optional), ");
+  }
   shape_ = '{' + shape_ + "\"request_heartbeat\": \"boolean\"}";
 }
 
@@ -99,23 +55,37 @@ const ArgumentSchema::Property* ArgumentSchema::find(std::string_view name) cons
   return found == properties_.end() ? nullptr : &*found;
 }
 
-std::string ArgumentSchema::check(const json::object& arguments) const {
+std::string ArgumentSchema::fit(json::object& arguments) const {
   for (const auto& name : required_)
     if (!arguments.contains(name)) return "argument \"" + name + "\" is missing";
-  for (const auto& [name, value] : arguments) {
+  for (auto& [name, value] : arguments) {
     const auto* property = find(name);
     if (property == nullptr) {
       if (open_) continue;
       std::string names;
       for (const auto& other : properties_) names += (names.empty() ? "" : ", ") + other.name;
-      return "there is no argument \"" + std::string(utf8_prefix(name, 60)) +
-             "\"; arguments are: " + names;
+      return "there is no argument " + shown_name(name) +
+             "; arguments are: " + (names.empty() ? "none" : names);
     }
-    if (!is_of(value, property->types))
-      return "argument \"" + property->name + "\" must be of type " + property->type_text +
-             ", not " + std::string(utf8_prefix(json::serialize(value), 60));
+    if (auto problem = property->schema.fit(value, property->name); !problem.empty())
+      return problem;
   }
   return "";
+}
+
+std::string shown_name(std::string_view name) {
+  const bool plain =
+      name.size() <= kLongestShown && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '.' || c == '-';
+      });
+  if (plain) return '"' + std::string(name) + '"';
+  return "whose name has " + std::to_string(characters(name)) + " characters";
+}
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0U) != 0x80U; }));
 }
 
 }  // namespace memgpt

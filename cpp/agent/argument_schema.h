@@ -6,39 +6,26 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/value_schema.h"
 #include "memory/json.h"
 #include "memory/request.h"
 
 namespace memgpt {
-
-// Of JSON Schema's types, as bits.
-enum JsonType : std::uint8_t {
-  kNoType = 0,
-  kStringType = 1,
-  kBooleanType = 2,
-  kIntegerType = 4,
-  kNumberType = 8,
-  kArrayType = 16,
-  kObjectType = 32,
-  kNullType = 64,
-  kAnyType = 255,
-};
 
 class ArgumentSchema {
  public:
   struct Property {
     std::string name;
     std::uint8_t types = kAnyType;  // of JsonType
-    std::string type_text;          // as the schema has it
+    ValueSchema schema;
     bool required = false;
   };
 
   // Throws ToolError where the schema is no object.
   explicit ArgumentSchema(const ToolSchema& schema);
 
-  // Empty, or what is wrong with the arguments. Only "type" is checked: a tool says better itself
-  // what else it minds.
-  [[nodiscard]] std::string check(const json::object& arguments) const;
+  // Empty, or what is wrong with the arguments; see value_schema.h.
+  [[nodiscard]] std::string fit(json::object& arguments) const;
   [[nodiscard]] const Property* find(std::string_view name) const;
   [[nodiscard]] const std::vector<Property>& properties() const { return properties_; }
   // Arguments that it does not name are let through.
@@ -55,5 +42,11 @@ class ArgumentSchema {
 
 // The schema's text as an object. Throws ToolError.
 [[nodiscard]] json::object parse_parameters(const ToolSchema& schema);
+
+// A name that a model wrote, for a message: in quotation marks where it is short and could be a
+// name, else how long it is. What the kernel itself writes must not hold pieces of values: a purge
+// finds a text where it stands whole.
+[[nodiscard]] std::string shown_name(std::string_view name);
+[[nodiscard]] std::size_t characters(std::string_view text);
 
 }  // namespace memgpt

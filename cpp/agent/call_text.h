@@ -11,14 +11,15 @@ namespace memgpt {
 
 struct WrittenCalls {
   std::vector<WrittenCall> calls;
-  std::string around;   // the text without them
-  std::string problem;  // a call was tried and cannot be read
+  std::string around;    // the text without them
+  std::string thoughts;  // that stood in it
+  std::string problem;   // a call was tried and cannot be read, or stands among other text
 };
 
-// Forms: JSON with a name and arguments, alone, in a code fence, or at one end of a text;
-// {"function": ..., "params": ...}; <tool_call>...</tool_call>; [TOOL_CALLS] [...];
-// <|python_tag|>{...}; <function=name>{...}</function>; and name(argument="text") where that is all
-// there is. JSON between two texts is no call: it may be an example.
+// Forms: JSON with a name and arguments, also in a code fence; name(argument="text"); a tool's name
+// and an object; "Action:" and "Action Input:"; and those behind the marks of call_marks.h. A call
+// is run where it is all there is: among other text it may be an example, or a question. A marked
+// one may also be the last thing behind a text.
 [[nodiscard]] WrittenCalls read_calls(std::string_view text, const ToolMap& tools, bool was_cut);
 
 }  // namespace memgpt

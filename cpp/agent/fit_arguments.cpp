@@ -19,8 +19,6 @@ constexpr std::size_t kExactDigits = 15;
 // Of arguments whose names are compared; no tool takes more.
 constexpr std::size_t kMostMembers = 256;
 
-std::string quoted(std::string_view name) { return '"' + std::string(utf8_prefix(name, 60)) + '"'; }
-
 // Models write booleans in many ways; anything but a clear yes is a no.
 bool is_true(const json::value& value) {
   if (value.is_bool()) return value.get_bool();
@@ -50,7 +48,7 @@ class Fitter {
     for (const auto& member : members_) {
       const bool own = schema_.find(member.key) != nullptr;
       if (!own && (is_arguments_key(member.key) || member.key == tool_name_) &&
-          member.value.starts_with('{') && inner == nullptr) {
+          !object_in(member.value).empty() && inner == nullptr) {
         inner = &member;
       } else if (!own && is_name_key(member.key) && string_in(member.value) == tool_name_) {
         named = true;
@@ -61,8 +59,9 @@ class Fitter {
       }
     }
     if (inner == nullptr || (named && inner->key == tool_name_)) return;
-    fitted_.repairs.add(repair::kWrappedArguments, "under " + quoted(inner->key));
-    auto members = mend_json(inner->value).members;
+    fitted_.repairs.add(repair::kWrappedArguments, "under " + shown_name(inner->key));
+    if (inner->value.starts_with('"')) fitted_.repairs.add(repair::kNestedString, "the arguments");
+    auto members = mend_json(object_in(inner->value)).members;
     members_ = std::move(members);
     take_beside(beside);
   }
@@ -70,9 +69,14 @@ class Fitter {
   void take_beside(const std::vector<JsonMember>& beside) {
     for (const auto& member : beside) {
       const bool own = schema_.find(member.key) != nullptr;
-      if ((!own && injected_name(member.key).empty()) || has(member.key)) continue;
+      if (!own && injected_name(member.key).empty()) continue;
+      if (const auto* inside = member_named(member.key)) {
+        if (own && inside->value != member.value)
+          twice_ = "argument " + shown_name(member.key) + " stands in two places, with two values";
+        continue;
+      }
       members_.push_back(member);
-      fitted_.repairs.add(repair::kMisplacedArgument, quoted(member.key));
+      fitted_.repairs.add(repair::kMisplacedArgument, shown_name(member.key));
     }
   }
 
@@ -94,7 +98,7 @@ class Fitter {
         continue;
       }
       fitted_.repairs.add(meant == kThinking ? repair::kThoughts : repair::kArgumentName,
-                          quoted(key) + " for " + quoted(meant));
+                          shown_name(key) + " for " + shown_name(meant));
     }
   }
 
@@ -104,13 +108,17 @@ class Fitter {
       if (property == nullptr) continue;
       if (auto value = as_type(member.value, property->types)) {
         fitted_.repairs.add(value->nested ? repair::kNestedString : repair::kArgumentType,
-                            quoted(member.key));
+                            shown_name(member.key));
         member.value = std::move(value->text);
       }
     }
   }
 
   Fitted done() {
+    if (!twice_.empty()) {
+      fitted_.problem = twice_;
+      return std::move(fitted_);
+    }
     for (const auto& [key, value] : members_) {
       fitted_.text += fitted_.text.empty() ? '{' : ',';
       append_json_string(fitted_.text, key);
@@ -122,7 +130,7 @@ class Fitter {
     if (!arguments) return std::move(fitted_);
     fitted_.arguments = *std::move(arguments);
     fitted_.request_heartbeat = take_injected(fitted_.arguments);
-    fitted_.problem = schema_.check(fitted_.arguments);
+    fitted_.problem = schema_.fit(fitted_.arguments);
     return std::move(fitted_);
   }
 
@@ -132,10 +140,22 @@ class Fitter {
     bool nested = false;
   };
 
-  [[nodiscard]] bool has(std::string_view key) const {
-    return std::any_of(members_.begin(), members_.end(),
-                       [&](const JsonMember& member) { return member.key == key; });
+  // An object's text, also of one in a string; empty where it is none.
+  static std::string object_in(const std::string& value) {
+    const auto text = value.starts_with('"') ? string_in(value) : value;
+    boost::system::error_code error;
+    return text.find('{') != std::string::npos && json::parse(text, error).is_object() && !error &&
+                   mend_json(text).problem.empty()
+               ? std::string(trimmed_view(text))
+               : "";
   }
+
+  [[nodiscard]] const JsonMember* member_named(std::string_view key) const {
+    const auto found = std::find_if(members_.begin(), members_.end(),
+                                    [&](const JsonMember& member) { return member.key == key; });
+    return found == members_.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] bool has(std::string_view key) const { return member_named(key) != nullptr; }
 
   [[nodiscard]] std::vector<std::string_view> missing(bool required) const {
     std::vector<std::string_view> names;
@@ -153,7 +173,8 @@ class Fitter {
       return false;
     boost::system::error_code error;
     const auto value = json::parse(text, error);
-    return !error && value.is_number() && text.find_first_of(" \t\r\n") == std::string_view::npos;
+    return !error && value.is_number() && !has_infinity(value) &&
+           text.find_first_of(" \t\r\n") == std::string_view::npos;
   }
 
   // Only where the value as it is fits none of the types, and means one thing as one of them.
@@ -170,8 +191,9 @@ class Fitter {
       }
       boost::system::error_code error;
       const auto inner = json::parse(text, error);
-      if (!error && ((inner.is_array() && (types & kArrayType) != 0) ||
-                     (inner.is_object() && (types & kObjectType) != 0)))
+      if (!error && mend_json(text).problem.empty() &&
+          ((inner.is_array() && (types & kArrayType) != 0) ||
+           (inner.is_object() && (types & kObjectType) != 0)))
         return Typed{text, true};
       return std::nullopt;
     }
@@ -184,6 +206,7 @@ class Fitter {
   std::vector<JsonMember> members_;
   const ArgumentSchema& schema_;
   std::string_view tool_name_;
+  std::string twice_;  // what is wrong: one argument has two values
   Fitted fitted_;
 };
 

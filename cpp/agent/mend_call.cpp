@@ -14,7 +14,6 @@ namespace memgpt {
 namespace {
 
 constexpr std::size_t kMostObjects = 8;  // in one text of arguments
-constexpr std::size_t kNear = 24;        // bytes that are shown on each side of a problem
 constexpr std::string_view kArguments = "the arguments are";
 constexpr int kMostStrings = 2;  // JSON in a string in a string
 
@@ -31,6 +30,7 @@ bool is_one_of(std::string_view text, const std::array<std::string_view, Size>& 
 struct Objects {
   struct Item {
     std::vector<JsonMember> members;
+    std::string text;
     Repairs repairs;
   };
   std::vector<Item> items;
@@ -68,16 +68,58 @@ bool take_object(std::string_view text, std::size_t at, bool was_cut, Objects& f
     json.problem_at = json.end;
     json.problem = json.unclosed.empty()
                        ? "it is cut off"
-                       : "it is cut off inside of \"" +
-                             std::string(utf8_prefix(json.unclosed.back(), 60)) + "\"";
+                       : "it is cut off inside of the argument " + shown_name(json.unclosed.back());
+  }
+  if (json.problem.empty() && json.open_at_end && may_nest_otherwise(json.members)) {
+    json.problem_at = json.end;
+    json.problem = "a closing brace is missing, and it is not clear where";
   }
   if (!json.problem.empty()) {
     found.problem = broken_text(kArguments, text, json);
     return false;
   }
   end = json.end;
-  found.items.push_back({std::move(json.members), std::move(json.repairs)});
+  found.items.push_back({std::move(json.members), std::move(json.text), std::move(json.repairs)});
   return true;
+}
+
+void fail_at(std::string problem, std::string_view text, std::size_t at, Objects& found) {
+  MendedJson json;
+  json.problem = std::move(problem);
+  json.problem_at = at;
+  found.problem = broken_text(kArguments, text, json);
+  found.items.clear();
+}
+
+// All objects of a text, which must be the same one: of two that differ one may correct the other.
+void read_objects(std::string_view view, bool was_cut, Objects& found) {
+  constexpr std::string_view kTwo =
+      "a second object follows that differs from the first, and it is not clear which is meant";
+  std::string around;
+  std::size_t at = 0;
+  while (at < view.size() && found.items.size() < kMostObjects) {
+    const auto brace = view.find('{', at);
+    const bool none = brace == std::string_view::npos;
+    around += view.substr(at, none ? brace : brace - at);
+    at = none ? view.size() : brace;
+    if (none) break;
+    if (!begins_object(view, brace)) {
+      around += view[brace];
+      at = brace + 1;
+      continue;
+    }
+    const bool first = found.items.empty();
+    if (!take_object(view, brace, was_cut, found, at)) {
+      if (!first) fail_at(std::string(kTwo), view, brace, found);
+      return;
+    }
+    if (!first && found.items.back().text != found.items.front().text)
+      return fail_at(std::string(kTwo), view, brace, found);
+    if (!may_stand_behind(trimmed_view(view.substr(at))))
+      return fail_at("behind the object there is more that may belong to it", view, at, found);
+  }
+  if (at < view.size()) return fail_at(std::string(kTwo), view, at, found);
+  if (!found.items.empty()) note_around(around, found);
 }
 
 Objects objects_in(std::string text, bool was_cut, int strings = 0) {
@@ -100,70 +142,50 @@ Objects objects_in(std::string text, bool was_cut, int strings = 0) {
       return inner;
     }
   }
-  std::string around;
-  std::size_t at = 0;
-  while (at < view.size() && found.items.size() < kMostObjects) {
-    const auto brace = view.find('{', at);
-    const bool none = brace == std::string_view::npos;
-    around += view.substr(at, none ? brace : brace - at);
-    if (none) break;
-    if (!begins_object(view, brace)) {
-      around += view[brace];
-      at = brace + 1;
-      continue;
-    }
-    if (!take_object(view, brace, was_cut, found, at)) {
-      // The first one was whole.
-      if (!found.items.empty()) {
-        found.problem.clear();
-        around += view.substr(brace);
-        break;
-      }
-      return found;
-    }
-    if (!may_stand_behind(trimmed_view(view.substr(at)))) {
-      MendedJson json;
-      json.problem = "behind the object there is more that may belong to it";
-      json.problem_at = at;
-      found.problem = broken_text(kArguments, view, json);
-      found.items.clear();
-      return found;
-    }
-  }
-  if (found.items.empty()) {
-    boost::system::error_code error;
-    const auto value = json::parse(view, error);
-    found.problem = error ? broken_text(kArguments, view, mend_json(view))
-                          : "the arguments must be a JSON object";
-  } else {
-    note_around(around, found);
-  }
+  read_objects(view, was_cut, found);
+  if (!found.items.empty() || !found.problem.empty()) return found;
+  boost::system::error_code error;
+  const auto value = json::parse(view, error);
+  found.problem = error ? broken_text(kArguments, view, mend_json(view))
+                        : "the arguments must be a JSON object";
   return found;
 }
 
-std::string shown_name(std::string_view name) { return std::string(utf8_prefix(name, 60)); }
+// send_message:0, functions.send_message.0: servers number the calls.
+void drop_counter(std::string_view& name) {
+  auto end = name.size();
+  while (end > 0 && name[end - 1] >= '0' && name[end - 1] <= '9') --end;
+  if (end == name.size() || end < 2 || (name[end - 1] != ':' && name[end - 1] != '.')) return;
+  name = name.substr(0, end - 1);
+}
 
 }  // namespace
 
 std::string broken_text(std::string_view what, std::string_view text, const MendedJson& json) {
-  const auto at = std::min(json.problem_at, text.size());
-  auto begin = at > kNear ? at - kNear : 0;
-  while (begin < at && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) ++begin;
-  const auto piece = utf8_prefix(text.substr(begin), at - begin + kNear);
-  const std::string where =
-      "at byte " + std::to_string(at) + ", near " + json::serialize(json::string(piece));
+  const auto at = characters(text.substr(0, json.problem_at));
+  const std::string where = " (after " + std::to_string(at) + " characters)";
   if (json.cut)
-    return std::string(what) + " not valid JSON: " + json.problem + " (" + where +
-           "), so nothing was run. Your answer was cut off: send a shorter one";
+    return std::string(what) + " not valid JSON: " + json.problem + where +
+           ", so nothing was run. Your answer was cut off: send a shorter one";
   return std::string(what) +
          " not valid JSON: " + (json.problem.empty() ? "no object begins in it" : json.problem) +
-         " (" + where + "); send one complete JSON object";
+         where + "; send one complete JSON object";
+}
+
+bool may_nest_otherwise(const std::vector<JsonMember>& members) {
+  if (members.empty()) return false;
+  const auto& last = members.back().value;
+  if (!last.starts_with('{') && !last.starts_with('[')) return false;
+  const auto inner = mend_json(last);
+  if (inner.object && inner.members.size() > 1) return true;
+  return std::any_of(inner.members.begin(), inner.members.end(),
+                     [](const JsonMember& member) { return may_nest_otherwise({member}); });
 }
 
 bool is_arguments_key(std::string_view key) {
-  constexpr std::array<std::string_view, 9> kKeys = {
-      "arguments", "parameters",        "params", "args", "kwargs", "action_input", "tool_input",
-      "tool_args", "function_arguments"};
+  constexpr std::array<std::string_view, 10> kKeys = {
+      "arguments", "parameters",         "params", "args", "kwargs", "action_input", "tool_input",
+      "tool_args", "function_arguments", "input"};
   return is_one_of(key, kKeys);
 }
 
@@ -192,6 +214,7 @@ std::string meant_tool(std::string_view name, const ToolMap& tools, Repairs& rep
          left.back() == left.front())
     left = trimmed_view(left.substr(1, left.size() - 2));
   if (left.ends_with("()")) left.remove_suffix(2);
+  if (!tools.contains(left)) drop_counter(left);
   for (bool again = true; again;) {
     again = false;
     for (const auto space : kNamespaces) {
@@ -211,7 +234,7 @@ std::string meant_tool(std::string_view name, const ToolMap& tools, Repairs& rep
     meant = std::string(near_name(left, names, true));
   }
   if (!meant.empty() && text != meant)
-    repairs.add(repair::kToolName, '"' + shown_name(name) + "\" for \"" + meant + '"');
+    repairs.add(repair::kToolName, shown_name(name) + " for \"" + meant + '"');
   return meant;
 }
 
@@ -222,37 +245,34 @@ MendedCall mend_call(const WrittenCall& call, const ToolMap& tools, bool was_cut
   if (meant.empty()) {
     std::string names;
     for (const auto& [name, tool] : tools) names += (names.empty() ? "" : ", ") + name;
-    mended.decoded.problem = "there is no tool \"" + shown_name(call.name) +
-                             "\"; tools are: " + (names.empty() ? "none" : names);
+    mended.decoded.problem = "there is no tool " + shown_name(call.name) +
+                             "; tools are: " + (names.empty() ? "none" : names);
     return mended;
   }
   const auto& tool = tools.find(meant)->second;
-  const auto wanted = [&](const std::string& problem) {
-    return meant + ": " + problem + ". It takes " + tool->arguments().shape();
+  const auto refuse = [&](const std::string& problem) {
+    mended.decoded.problem = meant + ": " + problem + ". It takes " + tool->arguments().shape();
+    return std::move(mended);
   };
-  auto objects = objects_in(call.arguments, was_cut);
-  if (objects.items.empty()) {
-    mended.decoded.problem = wanted(objects.problem);
-    return mended;
-  }
-  for (auto& item : objects.items) {
-    Fitted fitted = fit_arguments(std::move(item.members), call.beside, *tool);
-    if (!fitted.problem.empty()) {
-      if (mended.decoded.problem.empty()) mended.decoded.problem = wanted(fitted.problem);
-      continue;
-    }
-    mended.repairs.add(objects.repairs);
-    mended.repairs.add(item.repairs);
-    mended.repairs.add(fitted.repairs);
-    if (objects.items.size() > 1)
-      mended.repairs.add(repair::kExtraCall,
-                         "one of " + std::to_string(objects.items.size()) + " objects");
-    mended.name = meant;
-    mended.arguments = std::move(fitted.text);
-    mended.thoughts = std::move(fitted.thoughts);
-    mended.decoded = {tool, std::move(fitted.arguments), fitted.request_heartbeat, ""};
-    return mended;
-  }
+  if (!call.problem.empty()) return refuse(call.problem);
+  const auto text = trimmed_view(call.arguments);
+  const bool nothing = tool->arguments().properties().empty() && (text == "null" || text == "\"\"");
+  auto objects = objects_in(nothing ? "" : call.arguments, was_cut);
+  if (objects.items.empty()) return refuse(objects.problem);
+  auto& item = objects.items.front();
+  Fitted fitted = fit_arguments(std::move(item.members), call.beside, *tool);
+  if (!fitted.problem.empty()) return refuse(fitted.problem);
+  mended.repairs.add(objects.repairs);
+  mended.repairs.add(item.repairs);
+  mended.repairs.add(fitted.repairs);
+  if (nothing) mended.repairs.add(repair::kArgumentType, "no object of arguments");
+  if (objects.items.size() > 1)
+    mended.repairs.add(repair::kExtraCall,
+                       "one of " + std::to_string(objects.items.size()) + " objects");
+  mended.name = meant;
+  mended.arguments = std::move(fitted.text);
+  mended.thoughts = std::move(fitted.thoughts);
+  mended.decoded = {tool, std::move(fitted.arguments), fitted.request_heartbeat, ""};
   return mended;
 }
 

@@ -17,6 +17,7 @@ struct WrittenCall {
   std::string arguments;
   std::vector<JsonMember> beside;  // what stood beside name and arguments in one object
   Repairs repairs;                 // until here
+  std::string problem;             // why it cannot be run, where that is clear already
 };
 
 struct MendedCall {
@@ -36,6 +37,10 @@ struct MendedCall {
 // What the model is told of JSON that cannot be read, and where. `what`: "the arguments are".
 [[nodiscard]] std::string broken_text(std::string_view what, std::string_view text,
                                       const MendedJson& json);
+
+// For an object that lacks closing braces at the text's end: true where they could have been
+// missing further inside as well. {"a": {"b": 1, "c": 2} may be {"a": {"b": 1}, "c": 2}.
+[[nodiscard]] bool may_nest_otherwise(const std::vector<JsonMember>& members);
 
 [[nodiscard]] bool is_arguments_key(std::string_view key);
 [[nodiscard]] bool is_name_key(std::string_view key);

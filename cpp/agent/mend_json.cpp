@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 
 #include "memory/json.h"
 #include "memory/text.h"
@@ -125,14 +126,27 @@ class Mender {
     skip();
     if (ended()) return cut(object ? "inside of an object" : "inside of a list") != Kind::none;
     auto next = peek() == close ? Next::end : Next::more;
+    std::map<std::string, std::string> seen;
     for (bool first = true; next == Next::more; first = false) {
+      const auto before = out_.size();
+      const auto from = at_;
       if (!first) out_ += ',';
       std::string key = "[]";
       if (object && !member_name(key)) return false;
       const auto begin = out_.size();
       const Kind read = value(key);
       if (read == Kind::none) return false;
-      if (outermost) done_.members.push_back({object ? key : "", out_.substr(begin)});
+      const auto known = object ? seen.try_emplace(key, out_, begin) : std::pair(seen.end(), true);
+      if (!known.second) {
+        if (known.first->second != std::string_view(out_).substr(begin)) {
+          at_ = from;
+          return fail("a name stands here that stood in this object before, with another value") !=
+                 Kind::none;
+        }
+        out_.resize(before);  // twice the same is once
+      } else if (outermost) {
+        done_.members.push_back({object ? key : "", out_.substr(begin)});
+      }
       next = behind(read, object);
     }
     if (next == Next::none) return false;
@@ -146,6 +160,7 @@ class Mender {
     if (!ended() && open_.find(other) == std::string::npos)
       return fail(object ? "a ] closes nothing" : "a } closes nothing") != Kind::none;
     note(repair::kMissingClose, at_);
+    done_.open_at_end = done_.open_at_end || ended();
     if (ended() && !outermost) done_.unclosed.push_back(own_key);
     return true;
   }

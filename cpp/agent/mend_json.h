@@ -28,6 +28,8 @@ struct MendedJson {
   // The keys under which containers were not closed where the text ends, innermost first ("[]" in
   // an array), without the outermost one. Their values may have been meant to go on.
   std::vector<std::string> unclosed;
+  bool open_at_end =
+      false;  // something, also the outermost one, was not closed where the text ends
   Repairs repairs;
   std::string problem;  // empty: it was read
   std::size_t problem_at = 0;

@@ -1,5 +1,6 @@
 #include "agent/reply_text.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -35,44 +36,69 @@ struct Tags {
   std::string_view open;
   std::string_view close;
 };
-constexpr std::array<Tags, 5> kThoughts = {{{"<think>", "</think>"},
+constexpr std::array<Tags, 6> kThoughts = {{{"<think>", "</think>"},
                                             {"<thinking>", "</thinking>"},
                                             {"<thought>", "</thought>"},
                                             {"<reasoning>", "</reasoning>"},
+                                            {"<|START_THINKING|>", "<|END_THINKING|>"},
                                             {"[THINK]", "[/THINK]"}}};
 
-bool strip_one(std::string_view& text, bool struck_through) {
+bool strip_last(std::string_view& text, bool struck_through) {
   for (const auto token : kTokens) {
-    if (token == "</s>" && struck_through) continue;
-    if (text.ends_with(token))
-      text.remove_suffix(token.size());
-    else if (token != "</s>" && text.starts_with(token))
-      text.remove_prefix(token.size());
-    else
-      continue;
+    if ((token == "</s>" && struck_through) || !text.ends_with(token)) continue;
+    text.remove_suffix(token.size());
     return true;
   }
   return false;
 }
 
-// A closing tag without the opening one stands at the end of its line, or before a call.
-bool ends_thoughts(std::string_view behind) {
-  return behind.empty() ||
-         std::string_view("\n\r{[<").find(behind.front()) != std::string_view::npos;
+bool strip_first(std::string_view& text) {
+  for (const auto token : kTokens) {
+    if (token == "</s>" || !text.starts_with(token)) continue;
+    text.remove_prefix(token.size());
+    return true;
+  }
+  return false;
+}
+
+bool speaks_of_what_follows(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kEnds = {
+      " ", "\"", "'", "\xE2\x80\x9C", "\xE2\x80\x98", "\xC2\xAB"};
+  return std::any_of(kEnds.begin(), kEnds.end(), [&](auto end) { return text.ends_with(end); });
+}
+
+// A closing tag without the opening one has a line of its own, or a call stands behind it.
+bool ends_thoughts(std::string_view before, std::string_view behind) {
+  const bool begins = before.empty() || before.ends_with('\n');
+  return begins && (behind.empty() ||
+                    std::string_view("\n\r{[<").find(behind.front()) != std::string_view::npos);
 }
 
 }  // namespace
 
-void strip_special_tokens(std::string& text, Repairs& repairs) {
+void strip_special_tokens(std::string& text, Repairs& repairs, bool spoken) {
   if (text.find_first_of("<[") == std::string::npos) return;
   std::string_view left = trimmed_view(text);
   // Text between <s> and </s>, in HTML.
   const bool struck_through = text.find("<s>") != std::string::npos;
   int count = 0;
-  while (strip_one(left, struck_through)) {
+  while (strip_first(left)) {
     left = trimmed_view(left);
     ++count;
   }
+  auto end = left;
+  int ended = 0;
+  while (strip_last(end, struck_through)) {
+    if (spoken && speaks_of_what_follows(end)) {
+      ended = 0;
+      end = left;
+      break;
+    }
+    end = trimmed_view(end);
+    ++ended;
+  }
+  left = end;
+  count += ended;
   if (count == 0) return;
   for (int i = 0; i < count; ++i) repairs.add(repair::kSpecialToken, "at the end of a text");
   text = std::string(left);
@@ -99,7 +125,7 @@ void move_thoughts(Reply& reply, Repairs& repairs) {
       if (!opened) {
         if (end == std::string_view::npos || left.find(open) != std::string_view::npos ||
             left.find(close, end + 1) != std::string_view::npos ||
-            !ends_thoughts(left.substr(end + close.size())))
+            !ends_thoughts(left.substr(0, end), left.substr(end + close.size())))
           continue;
       }
       const bool ended = end != std::string_view::npos;

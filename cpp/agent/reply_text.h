@@ -8,11 +8,12 @@
 
 namespace memgpt {
 
-// Marks such as <|im_end|> at the ends of `text` are taken off; those inside of it stay.
-void strip_special_tokens(std::string& text, Repairs& repairs);
+// Marks such as <|im_end|> at the ends of `text` are taken off; those inside of it stay. Of a
+// `spoken` text one behind a blank or a quotation mark stays too: the text may speak of it.
+void strip_special_tokens(std::string& text, Repairs& repairs, bool spoken = false);
 
 // <think>...</think> at the beginning of the content goes to the thinking, also without its first
-// tag, which many chat templates write themselves.
+// tag, which many chat templates write themselves, where the last one begins a line and ends it.
 void move_thoughts(Reply& reply, Repairs& repairs);
 
 // As paragraphs of the thinking that is there.

@@ -2,6 +2,9 @@
 
 #include <simdjson.h>
 
+#include "agent/mend_json.h"
+#include "agent/value_schema.h"
+
 namespace memgpt {
 
 namespace {
@@ -13,8 +16,17 @@ bool convert(const simdjson::dom::element& from, json::value& to, int depth);
 
 bool convert(const simdjson::dom::object& from, json::object& to, int depth) {
   if (depth > kDepth) return false;
-  for (const auto& [key, item] : from)
-    if (!convert(item, to[key], depth)) return false;
+  for (const auto& [key, item] : from) {
+    const auto before = to.size();
+    auto& value = to[key];
+    if (to.size() > before) {
+      if (!convert(item, value, depth)) return false;
+      continue;
+    }
+    // Twice the same is once; two values are for the mending reader to refuse.
+    json::value again;
+    if (!convert(item, again, depth) || again != value) return false;
+  }
   return true;
 }
 
@@ -58,10 +70,17 @@ std::optional<json::object> parse_object(std::string_view text, std::string* pro
   // What simdjson does not take may still be JSON: an integer of 30 digits.
   boost::system::error_code error;
   auto value = json::parse(text, error);
-  if (!error && value.is_object()) return std::move(value.get_object());
-  if (problem != nullptr)
-    *problem = error ? "the arguments are not valid JSON (" + error.message() + ")"
-                     : std::string("the arguments must be a JSON object");
+  std::string why;
+  if (error)
+    why = "the arguments are not valid JSON (" + error.message() + ")";
+  else if (!value.is_object())
+    why = "the arguments must be a JSON object";
+  else if (has_infinity(value))
+    why = "a number in the arguments is too large";
+  else
+    why = mend_json(text).problem;  // a name stands twice in one object
+  if (why.empty()) return std::move(value.get_object());
+  if (problem != nullptr) *problem = std::move(why);
   return std::nullopt;
 }
 

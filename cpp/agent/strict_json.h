@@ -9,8 +9,9 @@
 
 namespace memgpt {
 
-// Nothing where the text is no JSON object, or one that is nested more deeply than 32. `problem`
-// says why.
+// Nothing where the text is no JSON object, one that is nested more deeply than 32, one with a
+// number that no reader keeps (1e999), or one in which a name stands twice with different values.
+// `problem` says why.
 [[nodiscard]] std::optional<json::object> parse_object(std::string_view text,
                                                        std::string* problem = nullptr);
 

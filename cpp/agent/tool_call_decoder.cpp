@@ -1,10 +1,12 @@
 #include "agent/tool_call_decoder.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "agent/call_text.h"
 #include "agent/fit_arguments.h"
+#include "agent/harmony.h"
 #include "agent/mend_call.h"
 #include "agent/reply_text.h"
 #include "agent/strict_json.h"
@@ -18,6 +20,8 @@ constexpr std::size_t kLongestName = 64;
 constexpr std::size_t kLongestId = 40;
 constexpr std::string_view kCutText =
     "Your last reply was cut off because it was too long, so nobody saw it. Send a shorter one.";
+constexpr std::string_view kFiltered =
+    "Your last reply was cut off by a content filter, so nobody saw it. Send another one.";
 
 void make_valid(Reply& reply) {
   reply.content = valid_utf8(std::move(reply.content));
@@ -29,14 +33,13 @@ void make_valid(Reply& reply) {
   }
 }
 
+// Not a copy of what may be anything: the kernel's own texts hold no pieces of what was said.
 std::string sendable_name(std::string name) {
-  const auto is_fine = [](unsigned char c) {
+  const bool fine = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-';
-  };
-  name.resize(std::min(name.size(), kLongestName));
-  std::replace_if(name.begin(), name.end(), [&](unsigned char c) { return !is_fine(c); }, '_');
-  return name.empty() ? "unnamed" : name;
+  });
+  return fine && !name.empty() && name.size() <= kLongestName ? std::move(name) : "unnamed";
 }
 
 // OpenAI refuses a request whose history has a call by a name that no tool can have, or with a
@@ -71,14 +74,16 @@ class Decoder {
  public:
   Decoder(Reply reply, const ToolMap& tools) : tools_(tools) {
     done_.reply = std::move(reply);
-    was_cut_ = done_.reply.finish_reason == "length";
+    const auto& reason = done_.reply.finish_reason;
+    was_cut_ = reason == "length" || reason == "content_filter";
   }
 
   DecodedReply run(const Window& window, std::int64_t position) {
     Reply& reply = done_.reply;
     make_valid(reply);
     move_thoughts(reply, repairs_);
-    strip_special_tokens(reply.content, repairs_);
+    if (reply.tool_calls.empty()) channels_ = read_harmony(reply.content, was_cut_);
+    if (!channels_) strip_special_tokens(reply.content, repairs_, true);
     if (reply.tool_calls.empty())
       from_text();
     else
@@ -94,7 +99,7 @@ class Decoder {
     ToolCall& call = done_.reply.tool_calls.front();
     done_.call = decode_call(call, tools_);
     if (done_.call.tool) return;
-    auto mended = mend_call({call.name, call.arguments, {}, {}}, tools_, was_cut_);
+    auto mended = mend_call({call.name, call.arguments, {}, {}, ""}, tools_, was_cut_);
     if (!mended.decoded.tool) {
       if (was_cut_) mended.decoded.problem += ". The answer was cut off: send a shorter one";
       done_.call = std::move(mended.decoded);
@@ -114,15 +119,28 @@ class Decoder {
   void from_text() {
     Reply& reply = done_.reply;
     if (is_blank(reply.content) || tools_.empty()) return;
-    auto written = read_calls(reply.content, tools_, was_cut_);
+    auto written = channels_ ? *std::move(channels_) : WrittenCalls{};
+    if (!written.thoughts.empty()) repairs_.add(repair::kThoughts, "from the content");
+    add_thinking(reply, written.thoughts);
+    if (channels_ && written.problem.empty()) {
+      reply.content = written.around;
+      repairs_.add(repair::kSpecialToken, "of channels");
+    }
+    if (written.calls.empty() && written.problem.empty()) {
+      written = read_calls(reply.content, tools_, was_cut_);
+      if (!written.thoughts.empty()) repairs_.add(repair::kThoughts, "from the content");
+      add_thinking(reply, written.thoughts);
+    }
     if (!written.calls.empty()) {
       take_first(written);
     } else if (!written.problem.empty()) {
       done_.problem = "Your last reply called no tool: " + written.problem + '.';
+    } else if (is_blank(reply.content)) {
+      return;
     } else if (const auto argument = spoken_argument(tools_); argument.empty()) {
       return;
     } else if (was_cut_) {
-      done_.problem = kCutText;
+      done_.problem = reply.finish_reason == "length" ? kCutText : kFiltered;
     } else {
       json::object arguments;
       arguments[argument] = reply.content;
@@ -133,15 +151,17 @@ class Decoder {
     }
   }
 
-  // Others that could be run stay in the log and are answered with "Not run"; one that says the
-  // same again is left out.
+  // The first one is run or says why not: another one may depend on it. Others that could be run
+  // stay in the log and are answered with "Not run"; one that says the same again is left out.
   void take_first(const WrittenCalls& written) {
     std::vector<ToolCall> calls;
     for (const auto& one : written.calls) {
       auto mended = mend_call(one, tools_, was_cut_);
       if (!mended.decoded.tool) {
-        if (done_.problem.empty()) done_.problem = mended.decoded.problem;
-        continue;
+        if (!calls.empty()) continue;
+        done_.problem = "Your last reply called no tool: the call in its text cannot be run. " +
+                        mended.decoded.problem + '.';
+        return;
       }
       const bool again = std::any_of(calls.begin(), calls.end(), [&](const ToolCall& call) {
         return call.name == mended.name && call.arguments == mended.arguments;
@@ -149,12 +169,6 @@ class Decoder {
       if (!again) calls.push_back({"", mended.name, mended.arguments});
       if (calls.size() == 1 && !again) take(std::move(mended));
     }
-    if (calls.empty()) {
-      done_.problem = "Your last reply called no tool: the call in its text cannot be run. " +
-                      done_.problem + '.';
-      return;
-    }
-    done_.problem.clear();
     if (written.calls.size() > 1)
       repairs_.add(repair::kExtraCall, "one of " + std::to_string(written.calls.size()) + " calls");
     done_.reply.tool_calls = std::move(calls);
@@ -163,6 +177,7 @@ class Decoder {
 
   const ToolMap& tools_;
   bool was_cut_ = false;
+  std::optional<WrittenCalls> channels_;  // of gpt-oss
   Repairs repairs_;
   DecodedReply done_;
 };
@@ -215,7 +230,7 @@ DecodedCall decode_call(const ToolCall& call, const ToolMap& tools) {
   if (!arguments) return decoded;
   decoded.arguments = *std::move(arguments);
   decoded.request_heartbeat = take_injected(decoded.arguments);
-  decoded.problem = found->second->arguments().check(decoded.arguments);
+  decoded.problem = found->second->arguments().fit(decoded.arguments);
   if (decoded.problem.empty()) decoded.tool = found->second;
   return decoded;
 }

@@ -109,6 +109,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   boost::system::error_code error;
   const auto value = json::parse(valid, error);
   const auto object = parse_object(valid);
-  demand(object.has_value() == (!error && value.is_object()));
+  // It takes less: 1e999, and a name with two values.
+  demand(!object.has_value() || (!error && value.is_object()));
   return 0;
 }

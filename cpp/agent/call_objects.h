@@ -1,0 +1,27 @@
+// Calls that a JSON object, or text in the form of Python, holds.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/mend_call.h"
+
+namespace memgpt {
+
+// {"name": ..., "arguments": ...} in its many forms; empty where it is no call.
+[[nodiscard]] std::vector<WrittenCall> calls_in(const std::vector<JsonMember>& members,
+                                                const ToolMap& tools, int depth = 0);
+
+// Lists of calls, and calls in one more object.
+[[nodiscard]] bool holds_calls(std::string_view key);
+
+// name(argument="text"), from `at` to behind its end.
+// False where it is no such call whose values are all whole.
+[[nodiscard]] bool read_python_call(std::string_view text, std::size_t& at, WrittenCall& call);
+
+[[nodiscard]] std::size_t name_end(std::string_view text, std::size_t at);
+// True, and `at` behind it, where `expected` stands at `at`.
+[[nodiscard]] bool skip_text(std::string_view text, std::size_t& at, std::string_view expected);
+
+}  // namespace memgpt
