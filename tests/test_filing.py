@@ -207,8 +207,8 @@ def test_ctrl_c_ends_the_waiting_and_not_the_work(path: Path) -> None:
     with memgpt.open(path) as home:
         work = filled(home, 300).reembed(Waits())
         for _ in range(3):
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             with pytest.raises(KeyboardInterrupt):
+                threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
                 work.wait(30)
             assert "under way" in repr(work)
             assert not work.wait(0.01) and "under way" in repr(work)
@@ -227,8 +227,8 @@ def test_cancelling_waits_for_the_batch_after_ctrl_c_too(path: Path) -> None:
 
     with memgpt.open(path) as home:
         work = filled(home, 300).reembed(Slow())
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             work.wait(30)
         work.cancel()
         assert len(ends) == 1 and not work.wait(0) and "stopped" in repr(work)

@@ -170,7 +170,7 @@ BAD_ANSWERS: list[tuple[Any, type[memgpt.Error], str]] = [
     (Answer(body=f"<p>Bearer {KEY}</p>".encode()), memgpt.InvalidReply, r"Bearer \*\*\*"),
     (error(500, "x" * 285 + KEY), memgpt.ProviderError, "500: xxx"),
     (Answer(302, headers={"Location": f"/?key={KEY}"}), memgpt.ProviderError, r"key=\*\*\*"),
-    (error(429, "wait", Retry_After=KEY), memgpt.RateLimited, r"\*\*\*"),
+    (error(429, "wait", Retry_After=KEY), memgpt.RateLimited, "send again later"),
     (Answer(body=b"x", content_type=KEY), memgpt.InvalidReply, r"\*\*\*"),
     (HALF, memgpt.ProviderUnreachable, "in the middle of its answer"),
     (Answer(close=True), memgpt.ProviderUnreachable, "without an answer"),

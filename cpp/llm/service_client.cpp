@@ -18,7 +18,7 @@ std::string trimmed(std::string text) {
 }
 
 // Copied with the word that stands before it in a header.
-std::string bare(std::string key) {
+std::string bare(const std::string& key) {
   constexpr std::string_view kWord = "Bearer ";
   return key.starts_with(kWord) ? trimmed(key.substr(kWord.size())) : key;
 }
