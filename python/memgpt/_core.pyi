@@ -1027,7 +1027,7 @@ class Step:
         - argument_type: a number in quotation marks, or a text without
         - wrapped_arguments: the arguments stood in one more object
         - misplaced_argument: an argument stood beside the arguments
-        - extra_call: of several calls the first that can be run was
+        - extra_call: of several calls, or of one that was written twice, the first was run
         - call_in_text: the call was written in the text
         - plain_text: an answer without a call became send_message
         - thoughts: private reasoning was moved to where it belongs
