@@ -54,7 +54,7 @@ async def main():
     tasks = [asyncio.create_task(agent.send_async("Hi")) for agent in agents]
     while not all(task.done() for task in tasks):
         names = [thread.name for thread in threading.enumerate()]
-        most = max(most, sum(name == "memgpt" for name in names))
+        most = max(most, sum(name.startswith("memgpt") for name in names))
         await asyncio.sleep(0.005)
     assert [task.result().text for task in tasks] == ["Here I am"] * 64
     return most

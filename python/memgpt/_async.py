@@ -173,9 +173,9 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        # Turns that leave their thread while a server is waited for need few; one whose model is
-        # written in Python keeps its own until it is done.
-        self.few = _Threads(8)
+        # Turns that leave their thread while a server is waited for need few, eight with the one that
+        # waits; one whose model is written in Python keeps its own until it is done.
+        self.few = _Threads(7)
         self.many = _Threads(256)
         self.waiting = _Waiting()
         self.lanes: dict[str, _Lane] = {}
