@@ -604,14 +604,3 @@ def test_the_demo_stays_on_this_machine(tmp_path: Path) -> None:
         )
         assert out.returncode == 0 and "the offline model" in out.stdout
         assert not server.requests
-
-
-@pytest.mark.parametrize("name", ["functions.sehr gut", "größe", "", "x" * 5000, "\n"])
-def test_a_call_by_a_name_that_no_server_takes_back(home, name: str) -> None:
-    """Such a name, or an id that is too long, stands in every later request."""
-    call = {"id": "x" * 80, "type": "function", "function": {"name": name, "arguments": "{}"}}
-    with FakeOpenAI([{"tool_calls": [call]}, says("ok"), says("again")], like="openai") as server:
-        agent = home.create_agent("sam", model=memgpt.OpenAICompatible("x", base_url=server.url))
-        assert [agent.send(text).text for text in ("Hello", "And now?")] == ["ok", "again"]
-        assert server.refused == []
-        assert "there is no tool" in str(server.requests[1]["messages"])

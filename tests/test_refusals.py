@@ -12,6 +12,8 @@ import memgpt
 import pytest
 from memgpt.testing import Answer, FakeOpenAI
 
+from tests.answers import says
+
 KEY = "sk-Ab+cd/EF==0123456789"
 SAYS = {"tool": "send_message", "args": {"message": "Here I am"}}
 
@@ -177,6 +179,17 @@ def test_a_key_with_its_word(home: memgpt.Home) -> None:
     with FakeOpenAI(lambda request: SAYS, api_key=KEY) as server:
         agent = home.create_agent("sam", model=model_at(server, api_key=f"Bearer {KEY}"))
         assert agent.send("Hi").text == "Here I am"
+
+
+@pytest.mark.parametrize("name", ["functions.sehr gut", "größe", "", "x" * 5000, "\n"])
+def test_a_call_by_a_name_that_no_server_takes_back(home: memgpt.Home, name: str) -> None:
+    """Such a name, or an id that is too long, stands in every later request."""
+    call = {"id": "x" * 80, "type": "function", "function": {"name": name, "arguments": "{}"}}
+    with FakeOpenAI([{"tool_calls": [call]}, says("ok"), says("again")], like="openai") as server:
+        agent = home.create_agent("sam", model=memgpt.OpenAICompatible("x", base_url=server.url))
+        assert [agent.send(text).text for text in ("Hello", "And now?")] == ["ok", "again"]
+        assert server.refused == []
+        assert "there is no tool" in str(server.requests[1]["messages"])
 
 
 SILENT = """
