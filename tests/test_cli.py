@@ -17,10 +17,12 @@ from pathlib import Path
 import memgpt
 import pytest
 from memgpt.cli import chat, look
-from memgpt.testing import ScriptedLLM
+from memgpt.testing import FakeOpenAI, ScriptedLLM
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
+
+from tests.answers import says
 
 PROGRAM = [sys.executable, "-m", "memgpt"]
 # A terminal of its own, so that Ctrl-C in it becomes a signal.
@@ -422,7 +424,7 @@ def test_commands_complete_and_ctrl_c_at_the_prompt_leaves(terminal, folder: Pat
 SLOW_MODEL = """
 import sys, time, memgpt
 from memgpt.cli import chat
-from memgpt.testing import ScriptedLLM
+from memgpt.testing import FakeOpenAI, ScriptedLLM
 
 def reply(context):
     if "hurry" not in str(context.to_request()):
@@ -533,3 +535,22 @@ def test_an_agent_file_of_letta(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0 and "does not hold" in done.stderr
     done = run(folder, "import", str(file), "--name", "copy")
     assert done.returncode == 0 and "5 messages" in done.stdout
+
+
+def test_the_demo_stays_on_this_machine(tmp_path: Path) -> None:
+    """Also where there is a key."""
+    with FakeOpenAI(lambda request: says("Hello from the server")) as server:
+        out = subprocess.run(
+            [*PROGRAM, "run"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env={
+                **environment(tmp_path / "home"),
+                "OPENAI_API_KEY": "sk-test-0123456789abcdef",
+                "OPENAI_BASE_URL": server.url,
+            },
+            timeout=60,
+        )
+        assert out.returncode == 0 and "the offline model" in out.stdout
+        assert not server.requests

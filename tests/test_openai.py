@@ -584,23 +584,3 @@ def test_memgpt_run_uses_the_key_and_says_which_model_answers(tmp_path: Path) ->
         assert out.returncode == 1 and "Traceback" not in out.stderr
         out = run(OPENAI_API_KEY="")
         assert out.returncode == 2 and "--model offline" in out.stderr
-
-
-def test_the_demo_stays_on_this_machine(tmp_path: Path) -> None:
-    """Also where there is a key."""
-    with FakeOpenAI(lambda request: says("Hello from the server")) as server:
-        out = subprocess.run(
-            [sys.executable, "-m", "memgpt", "run"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env={
-                **os.environ,
-                "OPENAI_API_KEY": KEY,
-                "OPENAI_BASE_URL": server.url,
-                "MEMGPT_HOME": str(tmp_path / "home"),
-            },
-            timeout=60,
-        )
-        assert out.returncode == 0 and "the offline model" in out.stdout
-        assert not server.requests

@@ -6,6 +6,7 @@
 #include "agent/call_marks.h"
 #include "agent/call_objects.h"
 #include "agent/marked_calls.h"
+#include "agent/react.h"
 #include "agent/reply_text.h"
 #include "memory/text.h"
 

@@ -18,9 +18,4 @@ namespace memgpt {
                                                        const ToolMap& tools, bool was_cut,
                                                        std::string& problem);
 
-// "Thought: ..., Action: name, Action Input: {...}" as all there is; nothing where the text is none
-// of that kind.
-[[nodiscard]] std::optional<WrittenCalls> read_react(std::string_view text, const ToolMap& tools,
-                                                     bool was_cut);
-
 }  // namespace memgpt

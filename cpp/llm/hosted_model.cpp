@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "error.h"
+#include "llm/http_connection.h"
 #include "llm/ollama.h"
 #include "llm/openai.h"
 #include "memory/text.h"
@@ -114,6 +115,29 @@ std::string HostedModel::missing_key() const { return server_.missing_key(); }
 bool HostedModel::reasons_natively() const {
   const auto* known = known_model(options_.model);
   return known != nullptr && known->reasons;
+}
+
+class HostedModel::Pending final : public PendingReply {
+ public:
+  Pending(std::unique_ptr<HttpSent> sent, double timeout_s, TakeReply take)
+      : sent_(std::move(sent)), timeout_s_(timeout_s), take_(std::move(take)) {}
+  [[nodiscard]] int descriptor() const override {
+    return sent_->connection ? sent_->connection->descriptor() : -1;
+  }
+  [[nodiscard]] double timeout_s() const override { return timeout_s_; }
+  [[nodiscard]] Reply finish() override { return take_(*sent_); }
+
+ private:
+  std::unique_ptr<HttpSent> sent_;
+  double timeout_s_;
+  TakeReply take_;
+};
+
+std::unique_ptr<PendingReply> HostedModel::send(std::string_view path, std::string body,
+                                                bool streamed, TakeReply take) const {
+  auto sent =
+      server_.http()->begin(path, server_.headers(server_.key()), std::move(body), streamed);
+  return std::make_unique<Pending>(std::move(sent), options_.timeout_s, std::move(take));
 }
 
 // A token is seldom less than three characters of English, so the reply comes to its end before it

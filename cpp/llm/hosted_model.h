@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,8 +41,14 @@ class HostedModel : public LLMProvider {
   }
   // Characters in all strings of one call together; 0 = no bound.
   [[nodiscard]] int string_budget(const Context& context) const;
+  // Takes the answer to a request that is on its way.
+  using TakeReply = std::function<Reply(HttpSent& sent)>;
+  // The first half of a call; `take` is the other one.
+  [[nodiscard]] std::unique_ptr<PendingReply> send(std::string_view path, std::string body,
+                                                   bool streamed, TakeReply take) const;
 
  private:
+  class Pending;
   [[nodiscard]] int ask_window() const;
 
   ModelOptions options_;

@@ -94,11 +94,12 @@ std::unique_ptr<HttpSent> HttpClient::begin(std::string_view path,
   set_default(sent->request.headers, "Accept",
               streamed ? "text/event-stream, application/json" : "application/json");
   check(sent->request);
-  const auto route = this->route();
+  sent->route = route();
+  sent->pool_key = pool_key(sent->route);
   try {
-    sent->connection = pools_->take(pool_key(route));
+    sent->connection = pools_->take(sent->pool_key);
     sent->fresh = !sent->connection;
-    if (sent->fresh) sent->connection = fresh(route);
+    if (sent->fresh) sent->connection = fresh(sent->route);
     sent->connection->send(sent->request, options_);
   } catch (const ConnectionLost&) {
     sent->connection.reset();  // finish() tries again, and says what is wrong
@@ -156,8 +157,9 @@ std::unique_ptr<HttpConnection> HttpClient::fresh(const HttpRoute& route) const 
 
 HttpResponse HttpClient::send_once(const HttpRequest& request, const OnBytes& on_bytes,
                                    HttpSent* sent) const {
-  const auto route = this->route();
-  const auto key = pool_key(route);
+  // The environment is read once for a request.
+  const auto route = sent != nullptr ? sent->route : this->route();
+  const auto key = sent != nullptr ? sent->pool_key : pool_key(route);
   std::unique_ptr<HttpConnection> connection;
   std::optional<HttpResponse> response;
   if (sent != nullptr && sent->connection) {

@@ -74,6 +74,8 @@ class HttpConnection {
 // A request on its way.
 struct HttpSent {
   HttpRequest request;
+  HttpRoute route;
+  std::string pool_key;                        // of its connection
   std::unique_ptr<HttpConnection> connection;  // null: it did not get that far
   bool fresh = false;                          // it was made for this request
 };

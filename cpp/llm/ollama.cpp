@@ -1,8 +1,6 @@
 #include "llm/ollama.h"
 
 #include "error.h"
-#include "llm/call_schema.h"
-#include "llm/http_connection.h"
 #include "llm/json_call.h"
 #include "llm/ollama_stream.h"
 #include "llm/sse.h"
@@ -52,31 +50,28 @@ OllamaProvider::OllamaProvider(ModelOptions options, const Service& service, Out
   }
 }
 
-std::string OllamaProvider::body(const Context& context, const CallOptions& options) const {
-  const auto& tools = context.prefix->tools->schemas;
-  json::object body = {{"model", this->options().model}, {"stream", options.on_delta != nullptr}};
-  const int budget = string_budget(context);
-  if (tools.empty()) {
-    body["messages"] = messages_json(context.request().messages);
-  } else if (structure() == Structure::json_schema) {
-    body["messages"] = messages_json(messages_without_tools(context));
-    body["format"] = json::parse(call_schema(tools, budget));
-  } else {
-    body["messages"] = messages_json(context.request().messages);
-    json::array offered;
-    for (const auto& tool : tools)
-      offered.push_back(json::parse(
-          tool_text({tool.name, tool.description, bounded_parameters(tool.parameters, budget)})));
-    body["tools"] = std::move(offered);
-  }
-  // A model that can think would do it twice.
-  body["think"] = options.reasoning == Reasoning::native;
+std::string OllamaProvider::body(const Context& context, const CallOptions& options) {
+  const auto& tools = context.prefix->tools;
+  const bool by_schema = structure() == Structure::json_schema && !tools->schemas.empty();
+  json::object body = {{"model", this->options().model},
+                       {"stream", options.on_delta != nullptr},
+                       {"messages", messages_json(by_schema ? messages_without_tools(context)
+                                                            : context.request().messages)},
+                       // A model that can think would do it twice.
+                       {"think", options.reasoning == Reasoning::native}};
   json::object limits = {{"num_ctx", context.budget.context_window},
                          {"num_predict", context.budget.reply_reserve}};
   for (const auto& [name, value] : extra_options_) limits[name] = value;
   body["options"] = std::move(limits);
   for (const auto& [name, value] : extra_) body[name] = value;
-  return json::serialize(body);
+  std::string out = json::serialize(body);
+  out.pop_back();
+  const int budget = string_budget(context);
+  if (by_schema)
+    out += ", \"format\": " + call_schema(tools->schemas, budget);
+  else
+    out += *tools_wire_.of(tools, {budget, "", ""});
+  return out + '}';
 }
 
 Reply OllamaProvider::complete(const std::shared_ptr<const Context>& context,
@@ -123,33 +118,11 @@ Reply OllamaProvider::complete(const Context& context, const CallOptions& option
   return reply;
 }
 
-class OllamaProvider::Pending final : public PendingReply {
- public:
-  Pending(OllamaProvider& provider, std::shared_ptr<const Context> context, CallOptions options)
-      : provider_(provider),
-        context_(std::move(context)),
-        options_(std::move(options)),
-        sent_(provider_.server().http()->begin(
-            "/api/chat", provider_.server().headers(provider_.server().key()),
-            provider_.body(*context_, options_), options_.on_delta != nullptr)) {}
-  [[nodiscard]] int descriptor() const override {
-    return sent_->connection ? sent_->connection->descriptor() : -1;
-  }
-  [[nodiscard]] double timeout_s() const override { return provider_.options().timeout_s; }
-  [[nodiscard]] Reply finish() override {
-    return provider_.complete(*context_, options_, sent_.get());
-  }
-
- private:
-  OllamaProvider& provider_;  // which the turn keeps
-  std::shared_ptr<const Context> context_;
-  CallOptions options_;
-  std::unique_ptr<HttpSent> sent_;
-};
-
 std::unique_ptr<PendingReply> OllamaProvider::begin(const std::shared_ptr<const Context>& context,
                                                     const CallOptions& options) {
-  return std::make_unique<Pending>(*this, context, options);
+  return send(
+      "/api/chat", body(*context, options), options.on_delta != nullptr,
+      [this, context, options](HttpSent& sent) { return complete(*context, options, &sent); });
 }
 
 }  // namespace memgpt

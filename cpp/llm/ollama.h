@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "llm/call_schema.h"
 #include "llm/hosted_model.h"
 
 namespace memgpt {
@@ -20,11 +21,11 @@ class OllamaProvider final : public HostedModel {
   [[nodiscard]] bool splits_calls() const override { return true; }
 
  private:
-  class Pending;
   // `sent`: the request, if it was sent before.
   [[nodiscard]] Reply complete(const Context& context, const CallOptions& options, HttpSent* sent);
-  [[nodiscard]] std::string body(const Context& context, const CallOptions& options) const;
+  [[nodiscard]] std::string body(const Context& context, const CallOptions& options);
 
+  ToolsWire tools_wire_;
   json::object extra_;          // fields of the user's own
   json::object extra_options_;  // and what they say of Ollama's "options"
 };

@@ -7,7 +7,6 @@
 
 #include "error.h"
 #include "llm/chat_completion.h"
-#include "llm/http_connection.h"
 #include "llm/json_call.h"
 #include "llm/sse.h"
 #include "memory/json.h"
@@ -235,40 +234,14 @@ Reply OpenAIProvider::complete(const Context& context, const CallOptions& option
   }
 }
 
-class OpenAIProvider::Pending final : public PendingReply {
- public:
-  Pending(OpenAIProvider& provider, std::shared_ptr<const Context> context, CallOptions options,
-          const Quirks& quirks)
-      : provider_(provider),
-        context_(std::move(context)),
-        options_(std::move(options)),
-        quirks_(quirks),
-        sent_(begin()) {}
-  [[nodiscard]] int descriptor() const override {
-    return sent_->connection ? sent_->connection->descriptor() : -1;
-  }
-  [[nodiscard]] double timeout_s() const override { return provider_.options().timeout_s; }
-  [[nodiscard]] Reply finish() override {
-    return provider_.complete(*context_, options_, quirks_, sent_.get());
-  }
-
- private:
-  [[nodiscard]] std::unique_ptr<HttpSent> begin() {
-    return provider_.server().http()->begin(
-        provider_.path(), provider_.server().headers(provider_.server().key()),
-        provider_.body(*context_, options_, quirks_), options_.on_delta != nullptr);
-  }
-
-  OpenAIProvider& provider_;  // which the turn keeps
-  std::shared_ptr<const Context> context_;
-  CallOptions options_;
-  Quirks quirks_;
-  std::unique_ptr<HttpSent> sent_;
-};
-
+// What the server is found not to take while this call is on its way is not known to it.
 std::unique_ptr<PendingReply> OpenAIProvider::begin(const std::shared_ptr<const Context>& context,
                                                     const CallOptions& options) {
-  return std::make_unique<Pending>(*this, context, options, quirks());
+  const Quirks now = quirks();
+  return send(path(), body(*context, options, now), options.on_delta != nullptr,
+              [this, context, options, now](HttpSent& sent) {
+                return complete(*context, options, now, &sent);
+              });
 }
 
 }  // namespace memgpt

@@ -21,7 +21,6 @@ class OpenAIProvider final : public HostedModel {
   [[nodiscard]] bool splits_calls() const override { return true; }
 
  private:
-  class Pending;
   // What this server has been found not to take.
   struct Quirks {
     bool completion_limit = false;  // it wants "max_completion_tokens"

@@ -173,8 +173,8 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        # Turns that leave their thread while a server is waited for need few, eight with the one that
-        # waits; one whose model is written in Python keeps its own until it is done.
+        # Turns that leave their thread while a server is waited for need few, eight with the one
+        # that waits; one whose model is written in Python keeps its own until it is done.
         self.few = _Threads(7)
         self.many = _Threads(256)
         self.waiting = _Waiting()
