@@ -3,7 +3,8 @@
 The agent ``old`` (ScriptedLLM, o200k_base, window 3,584) has a tool with outside effects, an edit
 by the user, evictions and a passage; since schema 2 an imported message, since schema 4 a pin,
 since schema 5 a tag, an undone turn and a fork, since schema 6 a shared block and a purge, since
-schema 7 a passage that was updated and one that was deleted. Up to schema 6 they have full-text
+schema 7 a passage that was updated and one that was deleted, since schema 8 an archive that the
+fork has. Up to schema 6 they have full-text
 tables.
 """
 
@@ -129,6 +130,8 @@ def test_each_is_migrated_sound_and_goes_on(schema: int, tmp_path: Path, kit: An
             kept = agent.archival.search("key")[0].passage
             assert (kept.text, kept.tags) == ("The key is under the fourth stone.", ["key"])
             assert agent.archival.search("gate").total == 1, "what was deleted is not seen"
+        if schema >= 8:
+            assert home.agent("fork").archival.search("filed")[0].passage.text == "Filed by a fork."
     assert not text_tables(path)
 
 

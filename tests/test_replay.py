@@ -31,6 +31,7 @@ UNCHECKED = {
     "shared_block": "an agent's rows repeat the versions that it saw; check() compares them",
     "archive_commit": "what was filed stands in the archive's commit; check() follows it",
     "tool_source": "to be read, and never run",
+    "card": "what clients say of things; no part of a history",
     "staged_vector": "made before the commit that is to have them",
     "vector_epoch": "which of the vectors an index in memory has",
     "manifest": "of a file that an agent was exported to; import_agent() compares it",

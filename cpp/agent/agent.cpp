@@ -17,6 +17,16 @@ Agent::Agent(std::shared_ptr<Home> home, const AgentRow& row, Parts parts)
   parts_ = std::make_shared<const Parts>(std::move(parts));
 }
 
+std::string Agent::name() const {
+  const std::scoped_lock lock(mutex_);
+  return name_;
+}
+
+void Agent::rename(const std::string& name) {
+  const std::scoped_lock lock(mutex_);
+  name_ = name;
+}
+
 std::shared_ptr<const Agent::Parts> Agent::parts() const {
   const std::scoped_lock lock(mutex_);
   return parts_;
@@ -81,7 +91,7 @@ UtcSpan Agent::date_span(const std::string& text) const {
 void Agent::check_not_past() const {
   if (past_)
     throw InvalidInput(
-        "this is \"" + name_ + "\" as it was at commit " + std::to_string(past_->seq) +
+        "this is \"" + name() + "\" as it was at commit " + std::to_string(past_->seq) +
         ": it can be read, not changed; agent.fork(name, at=" + std::to_string(past_->seq) +
         ") goes on from there");
 }
@@ -94,11 +104,11 @@ Agent::TurnHold Agent::take_turn() {
   const double timeout_s = home_->turn_timeout_s();
   const auto deadline = Clock::now() + std::chrono::duration<double>(timeout_s);
   const auto& poll = home_->environment().outside.poll;
-  auto hold = turn_.take(name_, timeout_s, poll);
+  auto hold = turn_.take(name(), timeout_s, poll);
   auto lock = home_->turns();
   const auto byte = static_cast<std::int64_t>(std::hash<std::string>{}(id_) >> 2);
   while (!lock->try_lock(byte)) {
-    if (Clock::now() >= deadline) throw Busy(busy_text(name_, "in another process", timeout_s));
+    if (Clock::now() >= deadline) throw Busy(busy_text(name(), "in another process", timeout_s));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (poll) poll();
   }
@@ -146,6 +156,7 @@ void Agent::reload(const std::shared_ptr<const LiveState>& seen) {
   auto snapshot = std::make_shared<const LiveState>(state_of(std::move(loaded), *parts));
   const std::scoped_lock lock(mutex_);
   if (!holder && state_ != seen) return;
+  name_ = snapshot->agent.name;
   state_ = std::move(snapshot);
   if (parts_ == before) parts_ = std::move(parts);
 }
@@ -222,7 +233,7 @@ void Agent::commit(WriteSet& writes) {
 WriteSet* Agent::running_step() {
   if (!turn_.held_by_this_thread()) return nullptr;
   if (active_ == nullptr)
-    throw Reentrant("agent \"" + name_ +
+    throw Reentrant("agent \"" + name() +
                     "\" is in the middle of a step; only its tools can change it now");
   return active_;
 }
@@ -317,7 +328,7 @@ std::optional<PassageRow> Agent::seen_passage(const AgentRow& row, const Commit&
 
 PassageRow Agent::find_passage(const AgentRow& agent, const Commit& step, const std::string& id) {
   if (auto row = seen_passage(agent, step, id, parts()->config.embedding)) return *std::move(row);
-  throw PassageNotFound("agent \"" + name_ + "\" has no passage \"" +
+  throw PassageNotFound("agent \"" + name() + "\" has no passage \"" +
                         std::string(utf8_prefix(id, 200)) +
                         "\": it never had, or it was deleted or undone; "
                         "agent.archival.search() finds those that it has");

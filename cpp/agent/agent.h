@@ -59,6 +59,9 @@ class ToolScope {
         found_(found),
         idempotency_key_(std::move(idempotency_key)) {}
   void insert_passage(const std::string& text, std::vector<std::string> tags);
+  // Throws BlockNotFound, ReadOnlyBlock, LimitExceeded, and what `change` does.
+  bool edit_block(const std::string& label,
+                  const std::function<std::string(const std::string& value)>& change);
   // Older than the current turn, so that a question does not find itself.
   [[nodiscard]] RecallPage search_recall(RecallQuery query) const;
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query) const;
@@ -246,8 +249,9 @@ class Agent {
   void remove_tool(const std::string& name);
   void bind(const Binding& binding);
 
+  void rename(const std::string& name);  // of the home
   [[nodiscard]] const std::string& id() const { return id_; }
-  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::string name() const;
   [[nodiscard]] std::shared_ptr<Home> home() const { return home_; }
 
  private:
@@ -422,10 +426,10 @@ class Agent {
 
   std::shared_ptr<Home> home_;
   std::string id_;
-  std::string name_;
   std::optional<Head> past_;  // see at()
   Turn turn_;
   mutable std::mutex mutex_;  // guards what follows; never held while anything else runs
+  std::string name_;
   std::shared_ptr<const LiveState> state_;
   std::shared_ptr<const Parts> parts_;
   DigestChain digests_;                 // of the turn holder

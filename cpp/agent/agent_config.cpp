@@ -44,6 +44,11 @@ std::string to_json(const AgentConfig& config) {
       archives.push_back({{"id", archive.id}, {"read_only", archive.read_only}});
     object["archives"] = std::move(archives);
   }
+  // Nor those from before agents could be described.
+  if (!config.description.empty()) object["description"] = config.description;
+  if (!config.tags.empty()) object["tags"] = json::array(config.tags.begin(), config.tags.end());
+  if (!config.metadata.empty()) object["metadata"] = config.metadata;
+  if (!config.settings.empty()) object["settings"] = config.settings;
   return json::serialize(object);
 }
 
@@ -88,6 +93,12 @@ AgentConfig agent_config_from_json(std::string_view text) {
         config.archives.push_back(
             {string_or(item.as_object(), "id"), read_only != nullptr && *read_only == true});
       }
+  config.description = string_or(object, "description");
+  if (const auto* tags = object.if_contains("tags"); tags != nullptr && tags->is_array())
+    for (const auto& tag : tags->as_array())
+      if (tag.is_string()) config.tags.emplace_back(tag.as_string());
+  config.metadata = string_or(object, "metadata");
+  config.settings = string_or(object, "settings");
   return config;
 }
 

@@ -9,6 +9,10 @@
 
 namespace memgpt {
 
+// Types of agents: by which tools they edit core memory.
+inline constexpr const char* kAgentV1 = "memgpt_agent";  // core_memory_append, core_memory_replace
+inline constexpr const char* kAgentV2 = "memgpt_v2_agent";  // memory_insert, memory_replace ...
+
 struct ToolConfig {
   ToolSchema schema;
   std::string origin;   // builtin, memory, user
@@ -31,7 +35,7 @@ struct AttachedArchive {
 };
 
 struct AgentConfig {
-  std::string agent_type = "memgpt_agent";
+  std::string agent_type = kAgentV1;
   std::string system_prompt;
   std::string model;
   std::string tokenizer;   // the counter's name
@@ -48,6 +52,11 @@ struct AgentConfig {
   std::string timezone = "UTC";        // of dates in words, and of times that searches show
   std::vector<ToolConfig> tools;       // in the order in which the model sees them
   std::vector<AttachedArchive> archives;
+  // What people say of the agent; the kernel makes no use of it.
+  std::string description;
+  std::vector<std::string> tags;
+  std::string metadata;  // a JSON object; may be empty
+  std::string settings;  // the same: what clients of the server set, and read again
   friend bool operator==(const AgentConfig&, const AgentConfig&) = default;
 };
 

@@ -35,7 +35,7 @@ ArchivalPage Agent::search_archival_at(const std::vector<ArchiveView>& views,
   if (!query.vector.empty() || (!is_blank(text) && query.ranking.dense.value_or(1) > 0))
     check_bound_embedder();
   if (!query.vector.empty() && !embedder)
-    throw ConfigError("agent \"" + name_ + "\" has no embedder: its passages have no vectors");
+    throw ConfigError("agent \"" + name() + "\" has no embedder: its passages have no vectors");
   query = embedded_query(*home_, views, embedder.get(), text, std::move(query));
   query.from_file = !parts->config.archival_store.empty() && !query.vector.empty();
   if (query.from_file && (query.dense > 0 || query.text.empty()))
@@ -104,8 +104,8 @@ std::optional<ArchivalPage> Agent::ask_store(const Parts& parts,
 }
 
 void Agent::throw_unbound_store(const Parts& parts) const {
-  throw Unbound("agent \"" + name_ + "\" needs its archival store \"" +
-                parts.config.archival_store + "\": open it with home.agent(\"" + name_ +
+  throw Unbound("agent \"" + name() + "\" needs its archival store \"" +
+                parts.config.archival_store + "\": open it with home.agent(\"" + name() +
                 "\", archival_store=...)");
 }
 

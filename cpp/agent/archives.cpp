@@ -118,7 +118,7 @@ std::vector<std::pair<std::string, bool>> Archive::agents() const {
 
 void Archive::rename(const std::string& name) {
   check_archive_name(name);
-  if (row().name != name) home_->journal()->rename_archive(id_, name);
+  if (row().name != name) home_->journal()->rename(id_, name, AgentKind::archive);
 }
 
 void Archive::describe(const std::string& description) {

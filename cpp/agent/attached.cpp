@@ -29,7 +29,7 @@ void Agent::detach_archive(const std::string& archive_id) {
   Parts parts = *this->parts();
   if (std::erase_if(parts.config.archives,
                     [&](const AttachedArchive& other) { return other.id == archive_id; }) == 0)
-    throw ArchiveNotFound("the archive is not attached to agent \"" + name_ + '"');
+    throw ArchiveNotFound("the archive is not attached to agent \"" + this->name() + '"');
   adopt(std::move(parts));
 }
 
@@ -57,7 +57,7 @@ Agent::Attached Agent::find_attached(const std::string& name) {
     names += (names.empty() ? "\"" : ", \"") + attached.archive.name + '"';
   }
   throw ArchiveNotFound("no archive \"" + std::string(utf8_prefix(name, 200)) +
-                        "\" is attached to agent \"" + name_ +
+                        "\" is attached to agent \"" + this->name() +
                         "\"; attached are: " + (names.empty() ? "none" : names));
 }
 
@@ -110,7 +110,7 @@ Archive Agent::to_write(const Attached& attached) {
   check_not_past();
   if (attached.read_only)
     throw ReadOnlyArchive("archive \"" + attached.archive.name + "\" is attached to agent \"" +
-                          name_ + "\" to be read only");
+                          this->name() + "\" to be read only");
   return {home_, attached.archive.id};
 }
 
@@ -121,7 +121,7 @@ std::vector<Passage> Agent::file_shared(const Attached& attached, std::vector<Pa
   const auto embedder = archive.embedder(parts()->embedder);
   embed_and_file(*home_->journal(), embedder.get(), passages, progress, [&] {
     if (WriteSet* const step = running_step()) {
-      auto& filed = step->edit_archive(archive.id(), name_).passages;
+      auto& filed = step->edit_archive(archive.id(), this->name()).passages;
       filed.insert(filed.end(), passages.begin(), passages.end());
     } else {
       archive.file(passages);
@@ -140,9 +140,9 @@ Passage Agent::update_shared(const SharedPassage& shared, const PassageChange& c
     made.text = *change.text;
     memgpt::embed(made, embedder.get());
   }
-  auto updated = changed(shared.second.passage, change, made, name_, Trust::model);
-  Commit& commit = step->edit_archive(archive.id(), name_);
-  retire(commit, shared.second, name_);
+  auto updated = changed(shared.second.passage, change, made, this->name(), Trust::model);
+  Commit& commit = step->edit_archive(archive.id(), this->name());
+  retire(commit, shared.second, this->name());
   commit.passages.push_back(updated);
   return updated;
 }
@@ -150,7 +150,7 @@ Passage Agent::update_shared(const SharedPassage& shared, const PassageChange& c
 void Agent::delete_shared(const SharedPassage& shared) {
   auto archive = to_write(shared.first);
   if (WriteSet* const step = running_step())
-    retire(step->edit_archive(archive.id(), name_), shared.second, name_);
+    retire(step->edit_archive(archive.id(), this->name()), shared.second, this->name());
   else
     archive.delete_passage(shared.second.passage.id);
 }

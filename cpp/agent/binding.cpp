@@ -60,10 +60,7 @@ Agent::Parts Agent::parts_with(AgentConfig config) const {
                                   entry.second->schema().parameters == tool.schema.parameters);
                         });
   });
-  for (const auto& tool : builtin_tools())
-    for (const auto& wanted : then.config.tools)
-      if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
-        then.tools.try_emplace(wanted.schema.name, tool);
+  bind_own_tools(then.config, then.tools);
   if (then.config.policy != now->config.policy ||
       then.config.policy_parameters != now->config.policy_parameters)
     then.policy = builtin_policy(then.config.policy, then.config.policy_parameters);
@@ -120,22 +117,22 @@ std::vector<std::shared_ptr<Tool>> Agent::bound_tools() {
 void Agent::check_bound_embedder() {
   const auto parts = this->parts();
   if (parts->embedder || parts->config.embedding.empty()) return;
-  throw Unbound("agent \"" + name_ + "\" needs its embedder \"" + parts->config.embedding +
-                "\": open it with home.agent(\"" + name_ + "\", embedding=...)");
+  throw Unbound("agent \"" + this->name() + "\" needs its embedder \"" + parts->config.embedding +
+                "\": open it with home.agent(\"" + this->name() + "\", embedding=...)");
 }
 
 void Agent::check_bound() {
   const auto parts = this->parts();
-  const auto how = ": open it with home.agent(\"" + name_ + "\", ";
+  const auto how = ": open it with home.agent(\"" + this->name() + "\", ";
   if (!parts->provider)
-    throw Unbound("agent \"" + name_ + "\" needs its model \"" + parts->config.model + "\"" + how +
-                  "model=...)");
+    throw Unbound("agent \"" + this->name() + "\" needs its model \"" + parts->config.model + "\"" +
+                  how + "model=...)");
   if (!parts->policy)
-    throw Unbound("agent \"" + name_ + "\" needs its memory policy \"" + parts->config.policy +
-                  "\"" + how + "policy=...)");
+    throw Unbound("agent \"" + this->name() + "\" needs its memory policy \"" +
+                  parts->config.policy + "\"" + how + "policy=...)");
   if (!parts->summarizer && !parts->config.summarizer.empty())
-    throw Unbound("agent \"" + name_ + "\" needs its summarizer \"" + parts->config.summarizer +
-                  "\"" + how + "summarizer=...)");
+    throw Unbound("agent \"" + this->name() + "\" needs its summarizer \"" +
+                  parts->config.summarizer + "\"" + how + "summarizer=...)");
   check_bound_embedder();
   if (const auto variable = parts->provider->missing_key(); !variable.empty())
     throw MissingKey("the model \"" + parts->config.model + "\" needs a key: set " + variable +
@@ -202,7 +199,8 @@ void Agent::remove_tool(const std::string& name) {
   if (std::erase_if(tools, [&](const ToolConfig& tool) { return tool.schema.name == name; }) == 0) {
     std::string names;
     for (const auto& tool : tools) names += (names.empty() ? "" : ", ") + tool.schema.name;
-    throw ToolNotFound("agent \"" + name_ + "\" has no tool \"" + name + "\"; tools are: " + names);
+    throw ToolNotFound("agent \"" + this->name() + "\" has no tool \"" + name +
+                       "\"; tools are: " + names);
   }
   parts.tools.erase(name);
   adopt(std::move(parts));
@@ -224,7 +222,7 @@ void Agent::bind(const Binding& binding) {
     const bool same =
         config.embedding == embedder.name() && config.embedding_dimension == embedder.dimension();
     if (!same && state().passages > 0)
-      throw ConfigError("agent \"" + name_ + "\" has " + std::to_string(state().passages) +
+      throw ConfigError("agent \"" + this->name() + "\" has " + std::to_string(state().passages) +
                         " passages in archival memory, made with " +
                         (config.embedding.empty()
                              ? "no embedder"
@@ -258,12 +256,20 @@ void Agent::bind(const Binding& binding) {
     config.timezone = binding.timezone;
   }
   if (!binding.reasoning.empty()) {
-    const bool stock = config.system_prompt == stock_prompt(config.reasoning);
+    const bool stock = config.system_prompt == stock_prompt(config.reasoning, config.agent_type);
     config.reasoning = to_string(reasoning_from_string(binding.reasoning));
-    if (stock) config.system_prompt = stock_prompt(config.reasoning);
+    if (stock) config.system_prompt = stock_prompt(config.reasoning, config.agent_type);
   }
   if (binding.context_window > 0) config.context_window = binding.context_window;
   for (const auto& tool : binding.tools) parts.put_tool(tool);
+  if (binding.change) {
+    binding.change(config);
+    check_utf8(config.system_prompt, "the system prompt");
+    std::erase_if(parts.tools, [&](const auto& bound) {
+      return std::none_of(config.tools.begin(), config.tools.end(),
+                          [&](const ToolConfig& tool) { return tool.schema.name == bound.first; });
+    });
+  }
   adopt(std::move(parts));
 }
 

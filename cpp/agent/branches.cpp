@@ -212,7 +212,7 @@ std::vector<BlockRecord> Agent::block_history(const std::string& label) {
     });
   } else {
     for (auto& own : journal->block_versions(state.agent.head, version->block.id))
-      records.push_back({std::move(own.block), name_});
+      records.push_back({std::move(own.block), name()});
   }
   return records;
 }
@@ -237,7 +237,7 @@ Head Agent::own_place(Head place) {
     if (found == place || end.branch == place.branch) return found;
   }
   throw NotFound("commit " + std::to_string(place.seq) + " of branch " +
-                 std::to_string(place.branch) + " is not of agent \"" + name_ +
+                 std::to_string(place.branch) + " is not of agent \"" + name() +
                  "\": its lines are in agent.branches()");
 }
 

@@ -204,11 +204,17 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   if (!options.policy) throw ConfigError("an agent needs a memory policy");
   if (options.max_steps < 1) throw ConfigError("max_steps must be at least 1");
   AgentConfig config;
+  config.agent_type = options.agent_type;
+  config.description = options.description;
+  config.tags = options.tags;
+  config.metadata = options.metadata;
+  config.settings = options.settings;
   config.reasoning = to_string(!options.reasoning.empty() ? reasoning_from_string(options.reasoning)
                                : options.provider->reasons_natively() ? Reasoning::native
                                                                       : Reasoning::argument);
-  config.system_prompt =
-      options.system_prompt.empty() ? stock_prompt(config.reasoning) : options.system_prompt;
+  config.system_prompt = options.system_prompt.empty()
+                             ? stock_prompt(config.reasoning, options.agent_type)
+                             : options.system_prompt;
   check_utf8(config.system_prompt, "the system prompt");
   config.model = options.provider->model();
   config.embedding = options.embedder ? options.embedder->name() : "";
@@ -244,6 +250,8 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   first.commit.step.time_us = environment_.now_us();
   for (const auto& block : options.blocks)
     first.create_block(block, "block-" + environment_.new_uuid());
+  for (const auto& block_id : options.shared_blocks)
+    first.attach_block(journal()->shared_block(block_id));
   first.commit.step.kind = "create";
   first.commit.step.author = "user";
   first.commit.step.config = 1;
@@ -260,6 +268,13 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   agent->refresh();
   add(agent);
   return agent;
+}
+
+void Home::rename_agent(const std::string& id, const std::string& name) {
+  check_agent_name(name);
+  const auto agent = agent_by_id(id);
+  journal()->rename(id, name, AgentKind::agent);
+  agent->rename(name);
 }
 
 void Home::add(const std::shared_ptr<Agent>& agent) {
@@ -283,10 +298,7 @@ std::shared_ptr<Agent> Home::load_agent(const std::string& id) {
   const AgentState state = journal()->load(id);
   Agent::Parts parts;
   parts.config = agent_config_from_json(state.config);
-  for (const auto& tool : builtin_tools())
-    for (const auto& wanted : parts.config.tools)
-      if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
-        parts.tools[wanted.schema.name] = tool;
+  bind_own_tools(parts.config, parts.tools);
   // A handle binds itself; a model that a program gave by an object does not.
   parts.provider = provider_for(parts.config.model, environment_.outside);
   if (!parts.provider) parts.counter = counter_named(parts.config.tokenizer);
@@ -347,19 +359,27 @@ void throw_changed(const std::string& label) {
 
 void Home::set_shared_block(const std::string& block_id, const std::string& value,
                             const std::optional<std::string>& expected) {
-  check_utf8(value, "the value of a memory block");
-  for (int tries = 0;; ++tries) {
-    Block block = journal()->shared_block(block_id).block;
-    check_limit(block.label, value, block.limit);
+  static_cast<void>(change_shared_block(block_id, [&](Block& block) {
     if (expected && block.value != *expected) throw_changed(block.label);
-    if (block.value == value) return;
     block.value = value;
+  }));
+}
+
+Block Home::change_shared_block(const std::string& block_id,
+                                const std::function<void(Block& block)>& change) {
+  for (int tries = 0;; ++tries) {
+    const Block before = journal()->shared_block(block_id).block;
+    Block block = before;
+    change(block);
+    check_block(block);
+    if (block == before) return block;
     block.author = "user";
     block.trust = Trust::user;
     ++block.version;
+    block.time_us = environment_.now_us();
     try {
-      journal()->add_shared_version(block, environment_.now_us());
-      return;
+      journal()->add_shared_version(block, block.time_us);
+      return block;
     } catch (const Conflict&) {
       if (tries == kMaxOvertaken) throw;
     }

@@ -42,7 +42,8 @@ struct Environment {
 [[nodiscard]] Environment system_environment();
 
 struct AgentOptions {
-  std::string system_prompt;  // empty = kSystemPrompt
+  std::string agent_type = kAgentV1;
+  std::string system_prompt;  // empty = the stock one
   int context_window = 0;     // 0 = the model's, or 32,768 where it is unknown
   int max_steps = 50;
   std::string timezone;   // an IANA name; empty = UTC
@@ -54,6 +55,12 @@ struct AgentOptions {
   std::shared_ptr<LLMProvider> summarizer;  // null: the agent's own model
   std::string memory_class;
   std::vector<Block> blocks;
+  std::vector<std::string> shared_blocks;  // ids of blocks of Home::create_block()
+  // What people say of it, see AgentConfig.
+  std::string description;
+  std::vector<std::string> tags;
+  std::string metadata;
+  std::string settings;
   std::vector<std::shared_ptr<Tool>> tools;  // memory's and the user's; same name = overridden
   bool base_tools = true;
 };
@@ -71,6 +78,9 @@ struct Binding {
   int context_window = 0;
   std::string timezone;   // empty = leave
   std::string reasoning;  // empty = leave
+  // What else of the configuration is to be otherwise: texts and numbers, and which tools there are
+  // no more.
+  std::function<void(AgentConfig& config)> change = {};
 };
 
 // How often what somebody else has forestalled is done again.
@@ -107,6 +117,8 @@ class Home : public std::enable_shared_from_this<Home> {
   [[nodiscard]] std::shared_ptr<Agent> agent_by_id(const std::string& id);
   [[nodiscard]] std::vector<AgentRow> agents();
   void delete_agent(const std::string& name);
+  // Throws AlreadyExists.
+  void rename_agent(const std::string& id, const std::string& name);
   // An agent that Agent::export_to() wrote to a file, with all its history; `name`: what it is
   // called here, as there where it is empty. The file is checked and replayed before, on a copy,
   // and nothing in it is executed. Throws NotADatabase, NewerVersion, StoreError, AlreadyExists.
@@ -130,6 +142,9 @@ class Home : public std::enable_shared_from_this<Home> {
   // `expected`: what it has to hold. Throws Conflict where it holds something else.
   void set_shared_block(const std::string& block_id, const std::string& value,
                         const std::optional<std::string>& expected);
+  // Another version of it: `change` gets the present one. Throws what a new block does.
+  Block change_shared_block(const std::string& block_id,
+                            const std::function<void(Block& block)>& change);
   // What is wrong with the file, one line a problem, see store/check.h; with `replay` also what the
   // replay of each agent finds.
   [[nodiscard]] std::vector<std::string> check(bool replay);

@@ -22,12 +22,20 @@ std::string block_names(const std::vector<BlockVersion>& blocks) {
 void check_label(std::string_view label) {
   const bool ok = !label.empty() && label.size() <= 50 &&
                   std::all_of(label.begin(), label.end(), [](unsigned char c) {
-                    return std::isalnum(c) != 0 || c == '_' || c == '-';
+                    return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '/';
                   });
   if (!ok)
     throw ConfigError("\"" + std::string(utf8_prefix(label, 60)) +
-                      "\" cannot name a memory block: labels are 1 to 50 letters, digits, \"_\" "
-                      "or \"-\"");
+                      "\" cannot name a memory block: labels are 1 to 50 letters, digits, \"_\", "
+                      "\"-\" or \"/\"");
+}
+
+void check_block(const Block& block) {
+  check_label(block.label);
+  check_utf8(block.value, "the value of a memory block");
+  check_utf8(block.description, "the description of a memory block");
+  if (block.limit <= 0) throw ConfigError("a memory block's limit must be at least 1 character");
+  check_limit(block.label, block.value, block.limit);
 }
 
 SharedPrefix prefix_after(const LastCall* before, const std::string& model,
@@ -197,11 +205,7 @@ void WriteSet::set_value(std::string_view label, const std::string& value,
 }
 
 void WriteSet::create_block(Block block, std::string id) {
-  check_label(block.label);
-  check_utf8(block.value, "the value of a memory block");
-  check_utf8(block.description, "the description of a memory block");
-  if (block.limit <= 0) throw ConfigError("a memory block's limit must be at least 1 character");
-  check_limit(block.label, block.value, block.limit);
+  check_block(block);
   block.id = std::move(id);
   put(std::move(block), 0);
 }

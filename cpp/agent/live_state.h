@@ -112,7 +112,9 @@ struct WriteSet {
 // Both lists as one, in order.
 [[nodiscard]] std::vector<Range> joined(std::vector<Range> ranges, const std::vector<Range>& more);
 
-// Throws ConfigError: labels are 1 to 50 letters, digits, "_" or "-".
+// Throws ConfigError: labels are 1 to 50 letters, digits, "_", "-" or "/".
 void check_label(std::string_view label);
+// Throws ConfigError, LimitExceeded, InvalidInput for what cannot be a block.
+void check_block(const Block& block);
 
 }  // namespace memgpt

@@ -83,7 +83,8 @@ Filing Agent::filing(const std::string& by_model) {
 Passage Agent::insert_passage(NewPassage item, const std::string& archive) {
   if (!archive.empty()) {
     const auto attached = find_attached(archive);
-    return file_shared(attached, {checked_passage(std::move(item), filing(name_))}, {}).front();
+    return file_shared(attached, {checked_passage(std::move(item), filing(this->name()))}, {})
+        .front();
   }
   check_bound_embedder();
   // The embedder may be slow: it runs before the turn is taken.
@@ -97,7 +98,7 @@ std::vector<Passage> Agent::insert_passages(const std::vector<NewPassage>& items
                                             const std::string& archive, const Progress& progress) {
   if (!archive.empty()) {
     const auto attached = find_attached(archive);
-    return file_shared(attached, checked_passages(items, filing(name_)), progress);
+    return file_shared(attached, checked_passages(items, filing(this->name())), progress);
   }
   check_bound_embedder();
   auto passages = checked_passages(items, filing("agent"));
@@ -230,7 +231,7 @@ Reembedded Agent::reembed_some(Embedder& embedder, std::int64_t after) {
 
 bool Agent::finish_reembedding(const std::shared_ptr<Embedder>& embedder) {
   if (turn_.held_by_this_thread())
-    throw Reentrant("agent \"" + name_ +
+    throw Reentrant("agent \"" + this->name() +
                     "\" is in the middle of a step; its embedder is changed between turns");
   const auto hold = take_turn();
   refresh();

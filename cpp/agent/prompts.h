@@ -9,8 +9,8 @@ namespace memgpt {
 // The system prompt of a `memgpt_agent`; recorded in the agent's configuration, so that a newer
 // version of it does not change old agents.
 extern const std::string_view kSystemPrompt;
-// It, as it is for an agent that thinks so, see Reasoning.
-[[nodiscard]] std::string stock_prompt(std::string_view reasoning);
+// It, as it is for an agent of this type that thinks so, see Reasoning.
+[[nodiscard]] std::string stock_prompt(std::string_view reasoning, std::string_view agent_type);
 [[nodiscard]] bool is_stock_prompt(std::string_view prompt);
 extern const std::string_view kMemoryPressure;
 extern const std::string_view kNoToolCall;

@@ -181,7 +181,7 @@ void Agent::refresh_past() {
   if (!deleted_ && (!seen || journal->newest_purge() == seen->purge)) return;
   deleted_ = deleted_ || journal->last_seq(past_->branch) < past_->seq;
   if (deleted_)
-    throw NotFound("what agent \"" + name_ + "\" was at commit " + std::to_string(past_->seq) +
+    throw NotFound("what agent \"" + name() + "\" was at commit " + std::to_string(past_->seq) +
                    " was destroyed by a purge");
   follow_purge(seen->purge);
   publish(load_state(*parts()), seen);

@@ -68,7 +68,7 @@ std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
   std::vector<std::shared_ptr<const Message>> stored;
   if (items.empty()) return stored;
   if (turn_.held_by_this_thread())
-    throw Reentrant("agent \"" + name_ +
+    throw Reentrant("agent \"" + this->name() +
                     "\" is in the middle of a step; a transcript is imported between turns");
   const auto hold = take_turn();
   refresh();

@@ -364,11 +364,11 @@ void Journal::commit_archive(const Commit& commit, std::int64_t purge) {
   });
 }
 
-void Journal::rename_archive(const std::string& archive_id, const std::string& name) {
+void Journal::rename(const std::string& id, const std::string& name, AgentKind kind) {
   queue_.write([&] {
-    check_name_is_free(writer_db_, name, AgentKind::archive);
-    writer_db_.prepare("UPDATE agent SET name = ?2 WHERE id = ?1 AND kind = 'archive'")
-        .bind(archive_id, name)
+    check_name_is_free(writer_db_, name, kind);
+    writer_db_.prepare("UPDATE agent SET name = ?2 WHERE id = ?1 AND deleted_us IS NULL")
+        .bind(id, name)
         .run();
   });
 }

@@ -144,6 +144,7 @@ struct PassageRow {
   std::string retired_by;  // the author of the commit from which on it is not seen
 };
 
+struct Card;
 struct ImportRequest;
 
 // See purge.h.
@@ -250,7 +251,7 @@ class Journal {
   // there was a purge since `purge`.
   void commit_archive(const Commit& commit, std::int64_t purge);
   // Throws AlreadyExists.
-  void rename_archive(const std::string& archive_id, const std::string& name);
+  void rename(const std::string& id, const std::string& name, AgentKind kind);
   // Throws InvalidInput where agents have it, naming them.
   void delete_archive(const std::string& archive_id, TimeUs now_us);
   // Names of the living agents that have it, and whether to read only.
@@ -371,6 +372,13 @@ class Journal {
   // Passages that a purge of the text will change, with their texts then, without the vectors.
   [[nodiscard]] std::vector<NewVector> changed_passages(const std::string& text);
   [[nodiscard]] PurgedRows purged_rows(const AgentState& state);
+
+  // What clients say of things, see card.h. Not those that were deleted.
+  [[nodiscard]] std::optional<Card> card(const std::string& kind, const std::string& id);
+  [[nodiscard]] std::vector<Card> cards(const std::string& kind);  // oldest first
+  // Also of one that was deleted. Throws AlreadyExists where another tool has the name.
+  void put_card(const Card& card);
+  void delete_card(const std::string& kind, const std::string& id, TimeUs now_us);
 
   // A program's own stores of vectors, by their names, see store_progress.cpp. Before the first
   // vector of a set is sent to a store:

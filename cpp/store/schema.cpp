@@ -381,9 +381,25 @@ CREATE TABLE store_changed(
 ) WITHOUT ROWID;
 )sql";
 
+// What clients of the server say of things and read again, and tools that they send as source; no
+// part of any history. Never executed by whoever opens the file.
+constexpr const char* k009_cards = R"sql(
+CREATE TABLE card(
+  kind TEXT NOT NULL,            -- block, tool, archive
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,            -- of a tool: unique
+  json TEXT NOT NULL,
+  created_us INTEGER NOT NULL,
+  updated_us INTEGER NOT NULL,
+  deleted_us INTEGER,
+  PRIMARY KEY(kind, id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX card_name ON card(name) WHERE kind = 'tool' AND deleted_us IS NULL;
+)sql";
+
 constexpr std::array kMigrations = {k001_initial,          k002_source_id, k003_replay,
                                     k004_policy,           k005_branches,  k006_shared_and_purged,
-                                    k007_passage_versions, k008_archives};
+                                    k007_passage_versions, k008_archives, k009_cards};
 constexpr std::int64_t kLastWithTextTables = 6;
 
 bool has_tables(Database& db) {
