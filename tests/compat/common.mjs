@@ -68,9 +68,15 @@ export function joined(chunks, wanted, piece) {
   return whole;
 }
 
+// A list whose pages do not end is an error, not a test that hangs.
+const MANY = 2000;
+export function more(items, page) {
+  if (items.push(...page) > MANY) throw new Error(`a list of more than ${MANY} items`);
+}
+
 export async function all(stream) {
   const items = [];
-  for await (const item of stream) items.push(item);
+  for await (const item of stream) more(items, [item]);
   return items;
 }
 

@@ -19,19 +19,22 @@ _TIMEOUT_S = 240
 
 
 def run(command: list[str], environment: Mapping[str, str], folder: Path) -> tuple[int, str]:
-    """Exit code and all output."""
+    """Exit code and all output; -1 where it took too long."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    done = subprocess.run(
+    process = subprocess.Popen(
         command,
         cwd=folder,
         env={**kept, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
     )
-    return done.returncode, done.stdout
+    try:
+        output, _ = process.communicate(timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return -1, process.communicate()[0]
+    return process.returncode, output
 
 
 def check(code: int, output: str, counts: dict[str, int], servers: Servers) -> None:
@@ -42,11 +45,17 @@ def check(code: int, output: str, counts: dict[str, int], servers: Servers) -> N
         pytest.fail(f"exit {code}, {counts}\n{output}\n{servers.logs()}", pytrace=False)
 
 
+def installed(name: str) -> Path:
+    """Where a client is, with all that it needs."""
+    assert (CLIENTS / name).is_dir(), f"there is no {CLIENTS / name}; make test installs it"
+    return CLIENTS / name
+
+
 @pytest.mark.parametrize("generation", ["1.12.1", "0.1.324"])
 def test_the_python_client(generation: str, servers: Servers) -> None:
     name = f"py{generation[0]}"
     suite = HERE / name
-    python = CLIENTS / name / "bin" / "python"
+    python = installed(name) / "bin" / "python"
     options = ["-c", str(HERE / "inner.ini"), f"--confcutdir={suite}", str(suite)]
     command = [str(python), "-m", "pytest", *options]
     code, output = run(command, servers.environment, suite)
@@ -76,7 +85,6 @@ def with_client(folder: Path, generation: str) -> Path:
     shutil.copytree(HERE / f"ts{generation}", folder)
     shutil.copy(HERE / "common.mjs", folder)
     (folder / "node_modules" / "@letta-ai").mkdir(parents=True)
-    installed = CLIENTS / "node_modules" / f"letta{generation}"
-    assert installed.is_dir(), f"there is no {installed}; make test installs it"
-    (folder / "node_modules" / "@letta-ai" / "letta-client").symlink_to(installed)
+    package = installed("node_modules") / f"letta{generation}"
+    (folder / "node_modules" / "@letta-ai" / "letta-client").symlink_to(package)
     return folder

@@ -32,13 +32,11 @@ def agent(client: Letta) -> AgentState:
         agent_type="memgpt_v2_agent",
         model=MODEL,
         embedding=EMBEDDING,
-        memory_blocks=blocks(),  # type: ignore[arg-type]
+        memory_blocks=blocks(),
     )
 
 
 @pytest.fixture
 def offline(client: Letta) -> AgentState:
     """Of the model that needs no key."""
-    return client.agents.create(
-        name=unique("off"), memory_blocks=blocks(), **OFFLINE  # type: ignore[arg-type]
-    )
+    return client.agents.create(name=unique("off"), memory_blocks=blocks(), **OFFLINE)

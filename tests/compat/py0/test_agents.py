@@ -64,7 +64,7 @@ def test_agents_are_found_by_name_tags_and_text(client: Letta) -> None:
     one = client.agents.create(name=unique("other"), tags=[red], **OFFLINE)
 
     def found(**filters: object) -> set[str]:
-        return {agent.id for agent in client.agents.list(**filters)}  # type: ignore[arg-type]
+        return {agent.id for agent in client.agents.list(**filters)}
 
     assert found(name=name) == {both.id}
     assert found(query_text=name[3:]) == {both.id}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import HUMAN, MODEL_SETTINGS, PERSONA, TOKEN, URL, joined, kinds, spoken, text
+from cases import HUMAN, MODEL_SETTINGS, PERSONA, TOKEN, URL, joined, kinds, of_kind, spoken, text
 from letta_client import AgentState, Letta
 from talk import send, user
 
@@ -77,8 +77,8 @@ def test_the_model_is_known_by_its_handle_and_in_full() -> None:
 
 def test_fields_of_the_next_generation_do_no_harm() -> None:
     _, agent = create()
-    assert agent.model == "openai/gpt-4.1"  # type: ignore[attr-defined]
-    assert agent.model_settings == MODEL_SETTINGS  # type: ignore[attr-defined]
+    assert agent.model == "openai/gpt-4.1"
+    assert agent.model_settings == MODEL_SETTINGS
 
 
 def test_then_a_conversation() -> None:
@@ -104,7 +104,7 @@ def test_then_a_conversation_streamed() -> None:
 def test_run_code_says_what_is_missing() -> None:
     client, agent = create()
     response = send(client, agent.id, 'call run_code {"code": "1", "language": "python"}')
-    returned = [m for m in response.messages if m.message_type == "tool_return_message"][0]
+    returned = of_kind(response.messages, "tool_return_message")[0]
     assert returned.name == "run_code"
     assert returned.status == "error"
     assert "run_code" in returned.tool_return

@@ -31,7 +31,7 @@ def test_a_message_without_words_is_refused(client: Letta, agent: AgentState) ->
 
 def test_a_body_of_another_shape_is_refused(client: Letta) -> None:
     with pytest.raises(UnprocessableEntityError):
-        client.agents.create(memory_blocks="human", **OFFLINE)  # type: ignore[arg-type]
+        client.agents.create(memory_blocks="human", **OFFLINE)
 
 
 def test_a_wrong_token_is_refused_and_a_missing_one() -> None:

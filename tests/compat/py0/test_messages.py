@@ -43,7 +43,7 @@ def test_a_tool_call_and_its_return_are_there_in_order(client: Letta, agent: Age
         "reasoning_message",
         "assistant_message",
     ]
-    call = response.messages[1].tool_call  # type: ignore[union-attr]
+    call = response.messages[1].tool_call
     assert call.name == "memory_insert"
     assert "Has a dog." in str(call.arguments)
     returned = response.messages[2]
@@ -60,9 +60,7 @@ def test_content_may_be_parts(client: Letta, agent: AgentState) -> None:
 
 
 def test_only_the_kinds_asked_for_come_back(client: Letta, agent: AgentState) -> None:
-    response = send(
-        client, agent.id, "Hello", include_return_message_types=["assistant_message"]
-    )
+    response = send(client, agent.id, "Hello", include_return_message_types=["assistant_message"])
     assert kinds(response.messages) == ["assistant_message"]
 
 
@@ -81,9 +79,7 @@ def test_a_turn_stops_at_its_last_step(client: Letta, agent: AgentState) -> None
 @pytest.fixture(scope="module")
 def talker(client: Letta) -> AgentState:
     """With a conversation of more than ten messages."""
-    agent = client.agents.create(
-        name=unique("talker"), model="openai/gpt-4.1", embedding="offline"
-    )
+    agent = client.agents.create(name=unique("talker"), model="openai/gpt-4.1", embedding="offline")
     for n in range(6):
         send(client, agent.id, f"Say number {n}.")
     return agent

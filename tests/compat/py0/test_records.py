@@ -36,9 +36,7 @@ def test_tags_are_those_of_the_agents(client: Letta) -> None:
     assert client.tags.list(query_text=tag + "x") == [tag + "x"]
 
 
-def test_each_turn_is_a_run_with_messages_steps_and_usage(
-    client: Letta, agent: AgentState
-) -> None:
+def test_each_turn_is_a_run_with_messages_steps_and_usage(client: Letta, agent: AgentState) -> None:
     response = send(client, agent.id, "Hello")
     (run,) = client.runs.list(agent_id=agent.id)
     assert (run.agent_id, run.status, run.stop_reason) == (agent.id, "completed", "end_turn")
@@ -49,7 +47,7 @@ def test_each_turn_is_a_run_with_messages_steps_and_usage(
     assert set(keys(response.messages)) <= set(keys(told))
     assert spoken(told) == "You said: Hello"
     (step,) = client.runs.steps.list(str(run.id))
-    assert step.run_id == run.id  # type: ignore[attr-defined]
+    assert step.run_id == run.id
     usage = client.runs.usage.retrieve(str(run.id))
     assert usage.total_tokens == response.usage.total_tokens
 

@@ -31,9 +31,7 @@ def test_steps_come_whole_and_in_order(client: Letta, agent: AgentState) -> None
 
 def test_tokens_make_up_the_message_that_is_stored(client: Letta, agent: AgentState) -> None:
     line = "A sentence that is long enough to come in several pieces."
-    stream = client.agents.messages.create_stream(
-        agent.id, messages=user(line), stream_tokens=True
-    )
+    stream = client.agents.messages.create_stream(agent.id, messages=user(line), stream_tokens=True)
     chunks = list(stream)
     assert len(of_kind(chunks, "assistant_message")) > 3
     stored = client.agents.messages.list(agent.id, limit=200)
@@ -72,5 +70,5 @@ def test_a_stream_that_is_left_does_not_end_the_agent(client: Letta, agent: Agen
         agent.id, messages=user("Say much."), stream_tokens=True
     )
     next(iter(stream))
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert spoken(send(client, agent.id, "Still there?").messages) == "You said: Still there?"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cases import MODEL, OFFLINE, calling, of_kind, spoken, tool_source, unique
+from cases import MODEL, calling, of_kind, spoken, tool_source, unique
 from letta_client import AgentState, Letta
 from letta_client.core.api_error import ApiError
 from talk import pages, send

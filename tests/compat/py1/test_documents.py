@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import HUMAN, MODEL_SETTINGS, PERSONA, TOKEN, URL, joined, kinds, spoken, text
+from cases import HUMAN, MODEL_SETTINGS, PERSONA, TOKEN, URL, joined, kinds, of_kind, spoken, text
 from letta_client import Letta
 from letta_client.types import AgentState
 
@@ -84,7 +84,7 @@ def test_the_model_settings_are_the_full_object() -> None:
     _, agent = create()
     settings = agent.api_model_settings  # the client's name for it: model_ is pydantic's own
     assert type(settings).__name__ == "OpenAIModelSettings"
-    assert settings.to_dict() == MODEL_SETTINGS  # type: ignore[union-attr]
+    assert settings.to_dict() == MODEL_SETTINGS
 
 
 def test_then_a_conversation() -> None:
@@ -112,7 +112,7 @@ def test_then_a_conversation_streamed() -> None:
 def test_web_search_says_what_is_missing() -> None:
     client, agent = create()
     response = client.agents.messages.create(agent.id, input='call web_search {"query": "geese"}')
-    returned = [m for m in response.messages if m.message_type == "tool_return_message"][0]
+    returned = of_kind(response.messages, "tool_return_message")[0]
     assert returned.name == "web_search"
     assert returned.status == "error"
     assert isinstance(returned.tool_return, str)

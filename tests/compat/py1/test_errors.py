@@ -35,7 +35,7 @@ def test_a_message_without_words_is_refused(client: Letta, agent: AgentState) ->
 
 def test_a_body_of_another_shape_is_refused(client: Letta) -> None:
     with pytest.raises(UnprocessableEntityError):
-        client.agents.create(memory_blocks="human", **OFFLINE)  # type: ignore[arg-type]
+        client.agents.create(memory_blocks="human", **OFFLINE)
 
 
 def test_a_wrong_token_is_refused_and_a_missing_one() -> None:
@@ -52,7 +52,7 @@ def test_an_unknown_field_is_passed_over(client: Letta) -> None:
 
 def test_a_route_that_there_is_not_is_an_error_with_a_sentence(client: Letta) -> None:
     with pytest.raises(letta_client.APIStatusError) as raised:
-        client.templates.save(template_name="none")  # type: ignore[call-arg]
+        client.templates.save(template_name="none")
     assert raised.value.status_code in (404, 501)
     assert isinstance(raised.value.body, dict)
     assert raised.value.body["detail"]

@@ -34,7 +34,7 @@ def test_a_tool_call_and_its_return_are_there_in_order(client: Letta, agent: Age
         "reasoning_message",
         "assistant_message",
     ]
-    call = response.messages[1].tool_call  # type: ignore[union-attr]
+    call = response.messages[1].tool_call
     assert call.name == "memory_insert"
     assert "Has a dog." in str(call.arguments)
     returned = response.messages[2]
@@ -48,7 +48,7 @@ def test_a_tool_call_and_its_return_are_there_in_order(client: Letta, agent: Age
 def test_content_may_be_parts(client: Letta, agent: AgentState) -> None:
     parts = [{"type": "text", "text": "Hello "}, {"type": "text", "text": "again"}]
     response = client.agents.messages.create(
-        agent.id, messages=[{"role": "user", "content": parts}]  # type: ignore[typeddict-item]
+        agent.id, messages=[{"role": "user", "content": parts}]
     )
     assert "again" in spoken(response.messages)
 
@@ -107,7 +107,7 @@ def test_the_newest_come_first_by_default(
 def test_pages_of_two_are_the_whole_list(
     client: Letta, talker: AgentState, said: list[Message], order: str
 ) -> None:
-    paged = list(client.agents.messages.list(talker.id, limit=2, order=order))  # type: ignore[arg-type]
+    paged = list(client.agents.messages.list(talker.id, limit=2, order=order))
     assert sorted(keys(paged)) == sorted(keys(said))
     stored = list(dict.fromkeys(message.id for message in said))
     expected = stored if order == "asc" else stored[::-1]
@@ -136,7 +136,7 @@ def test_a_message_is_read_by_its_id(client: Letta, said: list[Message]) -> None
 
 def test_messages_are_searched(client: Letta, talker: AgentState) -> None:
     found = client.messages.search(query="number 3", agent_id=talker.id, limit=5)
-    assert any("number 3" in str(hit.content) for hit in found)  # type: ignore[union-attr]
+    assert any("number 3" in str(hit.content) for hit in found)
     nowhere = client.messages.search(query="zyzzyva", agent_id=talker.id)
     assert nowhere == []
 

@@ -53,7 +53,7 @@ def test_a_search_gives_the_best_and_heeds_tags(
             agent.id,
             query="birds that fly or stay",
             tags=tags,
-            tag_match_mode=mode,  # type: ignore[arg-type]
+            tag_match_mode=mode,
         )
         return {hit.content for hit in answer.results}
 

@@ -36,9 +36,7 @@ def test_tags_are_those_of_the_agents(client: Letta) -> None:
     assert client.tags.list(query_text=tag + "x") == [tag + "x"]
 
 
-def test_each_turn_is_a_run_with_messages_steps_and_usage(
-    client: Letta, agent: AgentState
-) -> None:
+def test_each_turn_is_a_run_with_messages_steps_and_usage(client: Letta, agent: AgentState) -> None:
     response = client.agents.messages.create(agent.id, input="Hello")
     (run,) = list(client.runs.list(agent_id=agent.id))
     assert (run.agent_id, run.status, run.stop_reason) == (agent.id, "completed", "end_turn")

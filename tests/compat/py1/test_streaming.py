@@ -27,8 +27,8 @@ def test_steps_come_whole_and_in_order(client: Letta, agent: AgentState) -> None
     assert shown[-2:] == END
     assert json.loads(of_kind(chunks, "tool_call_message")[0].tool_call.arguments)["new_string"]
     assert spoken(chunks).startswith("The tool says:")
-    assert chunks[-2].stop_reason == "end_turn"  # type: ignore[union-attr]
-    assert chunks[-1].step_count == 2  # type: ignore[union-attr]
+    assert chunks[-2].stop_reason == "end_turn"
+    assert chunks[-1].step_count == 2
 
 
 def test_a_create_that_streams_is_the_same(client: Letta, agent: AgentState) -> None:
@@ -40,9 +40,7 @@ def test_a_create_that_streams_is_the_same(client: Letta, agent: AgentState) -> 
 
 def test_tokens_make_up_the_message_that_is_stored(client: Letta, agent: AgentState) -> None:
     line = "A sentence that is long enough to come in several pieces."
-    stream = client.agents.messages.create(
-        agent.id, input=line, streaming=True, stream_tokens=True
-    )
+    stream = client.agents.messages.create(agent.id, input=line, streaming=True, stream_tokens=True)
     chunks = list(stream)
     pieces = of_kind(chunks, "assistant_message")
     assert len(pieces) > 3
