@@ -5,37 +5,22 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from memgpt.testing import FakeOpenAI, Stream
 
 from tests.compat.model import MODELS, answer
-from tests.compat.server import Server
+from tests.compat.server import Server, Servers
 
 # These run in the environments of the clients, not in ours.
 collect_ignore = ["py0", "py1"]
 
 
-@dataclass
-class Servers:
-    """Three servers, and where they are."""
-
-    main: Server
-    plain: Server
-    local: Server
-    environment: dict[str, str]
-
-    def logs(self) -> str:
-        parts = (("main", self.main), ("plain", self.plain), ("local", self.local))
-        return "\n".join(f"--- log of the {name} server\n{part.log()}" for name, part in parts)
-
-
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[Servers]:
     """One with a token and a model behind it, one as by default, one that may run tools."""
-    token = secrets.token_urlsafe(16)
+    token = secrets.token_hex(16)
     with ExitStack() as stack:
         fake = stack.enter_context(
             FakeOpenAI(answer, api_key="sk-test", models=MODELS, stream=Stream(piece=4), keep=50)

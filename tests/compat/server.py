@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "memgpt", "server"]
 _READY = re.compile(r"memgpt server is listening on (http://127\.0\.0\.1:\d+)\n")
 _TIMEOUT_S = 30
-# Nothing of the outside may decide which models there are.
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR")
+# Nothing of the outside may decide which models there are: no key, no configuration of a user.
+_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR")
 
 
 class Server:
@@ -39,7 +40,7 @@ class Server:
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 command,
-                env={**kept, **(environment or {})},
+                env={**kept, "HOME": str(folder), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -78,3 +79,17 @@ class Server:
             raise AssertionError(f"the server did not end upon SIGTERM\n{self.log()}") from None
         assert self.process.returncode == 0, f"exit {self.process.returncode}\n{self.log()}"
         assert rest == "", f"one line is printed, not also {rest!r}"
+
+
+@dataclass
+class Servers:
+    """Three servers, and where they are."""
+
+    main: Server
+    plain: Server
+    local: Server
+    environment: dict[str, str]
+
+    def logs(self) -> str:
+        parts = (("main", self.main), ("plain", self.plain), ("local", self.local))
+        return "\n".join(f"--- log of the {name} server\n{part.log()}" for name, part in parts)

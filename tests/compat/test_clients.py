@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.conftest import Servers
+from tests.compat.server import Servers
 
 HERE = Path(__file__).parent
 CLIENTS = HERE.parent.parent / ".venv" / "compat"

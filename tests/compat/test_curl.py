@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.compat.conftest import Servers
+from tests.compat.server import Servers
 
 SHOWN = Path(__file__).with_name("create_agent.sh").read_text()
 

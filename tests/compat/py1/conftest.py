@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from cases import EMBEDDING, LOCAL_URL, MODEL, OFFLINE, OPEN_URL, TOKEN, URL, blocks, unique
+from cases import (
+    EMBEDDING,
+    LOCAL_URL,
+    MODEL,
+    OFFLINE,
+    OPEN_URL,
+    TOKEN,
+    URL,
+    blocks,
+    tool_source,
+    unique,
+)
 from letta_client import Letta
 from letta_client.types import AgentState, Tool
 
@@ -51,6 +62,4 @@ def offline(client: Letta) -> AgentState:
 @pytest.fixture
 def tool(client: Letta) -> Callable[[str], Tool]:
     """Makes a tool from source."""
-    from cases import tool_source
-
     return lambda name: client.tools.create(source_code=tool_source(name))

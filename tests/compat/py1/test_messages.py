@@ -134,6 +134,18 @@ def test_a_message_is_read_by_its_id(client: Letta, said: list[Message]) -> None
     assert "Say number 5." in [text(part) for part in client.messages.retrieve(asked.id)]
 
 
+def test_the_newest_messages_of_all_agents_are_listed(client: Letta, agent: AgentState) -> None:
+    line = unique("line")
+    client.agents.messages.create(agent.id, input=line)
+    newest = client.messages.list(limit=20)
+    assert line in [text(message) for message in of_kind(newest, "user_message")]
+
+
+def test_where_nothing_runs_nothing_is_cancelled(client: Letta, agent: AgentState) -> None:
+    client.agents.messages.create(agent.id, input="Hello")
+    assert client.agents.messages.cancel(agent.id) == {}
+
+
 def test_messages_are_searched(client: Letta, talker: AgentState) -> None:
     found = client.messages.search(query="number 3", agent_id=talker.id, limit=5)
     assert any("number 3" in str(hit.content) for hit in found)

@@ -54,6 +54,12 @@ def test_tools_are_found_by_name_and_kind(client: Letta, tool: Make) -> None:
     assert client.tools.list(name=unique("none")).items == []
 
 
+def test_tools_are_searched(client: Letta, tool: Make) -> None:
+    made = tool(unique("roll"))
+    found = client.tools.search(query=str(made.name), limit=3)
+    assert made.id in [hit.tool.id for hit in found]
+
+
 def test_a_tool_is_changed_and_deleted(client: Letta, tool: Make) -> None:
     made = tool(unique("roll"))
     changed = client.tools.update(str(made.id), description="another", return_char_limit=99)

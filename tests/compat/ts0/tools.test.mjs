@@ -15,7 +15,8 @@ test("name and schema come from the source", async () => {
   const { parameters } = made.jsonSchema;
   assert.equal(parameters.properties.sides.type, "integer");
   assert.deepEqual(parameters.required, ["sides"]);
-  const again = await client.tools.upsert({ sourceCode: toolSource(name).replace("Roll", "Throw") });
+  const sourceCode = toolSource(name).replace("Roll", "Throw");
+  const again = await client.tools.upsert({ sourceCode });
   assert.equal(again.id, made.id);
   assert.match(again.description, /^Throw a die/);
 });

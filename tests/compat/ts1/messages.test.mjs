@@ -139,7 +139,8 @@ test("compaction says what it did", async () => {
 test("a reset conversation is empty", async () => {
   const agent = await newAgent();
   await send(agent, "Forget this.");
-  const state = await client.agents.messages.reset(agent.id, { add_default_initial_messages: false });
+  const bare = { add_default_initial_messages: false };
+  const state = await client.agents.messages.reset(agent.id, bare);
   assert.equal(state.id, agent.id);
   const left = ofKind(await all(client.agents.messages.list(agent.id)), "user_message");
   assert.ok(!left.map(text).includes("Forget this."));
