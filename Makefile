@@ -15,10 +15,10 @@ build: $(VENV)/.built
 chat: build
 	@$(BIN)/memgpt run
 
-test: build $(VENV)/.test
+test: build $(VENV)/.test $(VENV)/.compat
 	$(BIN)/python -m pytest -m "not slow and not stores and not llama"
 
-test-all: build $(VENV)/.test $(VENV)/.stores
+test-all: build $(VENV)/.test $(VENV)/.stores $(VENV)/.compat
 	$(BIN)/python -m pytest -m "not llama"
 	tools/sanitize.sh
 	$(MAKE) test-wheel
@@ -102,4 +102,20 @@ $(VENV)/.built: $(VENV)/.venv $(SOURCES)
 
 $(VENV)/.test $(VENV)/.stores $(VENV)/.llama $(VENV)/.lint $(VENV)/.wheel $(VENV)/.bench $(VENV)/.bench-archival: $(VENV)/.%: $(VENV)/.venv
 	$(BIN)/pip install -q --group $*
+	@touch $@
+
+# The clients of Letta that tests/compat drives the server with. Both generations of each have one
+# name, so each has an environment of its own. apt is asked only for commands that are missing.
+COMPAT := $(VENV)/compat
+COMMANDS := node:nodejs npm:npm curl:curl bwrap:bubblewrap
+$(VENV)/.compat: $(VENV)/.venv tests/compat/package.json tests/compat/package-lock.json
+	@missing=""; for c in $(COMMANDS); do \
+	  command -v $${c%:*} >/dev/null || missing="$$missing $${c#*:}"; done; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; $(SUDO) apt-get update -qq && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+	for client in py1 py0; do \
+	  $(PYTHON) -m venv --without-pip $(COMPAT)/$$client && \
+	  $(BIN)/pip --python $(COMPAT)/$$client/bin/python install -q --group compat-$$client || exit 1; done
+	cp tests/compat/package.json tests/compat/package-lock.json $(COMPAT)/
+	npm ci --prefix $(COMPAT) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
