@@ -282,6 +282,13 @@ void Agent::create_block(const Block& block) {
   });
 }
 
+void Agent::change_block(const std::string& label,
+                         const std::function<void(Block& block)>& change) {
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
+    writes.change_block(label, change);
+  });
+}
+
 void Agent::attach_block(const std::string& block_id) {
   const auto shared = home_->journal()->shared_block(block_id);
   edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.attach_block(shared); });

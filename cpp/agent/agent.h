@@ -40,6 +40,7 @@ struct Response {
   std::int64_t prompt_tokens = 0;      // of all calls: the provider's figure, or ours
   std::int64_t completion_tokens = 0;  // the provider's figure only
   int evicted = 0;                     // messages that left the window
+  Head input;                          // the commit of the (first) input
   // end_turn, max_steps, no_tool_call, invalid_tool_call
   std::string stop_reason = "end_turn";
 };
@@ -130,6 +131,14 @@ class Agent {
   // InvalidInput where nothing has left the window, ProviderError where the summariser fails: then
   // the old one stays.
   void resummarize();
+  // Makes room in the window now, as the policy does when it is full; what goes is summarised.
+  struct Compacted {
+    std::size_t before = 0;  // messages in the window
+    std::size_t after = 0;
+  };
+  Compacted compact();
+  // An empty window without a summary. What was said stays in recall memory.
+  void reset_messages();
   // Messages of the window that would have to go for `tokens` more.
   [[nodiscard]] std::vector<std::shared_ptr<const Message>> would_evict(int tokens);
   // Makes every context of the history again from the journal, see replay.h.
@@ -191,6 +200,8 @@ class Agent {
   void set_block(const std::string& label, const std::string& value, const std::string& author,
                  const std::optional<std::string>& expected);
   void create_block(const Block& block);
+  // Of a block that is not shared: value, limit, description, label, and whether it is read-only.
+  void change_block(const std::string& label, const std::function<void(Block& block)>& change);
   // Makes a block of Home::create_block() one of this agent's, too.
   void attach_block(const std::string& block_id);
   void detach_block(const std::string& label);

@@ -15,6 +15,9 @@ namespace memgpt {
 // archival_memory_search; in this order.
 [[nodiscard]] std::vector<std::shared_ptr<Tool>> builtin_tools();
 
+// web_search, fetch_webpage, run_code: they want a service that is not set up, and say so.
+[[nodiscard]] std::vector<std::shared_ptr<Tool>> service_tools();
+
 inline constexpr const char* kStockMemory = "memgpt.memory.ChatMemory";
 // Of an agent of this type, with the schemas that the methods have.
 [[nodiscard]] std::vector<std::shared_ptr<Tool>> memory_tools(std::string_view agent_type);

@@ -204,6 +204,23 @@ void WriteSet::set_value(std::string_view label, const std::string& value,
   record(version);
 }
 
+void WriteSet::change_block(std::string_view label,
+                            const std::function<void(Block& block)>& change) {
+  auto& version = edit_block(label);
+  Block block = version.block;
+  change(block);
+  check_block(block);
+  if (block == version.block) return;
+  if (version.shared > 0) throw ConfigError("a shared block is changed by its home");
+  if (block.label != label && state.find_block(block.label) != nullptr)
+    throw AlreadyExists("there is a memory block \"" + block.label + "\" already");
+  version.block = std::move(block);
+  version.block.author = "user";
+  version.block.trust = Trust::user;
+  sign(version.block);
+  record(version);
+}
+
 void WriteSet::create_block(Block block, std::string id) {
   check_block(block);
   block.id = std::move(id);

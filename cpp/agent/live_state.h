@@ -1,6 +1,7 @@
 // What the head of an agent's branch holds, in memory; and the changes that one step gathers.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,6 +82,8 @@ struct WriteSet {
   void set_value(std::string_view label, const std::string& value, const std::string& author,
                  Trust trust, bool force);
   void create_block(Block block, std::string id);
+  // Another version by the user, of a block that is not shared. Throws what a new block does.
+  void change_block(std::string_view label, const std::function<void(Block& block)>& change);
   // A block that others have, too. Throws AlreadyExists where the label is taken.
   void attach_block(const BlockRecord& shared);
   // Versions of shared blocks that were seen and that the agent's line does not have yet.

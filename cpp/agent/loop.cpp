@@ -92,7 +92,8 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   message.name = input.name;
   message.author = writes.commit.step.author;
   message.trust = input.role == Role::user ? Trust::user : Trust::kernel;
-  run.begin_position = message.position;
+  const bool first = run.response.input.seq == 0;
+  if (first) run.begin_position = message.position;
   auto measured = measure(std::move(message), *parts()->counter);
   int cost = measured.cost();
   // A system message leaves the newest user message where it is: both must fit.
@@ -114,6 +115,7 @@ void Agent::append_input(const Input& input, TurnRun& run) {
   }
   writes.append(std::move(measured));
   commit(writes);
+  if (first) run.response.input = writes.state.agent.head;
 }
 
 // What the model shall see next.
@@ -138,7 +140,8 @@ void Agent::show_call(TurnRun& run, ModelCall& call) {
                                               budget(call.shown.state), *parts()->counter));
   if (run.on_event == nullptr) return;
   const int step = run.response.steps + 1;
-  run.tell({TurnEvent::Kind::step, step});
+  run.reply_id = "message-" + home_->environment().new_uuid();
+  run.tell({.kind = TurnEvent::Kind::step, .step = step, .reply_id = run.reply_id});
   call.events =
       std::make_shared<ReplyEvents>(*run.on_event, step, !parts()->tools.contains("send_message"));
   call.options.on_delta = [events = call.events](const Delta& delta) { events->add(delta); };
@@ -232,6 +235,7 @@ bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& d
   const Reply& reply = decoded.reply;
   const bool speaks_plainly = !parts()->tools.contains("send_message");
   auto message = new_message(writes.state, Role::assistant, "assistant_message", now_us());
+  if (!run.reply_id.empty()) message.id = run.reply_id;
   message.content = reply.content;
   message.thinking = reply.thinking;
   message.author = "agent";
@@ -260,6 +264,7 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decode
   const DecodedCall& decoded = decoded_reply.call;
 
   auto message = new_message(writes.state, Role::assistant, "assistant_message", now_us());
+  if (!run.reply_id.empty()) message.id = run.reply_id;
   message.content = reply.content;
   message.thinking = reply.thinking;
   message.tool_calls = reply.tool_calls;

@@ -91,17 +91,19 @@ class CoreMemoryTool final : public Tool {
 
 std::vector<std::shared_ptr<Tool>> memory_tools(std::string_view agent_type) {
   std::vector<std::shared_ptr<Tool>> tools;
+  const std::string_view known = agent_type == kAgentV1 ? kAgentV1 : kAgentV2;
   for (const auto& tool : kTools)
-    if (agent_type == tool.agent_type)
+    if (known == tool.agent_type)
       tools.push_back(std::make_shared<CoreMemoryTool>(tool, "builtin"));
   return tools;
 }
 
 void bind_own_tools(const AgentConfig& config, ToolMap& tools) {
-  for (const auto& tool : builtin_tools())
-    for (const auto& wanted : config.tools)
-      if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
-        tools.try_emplace(wanted.schema.name, tool);
+  for (const auto& offered : {builtin_tools(), service_tools()})
+    for (const auto& tool : offered)
+      for (const auto& wanted : config.tools)
+        if (wanted.origin == "builtin" && wanted.schema.name == tool->schema().name)
+          tools.try_emplace(wanted.schema.name, tool);
   if (config.memory_class != kStockMemory) return;
   for (const auto& tool : kTools)
     for (const auto& wanted : config.tools)

@@ -59,7 +59,7 @@ std::string stock_prompt(std::string_view reasoning, std::string_view agent_type
   std::string prompt(kSystemPrompt);
   if (reasoning != "argument")
     replace(prompt, R"( Put your private reasoning into "thinking".)", "");
-  if (agent_type == kAgentV2)
+  if (agent_type != kAgentV1)
     replace(prompt, "core_memory_append and core_memory_replace",
             "memory_insert, memory_replace and memory_rethink");
   return prompt;

@@ -289,7 +289,13 @@ void Recompiler::apply_commit(const Commit& commit, const Context* recorded) {
     state.outside = state.outside_line();
     past_.touch();
   };
-  if (renewed) renew();
+  if (step.kind == "compact") static_cast<void>(fit(true));
+  if (step.kind == "reset") {
+    state.window.clear();
+    state.summary.reset();
+    state.warned = false;
+  }
+  if (renewed || step.kind == "reset") renew();
   check_input(commit);
   if (next != commit.messages.end()) past_.refresh();
   for (; next != commit.messages.end(); ++next) append(commit, *next);

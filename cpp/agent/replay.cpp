@@ -72,6 +72,8 @@ Replayer::Finding Replayer::replay_commit(const Commit& commit) {
   mark_purged(commit);
   if (commit.config) past_.configure(*commit.config);
   if (!commit.messages.empty()) use_counter(commit.tokenizer);
+  if (step.kind == "compact")
+    if (auto found = replay_decision(commit)) return found;
   // What was appended before the reply is in the context that the model saw.
   std::size_t next = 0;
   if (!step.digest.empty()) {
@@ -258,6 +260,11 @@ Replayer::Finding Replayer::end_commit(const Commit& commit) {
       return Found{"summary", "the summary replaces " + summary_name(commit.summary->replaces) +
                                   ", before it there was " + summary_name(state.summary_id())};
     state.summary = commit.summary;
+    past_.touch();
+  }
+  if (commit.step.kind == "reset") {
+    state.window.clear();
+    state.summary.reset();
     past_.touch();
   }
   if (!commit.window) return std::nullopt;

@@ -4,9 +4,11 @@
 
 namespace memgpt {
 
-Agent::SendTask::SendTask(Agent& agent, Input input, const OnTurnEvent& on_event)
-    : agent_(agent), input_(std::move(input)), on_event_(on_event) {
-  check_input(input_);
+Agent::SendTask::SendTask(Agent& agent, std::vector<Input> inputs, const OnTurnEvent& on_event,
+                          int max_steps)
+    : agent_(agent), inputs_(std::move(inputs)), on_event_(on_event), max_steps_(max_steps) {
+  if (inputs_.empty()) throw InvalidInput("there is no message to send");
+  for (const auto& input : inputs_) check_input(input);
   if (on_event_) run_.on_event = &on_event_;
 }
 
@@ -21,7 +23,7 @@ void Agent::SendTask::end_turn() {
 }
 
 Response Agent::send(const Input& input, const OnTurnEvent& on_event) {
-  SendTask task(*this, input, on_event);
+  SendTask task(*this, {input}, on_event);
   static_cast<void>(task.advance(false));
   return task.response();
 }
@@ -31,14 +33,18 @@ void Agent::SendTask::begin_turn() {
   agent_.check_bound();
   agent_.refresh();
   // A turn that was given a time happens then: what it writes must not seem to be of today.
-  agent_.turn_time_us_ = input_.time_us;
+  agent_.turn_time_us_ = inputs_.front().time_us;
   agent_.poll();
   agent_.renew_config();
   agent_.recover_open_calls(nullptr);
+  for (const auto& input : inputs_) append(input);
+}
+
+void Agent::SendTask::append(const Input& input) {
   for (int tries = 0;; ++tries) {
     const TurnRun before = run_;
     try {
-      agent_.append_input(input_, run_);
+      agent_.append_input(input, run_);
       return;
     } catch (const Conflict&) {
       agent_.go_back(run_, before, tries);
@@ -82,7 +88,8 @@ bool Agent::SendTask::step(bool may_leave) {
     call_.reset();
     if (!go_on) {
       ended_ = true;
-    } else if (run_.response.steps >= agent_.parts()->config.max_steps) {
+    } else if (run_.response.steps >=
+               (max_steps_ > 0 ? max_steps_ : agent_.parts()->config.max_steps)) {
       run_.response.stop_reason = "max_steps";
       ended_ = true;
     } else {

@@ -12,8 +12,10 @@ namespace memgpt {
 // go on with it, one at a time.
 class Agent::SendTask {
  public:
-  // What `on_event` refers to must outlive the task.
-  SendTask(Agent& agent, Input input, const OnTurnEvent& on_event);
+  // `inputs`: at least one; the model sees them all. What `on_event` refers to must outlive the
+  // task. `max_steps`: model calls at most; 0 = as the agent is set up.
+  SendTask(Agent& agent, std::vector<Input> inputs, const OnTurnEvent& on_event,
+           int max_steps = 0);
   ~SendTask();
   SendTask(const SendTask&) = delete;
   SendTask& operator=(const SendTask&) = delete;
@@ -24,16 +26,20 @@ class Agent::SendTask {
   [[nodiscard]] const PendingReply* advance(bool may_leave);
   // Once it is done.
   [[nodiscard]] Response response() { return std::move(run_.response); }
+  // So far; on the thread that runs it.
+  [[nodiscard]] const Response& progress() const { return run_.response; }
 
  private:
   void begin_turn();
+  void append(const Input& input);
   bool step(bool may_leave);
   bool has_reply(bool may_leave, Reply& reply);
   void end_turn();
 
   Agent& agent_;
-  Input input_;
+  std::vector<Input> inputs_;
   OnTurnEvent on_event_;
+  int max_steps_;
   TurnRun run_;
   std::optional<TurnHold> hold_;
   bool left_ = false;  // the turn is held, and no thread runs it

@@ -28,6 +28,7 @@ struct TurnEvent {
   std::string_view tool = {};
   std::string_view call_id = {};
   std::shared_ptr<const Message> message = nullptr;
+  std::string_view reply_id = {};  // of `step`: the id that the reply's message will have
 };
 // What it throws ends the turn and comes out of send().
 using OnTurnEvent = std::function<void(const TurnEvent& event)>;

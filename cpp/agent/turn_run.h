@@ -17,6 +17,7 @@ struct Agent::TurnRun {
   ToolResult result;
   Trust trust = Trust::kernel;            // of the result
   const OnTurnEvent* on_event = nullptr;  // who looks on; null = nobody
+  std::string reply_id;                   // that who looks on was told; empty = nobody was
 
   void tell(const TurnEvent& event) const {
     if (on_event != nullptr) (*on_event)(event);

@@ -90,7 +90,7 @@ class CoreTurn final {
   CoreTurn(std::shared_ptr<Agent> agent, Input input, std::optional<py::object> on_event)
       : agent_(std::move(agent)),
         on_event_(on_event ? hold(std::move(*on_event)) : nullptr),
-        task_(*agent_, std::move(input), on_event_ ? events_to(*on_event_) : OnTurnEvent()) {}
+        task_(*agent_, {std::move(input)}, on_event_ ? events_to(*on_event_) : OnTurnEvent()) {}
   // What to wait for: a descriptor that can be read from, or -1, and the seconds that this may
   // take; none = done.
   [[nodiscard]] std::optional<std::pair<int, double>> advance(const Cancellation& cancellation) {

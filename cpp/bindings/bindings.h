@@ -32,6 +32,7 @@ void bind_agent(py::module_& module);
 void bind_decoder(py::module_& module);
 void bind_archive(py::module_& module);
 void bind_history(py::module_& module);
+void bind_server(py::module_& module);
 
 // A Python object that C++ threads may drop: the last reference goes with the GIL held.
 [[nodiscard]] std::shared_ptr<py::object> hold(py::object object);

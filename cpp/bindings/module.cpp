@@ -171,4 +171,5 @@ PYBIND11_MODULE(_core, module) {
   module.attr("application_id") = memgpt::kApplicationId;
   module.attr("newest_schema") = memgpt::newest_schema();
   memgpt::bind_agent(module);
+  memgpt::bind_server(module);
 }

@@ -326,6 +326,14 @@ class Journal {
   [[nodiscard]] std::vector<Message> messages(Head head, std::int64_t from_position,
                                               std::int64_t limit);
 
+  // The commits of the same messages as messages() gives.
+  [[nodiscard]] std::vector<Head> places(Head head, std::int64_t from_position,
+                                         std::int64_t limit);
+  // Where a message stands in the log that the head sees; none where it does not.
+  [[nodiscard]] std::optional<std::int64_t> position_of(Head head, const std::string& message_id);
+  // One commit, and the agent that wrote it; none where there is no such commit.
+  [[nodiscard]] std::optional<std::pair<StepRow, std::string>> step(Head place);
+
   // Vectors, see journal_vectors.cpp. Those that were staged for some texts, by their digests;
   // empty where there is none.
   [[nodiscard]] std::vector<std::vector<float>> staged_vectors(const std::string& embedder,

@@ -1,0 +1,304 @@
+#include "server/agent_bodies.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/builtin_tools.h"
+#include "agent/prompts.h"
+#include "llm/services.h"
+#include "server/api.h"
+#include "server/block_bodies.h"
+#include "server/refusal.h"
+#include "server/tool_library.h"
+#include "server/wire.h"
+
+namespace memgpt {
+
+namespace {
+
+// Kept as they came, and shown again.
+constexpr std::array<const char*, 11> kKept = {"model_settings",
+                                               "tool_rules",
+                                               "compaction_settings",
+                                               "message_buffer_autoclear",
+                                               "response_format",
+                                               "max_files_open",
+                                               "per_file_view_window_char_limit",
+                                               "hidden",
+                                               "project_id",
+                                               "llm_config",
+                                               "enable_sleeptime"};
+
+std::string agent_type(const json::object& body) {
+  const auto type = body::text(body, "agent_type").value_or(kAgentV2);
+  for (const char* known : {kAgentV1, kAgentV2, "letta_v1_agent"})
+    if (type == known) return type;
+  for (const char* known : {"react_agent", "workflow_agent", "split_thread_agent",
+                            "sleeptime_agent", "voice_convo_agent", "voice_sleeptime_agent"})
+    if (type == known)
+      throw Refusal(501, "agents of the type \"" + type + "\" are not served; there are " +
+                             kAgentV1 + ", " + kAgentV2 + " and letta_v1_agent");
+  throw Refusal(422, "\"agent_type\" must be " + std::string(kAgentV1) + ", " + kAgentV2 +
+                         " or letta_v1_agent");
+}
+
+void refuse_what_is_not_served(const json::object& body) {
+  if (body::flag(body, "enable_sleeptime").value_or(false))
+    throw Refusal(501, "sleep-time agents are not served yet: leave out enable_sleeptime");
+  if (body::text(body, "from_template") || body::text(body, "template_id"))
+    throw Refusal(501, "templates are not served");
+  for (const char* name : {"folder_ids", "source_ids"})
+    if (const auto ids = body::texts(body, name); ids && !ids->empty())
+      throw Refusal(501, "folders and sources are not served yet: leave out " + std::string(name));
+  if (body::flag(body, "include_multi_agent_tools").value_or(false))
+    throw Refusal(501, "tools for several agents are not served");
+}
+
+// A key goes only to the endpoint it was configured with: a request names no address.
+std::optional<std::string> model_handle(const json::object& body) {
+  if (auto handle = body::text(body, "model")) return handle;
+  const auto* config = body::object(body, "llm_config");
+  if (config == nullptr) return std::nullopt;
+  if (auto handle = body::text(*config, "handle")) return handle;
+  const auto model = body::needed_text(*config, "model");
+  const auto service = body::text(*config, "model_endpoint_type").value_or("openai");
+  const auto endpoint = body::text(*config, "model_endpoint").value_or("");
+  const auto* known = find_service(service);
+  if (!endpoint.empty() && (known == nullptr || endpoint != known->default_url))
+    throw Refusal(400,
+                  "an llm_config may not name an address of its own; give a handle, and tell the "
+                  "server by its environment where that service is");
+  return model == "offline" || model.find('/') != std::string::npos ? model
+                                                                    : service + '/' + model;
+}
+
+// Nothing: not asked for. "" = none at all.
+std::optional<std::string> embedding_handle(const json::object& body) {
+  if (auto handle = body::text(body, "embedding")) return handle;
+  const auto* config = body::object(body, "embedding_config");
+  if (config == nullptr) return std::nullopt;
+  if (auto handle = body::text(*config, "handle")) return handle;
+  const auto model = body::needed_text(*config, "embedding_model");
+  const auto service = body::text(*config, "embedding_endpoint_type").value_or("openai");
+  return model == "offline" || model.find('/') != std::string::npos ? model
+                                                                    : service + '/' + model;
+}
+
+int window_of(const json::object& body) {
+  auto given = body::integer(body, "context_window_limit");
+  if (const auto* config = body::object(body, "llm_config"); config != nullptr && !given)
+    given = body::integer(*config, "context_window");
+  if (!given) return 0;
+  if (*given < 1 || *given > 100'000'000)
+    throw Refusal(422, "\"context_window_limit\" must be a number of tokens, 1 or more");
+  return static_cast<int>(*given);
+}
+
+std::string json_text(const json::object& body, std::string_view name) {
+  const auto* object = body::object(body, name);
+  return object == nullptr ? "" : json::serialize(*object);
+}
+
+void keep_settings(json::object& settings, const json::object& body) {
+  for (const char* name : kKept)
+    if (const auto* value = body.if_contains(name)) {
+      if (value->is_null())
+        settings.erase(name);
+      else
+        settings[name] = *value;
+    }
+}
+
+std::string settings_text(const json::object& settings) {
+  return settings.empty() ? "" : json::serialize(settings);
+}
+
+// Of tools that clients sent; no part of the journal.
+void keep_secrets(ServerApi& api, const std::string& agent_id, const json::object& body) {
+  const auto* given = body::object(body, "secrets");
+  if (given == nullptr) given = body::object(body, "tool_exec_environment_variables");
+  if (given == nullptr) return;
+  for (const auto& [name, value] : *given)
+    if (!value.is_string()) throw Refusal(422, "\"secrets\" must be texts by their names");
+  const auto now = api.now_us();
+  api.home().journal()->put_card({"secrets", agent_id, "", json::serialize(*given), now, now});
+}
+
+// The tools that a body asks for, by names and ids.
+std::vector<std::shared_ptr<Tool>> asked_tools(ServerApi& api, const json::object& body) {
+  std::vector<std::shared_ptr<Tool>> tools;
+  for (const auto& name : body::texts(body, "tools").value_or(std::vector<std::string>()))
+    tools.push_back(tool_named(api, name));
+  for (const auto& id : body::texts(body, "tool_ids").value_or(std::vector<std::string>()))
+    tools.push_back(tool_by_id(api, id));
+  return tools;
+}
+
+// Blocks that exist only once the agent does: they are forgotten where it cannot be made.
+class NewBlocks {
+ public:
+  explicit NewBlocks(ServerApi& api) : api_(api) {}
+  ~NewBlocks() {
+    try {
+      for (const auto& id : ids_) forget_block(api_, id);
+    } catch (const Error&) {
+      return;  // they belong to nobody, and harm nobody
+    }
+  }
+  NewBlocks(const NewBlocks&) = delete;
+  NewBlocks& operator=(const NewBlocks&) = delete;
+
+  const std::string& add(const json::object& body) {
+    ids_.push_back(api_.home().create_block(new_block(body)));
+    keep_block_card(api_, ids_.back(), body);
+    return ids_.back();
+  }
+  void keep() { ids_.clear(); }
+
+ private:
+  ServerApi& api_;
+  std::vector<std::string> ids_;
+};
+
+std::vector<json::object> given_blocks(const json::object& body) {
+  std::vector<json::object> blocks;
+  const auto* list = body::array(body, "memory_blocks");
+  if (list == nullptr) return blocks;
+  for (const auto& item : *list) {
+    if (!item.is_object()) throw Refusal(422, "\"memory_blocks\" must be a list of objects");
+    static_cast<void>(new_block(item.get_object()));
+    blocks.push_back(item.get_object());
+  }
+  return blocks;
+}
+
+}  // namespace
+
+std::string free_name(ServerApi& api, const std::string& wanted) {
+  const auto journal = api.home().journal();
+  std::string name = wanted;
+  for (int number = 2; journal->find_agent(name); ++number)
+    name = wanted + " (" + std::to_string(number) + ')';
+  return name;
+}
+
+std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
+  refuse_what_is_not_served(body);
+  AgentOptions options;
+  options.agent_type = agent_type(body);
+  const auto handle = model_handle(body);
+  if (!handle) throw Refusal(400, "Must specify either model or llm_config in request");
+  options.provider = api.model(*handle);
+  if (const auto embedding = embedding_handle(body)) options.embedder = api.embedder(*embedding);
+  options.policy = std::make_shared<RecursiveSummary>();
+  options.memory_class = kStockMemory;
+  options.context_window = window_of(body);
+  options.system_prompt = body::text(body, "system").value_or("");
+  options.timezone = body::text(body, "timezone").value_or("");
+  if (!body::flag(body, "reasoning").value_or(true)) options.reasoning = "none";
+  options.description = body::text(body, "description").value_or("");
+  options.tags = body::texts(body, "tags").value_or(std::vector<std::string>());
+  options.metadata = json_text(body, "metadata");
+  options.base_tools = body::flag(body, "include_base_tools").value_or(true);
+  if (options.base_tools) options.tools = memory_tools(options.agent_type);
+  for (auto& tool : asked_tools(api, body)) options.tools.push_back(std::move(tool));
+  const auto blocks = given_blocks(body);
+  for (const auto& id : body::texts(body, "block_ids").value_or(std::vector<std::string>())) {
+    check_id(id, "block");
+    if (is_deleted_block(api, id)) throw Refusal(404, "Block with id " + id + " not found");
+    options.shared_blocks.push_back(id);
+  }
+
+  const auto wanted = body::text(body, "name").value_or(
+      "agent " + api.home().environment().new_uuid().substr(24));
+  check_agent_name(wanted);
+  const auto name = free_name(api, wanted);
+  json::object settings;
+  keep_settings(settings, body);
+  if (name != wanted) settings["name"] = wanted;
+  options.settings = settings_text(settings);
+
+  NewBlocks made(api);
+  for (const auto& block : blocks) options.shared_blocks.push_back(made.add(block));
+  auto agent = api.home().create_agent(name, options);
+  made.keep();
+  keep_secrets(api, agent->id(), body);
+  return agent;
+}
+
+namespace {
+
+void replace_tools(ServerApi& api, const std::vector<std::string>& ids, Binding& binding) {
+  std::vector<std::string> names;
+  for (const auto& id : ids) {
+    auto tool = tool_by_id(api, id);
+    names.push_back(tool->schema().name);
+    binding.tools.push_back(std::move(tool));
+  }
+  binding.change = [names, before = binding.change](AgentConfig& config) {
+    if (before) before(config);
+    std::erase_if(config.tools, [&](const ToolConfig& tool) {
+      return std::find(names.begin(), names.end(), tool.schema.name) == names.end();
+    });
+  };
+}
+
+void replace_blocks(Agent& agent, const std::vector<std::string>& ids) {
+  const auto state = agent.state();
+  for (const auto& version : state.blocks)
+    if (std::find(ids.begin(), ids.end(), version.block.id) == ids.end())
+      agent.detach_block(version.block.label);
+  for (const auto& id : ids)
+    if (std::none_of(state.blocks.begin(), state.blocks.end(),
+                     [&](const BlockVersion& version) { return version.block.id == id; }))
+      agent.attach_block(id);
+}
+
+}  // namespace
+
+void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
+  refuse_what_is_not_served(body);
+  Binding binding;
+  const auto config = agent.config();
+  if (const auto handle = model_handle(body); handle && *handle != config.model)
+    binding.provider = api.model(*handle);
+  if (const auto handle = embedding_handle(body); handle && *handle != config.embedding)
+    binding.embedder = api.embedder(*handle);
+  binding.context_window = window_of(body);
+  binding.timezone = body::text(body, "timezone").value_or("");
+  if (const auto reasoning = body::flag(body, "reasoning"))
+    binding.reasoning = *reasoning ? "argument" : "none";
+  const auto name = body::text(body, "name");
+  binding.change = [&body, name, system = body::text(body, "system"),
+                    tags = body::texts(body, "tags"),
+                    description = body::text(body, "description"),
+                    metadata = json_text(body, "metadata")](AgentConfig& config) {
+    if (system) config.system_prompt = *system;
+    if (tags) config.tags = *tags;
+    if (body.contains("description")) config.description = description.value_or("");
+    if (body.contains("metadata")) config.metadata = metadata;
+    auto settings = object_of(config.settings);
+    keep_settings(settings, body);
+    if (name) settings.erase("name");
+    config.settings = settings_text(settings);
+  };
+  if (const auto ids = body::texts(body, "tool_ids")) replace_tools(api, *ids, binding);
+  const auto blocks = body::texts(body, "block_ids");
+  if (name) check_agent_name(*name);
+  agent.bind(binding);
+  if (blocks) replace_blocks(agent, *blocks);
+  keep_secrets(api, agent.id(), body);
+  if (!name || *name == agent.name()) return;
+  const auto unique = free_name(api, *name);
+  api.home().rename_agent(agent.id(), unique);
+  if (unique == *name) return;
+  Binding shown;
+  shown.change = [&](AgentConfig& config) {
+    auto settings = object_of(config.settings);
+    settings["name"] = *name;
+    config.settings = settings_text(settings);
+  };
+  agent.bind(shown);
+}
+
+}  // namespace memgpt

@@ -1,0 +1,246 @@
+#include "server/message_answers.h"
+
+#include "memory/text.h"
+#include "server/api.h"
+#include "server/refusal.h"
+#include "server/wire.h"
+
+namespace memgpt {
+
+namespace {
+
+std::string stop_json(std::string_view reason) {
+  std::string out = R"({"message_type": "stop_reason", "stop_reason": )";
+  append_json_string(out, reason);
+  return out + '}';
+}
+
+class WholeAnswer {
+ public:
+  WholeAnswer(ServerApi& api, std::shared_ptr<Agent> agent,
+              std::shared_ptr<ServerExchange> exchange, AnswerForm form)
+      : api_(api),
+        agent_(std::move(agent)),
+        exchange_(std::move(exchange)),
+        form_(std::move(form)) {}
+
+  void done(const Response& response) {
+    std::string body = "{\"messages\": [";
+    bool first = true;
+    for (const auto& message : response.messages)
+      split_message(*message, {step_of(*message), response.input}, form_.messages,
+                    [&](std::string_view, std::string&& part) {
+                      if (!std::exchange(first, false)) body += ", ";
+                      body += part;
+                    });
+    body += "], \"stop_reason\": " + stop_json(response.stop_reason) +
+            ", \"usage\": " + usage_json(response) + ", \"logprobs\": null, \"turns\": null}";
+    api_.metrics().count_turn(response.stop_reason, response.steps);
+    exchange_->respond({200, std::move(body)});
+  }
+
+  void failed(const std::exception_ptr& error, const Response& so_far) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const TurnCancelled&) {
+      // What came of it is there to be seen.
+      Response response = so_far;
+      response.stop_reason = "cancelled";
+      done(response);
+    } catch (...) {
+      api_.metrics().count_turn(failure_of_exception().stop_reason, so_far.steps);
+      exchange_->respond(response_of_exception());
+    }
+  }
+
+ private:
+  [[nodiscard]] Head step_of(const Message& message) const {
+    const auto places = api_.home().journal()->places(agent_->state().agent.head,
+                                                      message.position, 1);
+    return places.empty() ? Head() : places.front();
+  }
+
+  ServerApi& api_;
+  std::shared_ptr<Agent> agent_;
+  std::shared_ptr<ServerExchange> exchange_;
+  AnswerForm form_;
+};
+
+class StreamedAnswer {
+ public:
+  StreamedAnswer(ServerApi& api, std::shared_ptr<Agent> agent,
+                 std::shared_ptr<ServerExchange> exchange, AnswerForm form)
+      : api_(api),
+        agent_(std::move(agent)),
+        exchange_(std::move(exchange)),
+        form_(std::move(form)) {}
+
+  void on_event(const TurnEvent& event, const Response& so_far) {
+    input_ = so_far.input;
+    begin();
+    switch (event.kind) {
+      case TurnEvent::Kind::step:
+        reply_id_ = event.reply_id;
+        part_ = -1;
+        last_.clear();
+        break;
+      case TurnEvent::Kind::reasoning:
+      case TurnEvent::Kind::content:
+        piece("reasoning", "", event);
+        break;
+      case TurnEvent::Kind::text: piece("text", "", event); break;
+      case TurnEvent::Kind::tool_call: piece("call", event.call_id, event); break;
+      case TurnEvent::Kind::discard: break;
+      case TurnEvent::Kind::message: message(*event.message); break;
+    }
+  }
+
+  void waiting() {
+    if (!form_.pings || !began_) return;
+    data("{\"message_type\": \"ping\", \"id\": \"" + api_.new_id("ping") + "\", \"date\": \"" +
+         wire_time(api_.now_us()) + "\", \"run_id\": \"" + run_id(input_) +
+         "\", \"seq_id\": null}");
+  }
+
+  void done(const Response& response) {
+    input_ = response.input;
+    begin();
+    data(stop_json(response.stop_reason));
+    data(usage_json(response));
+    api_.metrics().count_turn(response.stop_reason, response.steps);
+    end();
+  }
+
+  void failed(const std::exception_ptr& error, const Response& so_far) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const TurnCancelled&) {
+      Response response = so_far;
+      response.stop_reason = "cancelled";
+      done(response);
+    } catch (...) {
+      const auto failure = failure_of_exception();
+      api_.metrics().count_turn(failure.stop_reason, so_far.steps);
+      if (!began_) return exchange_->respond(response_of_exception());
+      data(stop_json(failure.stop_reason));
+      std::string text = R"({"message_type": "error_message", "run_id": ")" + run_id(input_) +
+                         R"(", "error_type": )";
+      append_json_string(text, failure.type);
+      text += ", \"message\": ";
+      append_json_string(text, failure.text);
+      text += ", \"detail\": ";
+      append_json_string(text, failure.text);
+      write("event: error\ndata: " + text + ", \"seq_id\": null}\n\n");
+      end();
+    }
+  }
+
+ private:
+  void begin() {
+    if (began_) return;
+    began_ = true;
+    ServerResponse head;
+    head.content_type = "text/event-stream";
+    head.headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}};
+    exchange_->begin_stream(std::move(head));
+  }
+
+  void end() {
+    write("data: [DONE]\n\n");
+    exchange_->end_stream();
+  }
+
+  void data(const std::string& json) { write("data: " + json + "\n\n"); }
+  // The turn goes on where nobody reads any more: what it does is in the journal.
+  void write(const std::string& frame) {
+    if (reads_) reads_ = exchange_->write(frame);
+  }
+
+  // A piece of the reply that is being written. Pieces of one part share its id.
+  void piece(const std::string& kind, std::string_view call_id, const TurnEvent& event) {
+    if (!form_.tokens || event.text.empty()) return;
+    const bool says = event.tool == form_.messages.tool_name && form_.messages.use_assistant_message;
+    if (kind == "call" && says) return;  // its text comes by itself
+    if (kind == "text" && !form_.messages.use_assistant_message) return;
+    const std::string part = kind + std::string(call_id);
+    const bool is_new = part != last_;
+    if (is_new) {
+      ++part_;
+      last_ = part;
+    }
+    const PieceHead head{reply_id_, part_, api_.now_us(), {{}, input_}};
+    const auto wanted = [&](std::string_view type) { return form_.messages.wants(type); };
+    if (kind == "reasoning") {
+      if (wanted("reasoning_message"))
+        data(reasoning_piece(head, event.text, event.kind == TurnEvent::Kind::content));
+    } else if (kind == "text") {
+      if (wanted("assistant_message")) data(assistant_piece(head, event.text));
+    } else if (wanted("tool_call_message")) {
+      data(call_piece(head, is_new ? event.tool : "", event.text, call_id));
+    }
+  }
+
+  void message(const Message& message) {
+    if (message.role != Role::assistant && message.role != Role::tool) return;
+    if (form_.tokens) {
+      if (message.role == Role::assistant) return;  // it came in pieces
+      if (form_.messages.use_assistant_message && message.name == form_.messages.tool_name) return;
+    }
+    split_message(message, {agent_->state().agent.head, input_}, form_.messages,
+                  [&](std::string_view, std::string&& part) { data(part); });
+  }
+
+  ServerApi& api_;
+  std::shared_ptr<Agent> agent_;
+  std::shared_ptr<ServerExchange> exchange_;
+  AnswerForm form_;
+  Head input_;
+  std::string reply_id_;
+  std::string last_;  // which part the last piece was of
+  int part_ = -1;
+  bool began_ = false;
+  bool reads_ = true;
+};
+
+}  // namespace
+
+std::string usage_json(const Response& response) {
+  const auto number = [](std::int64_t value) { return std::to_string(value); };
+  std::string out =
+      R"({"message_type": "usage_statistics", "completion_tokens": )" +
+      number(response.completion_tokens) + ", \"prompt_tokens\": " + number(response.prompt_tokens) +
+      ", \"total_tokens\": " + number(response.prompt_tokens + response.completion_tokens) +
+      ", \"step_count\": " + number(response.steps) + ", \"steps_messages\": null, \"run_ids\": [";
+  if (response.input.seq > 0) out += '"' + run_id(response.input) + '"';
+  return out +
+         "], \"cached_input_tokens\": null, \"cache_write_tokens\": null, \"reasoning_tokens\": "
+         "null, \"context_tokens\": null}";
+}
+
+TurnOrder answered(ServerApi& api, std::shared_ptr<Agent> agent,
+                   std::shared_ptr<ServerExchange> exchange, AnswerForm form) {
+  TurnOrder order;
+  order.agent = agent;
+  if (form.streaming) {
+    const auto answer = std::make_shared<StreamedAnswer>(api, std::move(agent),
+                                                         std::move(exchange), std::move(form));
+    order.on_event = [answer](const TurnEvent& event, const Response& so_far) {
+      answer->on_event(event, so_far);
+    };
+    order.waiting = [answer] { answer->waiting(); };
+    order.done = [answer](const Response& response) { answer->done(response); };
+    order.failed = [answer](const std::exception_ptr& error, const Response& so_far) {
+      answer->failed(error, so_far);
+    };
+    return order;
+  }
+  const auto answer =
+      std::make_shared<WholeAnswer>(api, std::move(agent), std::move(exchange), std::move(form));
+  order.done = [answer](const Response& response) { answer->done(response); };
+  order.failed = [answer](const std::exception_ptr& error, const Response& so_far) {
+    answer->failed(error, so_far);
+  };
+  return order;
+}
+
+}  // namespace memgpt

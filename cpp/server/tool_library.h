@@ -1,0 +1,28 @@
+// Every tool that agents can be given over the API: the kernel's own, and those that clients sent.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/agent_config.h"
+#include "agent/tool.h"
+#include "store/card.h"
+
+namespace memgpt {
+
+class ServerApi;
+
+// The kernel's own, in the order of a list.
+[[nodiscard]] std::vector<std::shared_ptr<Tool>> base_tools();
+// "tool-..." of a tool that is no client's: made of its name.
+[[nodiscard]] std::string base_tool_id(std::string_view name);
+// The card of a tool that a client sent.
+[[nodiscard]] std::optional<Card> tool_card(ServerApi& api, const std::string& name);
+
+// What an agent is given. Throw Refusal (404).
+[[nodiscard]] std::shared_ptr<Tool> tool_named(ServerApi& api, const std::string& name);
+[[nodiscard]] std::shared_ptr<Tool> tool_by_id(ServerApi& api, const std::string& id);
+
+}  // namespace memgpt

@@ -1,0 +1,175 @@
+#include "server/turns.h"
+
+#include <algorithm>
+
+#include "server/refusal.h"
+
+namespace memgpt {
+
+namespace {
+
+constexpr double kPingSeconds = 30;
+
+}  // namespace
+
+struct Turns::Job {
+  explicit Job(TurnOrder given) : order(std::move(given)) {}
+
+  TurnOrder order;
+  std::atomic<bool> cancelled{false};
+  std::optional<Agent::SendTask> task;
+  std::chrono::steady_clock::time_point deadline{};  // of the model's answer
+  // Guarded by the mutex of Turns.
+  Head input;
+  std::uint64_t wait = 0;  // at the waiter; 0 = a worker has it
+};
+
+Turns::Turns(std::size_t threads, std::size_t queued, const Workers::Around& around)
+    : queued_(queued), workers_(threads, queued + threads, around) {}
+
+Turns::~Turns() { stop(std::chrono::duration<double>(0)); }
+
+void Turns::begin(TurnOrder order) {
+  auto job = std::make_shared<Job>(std::move(order));
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopping_) throw Refusal(503, "the server is stopping; send again when it is back");
+    if (waiting_ >= queued_) throw Refusal(503, "too many turns wait already; send again later");
+    ++waiting_;
+    ++begun_;
+    auto& line = jobs_[job->order.agent->id()];
+    line.push_back(job);
+    if (line.size() > 1) return;  // end() of the one before it starts it
+  }
+  start(job);
+}
+
+void Turns::start(const std::shared_ptr<Job>& job) {
+  // There is room for as many as may wait, and the workers stop last.
+  static_cast<void>(workers_.post([this, job] { run(job); }));
+}
+
+void Turns::run(const std::shared_ptr<Job>& job) {
+  const auto check = [&] {
+    if (job->cancelled) throw TurnCancelled();
+  };
+  static const Response kNothing;
+  try {
+    check();
+    if (!job->task) {
+      OnTurnEvent on_event = [this, &job = *job, check](const TurnEvent& event) {
+        check();
+        if (event.kind == TurnEvent::Kind::step) {
+          const std::scoped_lock lock(mutex_);
+          job.input = job.task->progress().input;
+        }
+        if (job.order.on_event) job.order.on_event(event, job.task->progress());
+      };
+      job->task.emplace(*job->order.agent, std::move(job->order.inputs), on_event,
+                        job->order.max_steps);
+    }
+    while (const auto* pending = job->task->advance(true)) {
+      check();
+      if (pending->descriptor() < 0) continue;
+      job->deadline = std::chrono::steady_clock::now() +
+                      std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                          std::chrono::duration<double>(pending->timeout_s()));
+      return wait_for_server(job, *pending);
+    }
+    job->order.done(job->task->response());
+  } catch (...) {
+    job->order.failed(std::current_exception(), job->task ? job->task->progress() : kNothing);
+  }
+  end(job);
+}
+
+void Turns::wait_for_server(const std::shared_ptr<Job>& job, const PendingReply& pending) {
+  const auto left = std::chrono::duration<double>(job->deadline - std::chrono::steady_clock::now());
+  const double seconds = std::max(0.0, left.count());
+  const std::scoped_lock lock(mutex_);
+  job->wait = waiter_.wait(
+      pending.descriptor(), std::min(seconds, kPingSeconds),
+      [this, job, &pending, last = seconds <= kPingSeconds](bool ready) {
+        workers_.resume([this, job, &pending, ready, last] {
+          {
+            const std::scoped_lock resumed(mutex_);
+            job->wait = 0;
+          }
+          if (ready || last || job->cancelled) return run(job);
+          if (job->order.waiting) job->order.waiting();
+          wait_for_server(job, pending);
+        });
+      });
+  // A cancellation that came just before found nothing to wake.
+  if (job->cancelled && waiter_.forget(job->wait)) {
+    job->wait = 0;
+    start(job);
+  }
+}
+
+void Turns::end(const std::shared_ptr<Job>& job) {
+  job->task.reset();
+  std::shared_ptr<Job> next;
+  {
+    const std::scoped_lock lock(mutex_);
+    --waiting_;
+    const auto found = jobs_.find(job->order.agent->id());
+    found->second.pop_front();
+    if (found->second.empty())
+      jobs_.erase(found);
+    else
+      next = found->second.front();
+  }
+  ended_.notify_all();
+  if (next) start(next);
+}
+
+std::vector<Turns::Active> Turns::active() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<Active> all;
+  for (const auto& [id, line] : jobs_) all.push_back({id, line.front()->input});
+  return all;
+}
+
+std::vector<Head> Turns::cancel(const std::string& agent_id, const std::vector<Head>& inputs) {
+  std::vector<Head> ended;
+  std::vector<std::shared_ptr<Job>> woken;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto found = jobs_.find(agent_id);
+    if (found == jobs_.end()) return ended;
+    for (const auto& job : found->second) {
+      if (!inputs.empty() &&
+          std::find(inputs.begin(), inputs.end(), job->input) == inputs.end())
+        continue;
+      job->cancelled = true;
+      ended.push_back(job->input);
+      if (job->wait != 0 && waiter_.forget(job->wait)) {
+        job->wait = 0;
+        woken.push_back(job);
+      }
+    }
+  }
+  for (const auto& job : woken) start(job);
+  return ended;
+}
+
+void Turns::stop(std::chrono::duration<double> timeout) {
+  std::vector<std::string> agents;
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    ended_.wait_for(lock, timeout, [&] { return jobs_.empty(); });
+    for (const auto& [id, line] : jobs_) agents.push_back(id);
+  }
+  for (const auto& id : agents) cancel(id, {});
+  {
+    // A model or tool that cannot be broken off is waited for no longer than this.
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return jobs_.empty(); });
+  }
+  waiter_.stop();
+  workers_.stop();
+}
+
+}  // namespace memgpt

@@ -1,0 +1,44 @@
+// The Letta V1 API's forms of what the kernel has. A superset for both generations of clients:
+// every attribute of theirs is there, null where the kernel has nothing for it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/agent.h"
+#include "memory/json.h"
+#include "store/card.h"
+
+namespace memgpt {
+
+class ServerApi;
+
+// Ids of commits: a step's, and a turn's (a run), which is that of its input.
+[[nodiscard]] std::string step_id(Head place);
+[[nodiscard]] std::string run_id(Head input);
+// None for what is no such id. `kind`: "step" or "run".
+[[nodiscard]] std::optional<Head> place_of_id(std::string_view id, std::string_view kind);
+
+// The text as JSON object; an empty one where it is none.
+[[nodiscard]] json::object object_of(std::string_view text);
+[[nodiscard]] json::value text_or_null(std::string_view text);
+[[nodiscard]] json::array array_of(const std::vector<std::string>& texts);
+
+// `agent.include`: none = everything.
+[[nodiscard]] json::object agent_json(ServerApi& api, Agent& agent);
+[[nodiscard]] json::object llm_config_json(ServerApi& api, const AgentConfig& config);
+[[nodiscard]] json::value embedding_config_json(std::string_view handle, int dimension);
+// Of a model that was named by its handle alone.
+[[nodiscard]] json::object model_settings_json(std::string_view handle);
+
+[[nodiscard]] json::object block_json(const Block& block, const std::optional<Card>& card);
+// Of all blocks that have one, by their ids.
+[[nodiscard]] std::unordered_map<std::string, Card> block_cards(ServerApi& api);
+
+[[nodiscard]] json::object tool_json(ServerApi& api, const ToolConfig& tool);
+[[nodiscard]] json::object passage_json(const Passage& passage, std::string_view archive_id);
+[[nodiscard]] json::object archive_json(ServerApi& api, const Archive& archive);
+
+}  // namespace memgpt

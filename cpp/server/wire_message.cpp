@@ -1,0 +1,220 @@
+#include "server/wire_message.h"
+
+#include <algorithm>
+
+#include "memory/text.h"
+#include "server/call.h"
+#include "server/refusal.h"
+#include "server/wire.h"
+
+namespace memgpt {
+
+namespace {
+
+void field(std::string& out, std::string_view name, std::string_view text) {
+  out += ", \"";
+  out += name;
+  out += "\": ";
+  append_json_string(out, text);
+}
+
+std::string head_text(const PieceHead& head, std::string_view type) {
+  std::string out = "{\"id\": ";
+  append_json_string(out, head.id);
+  out += ", \"date\": \"" + wire_time(head.time_us) + '"';
+  field(out, "message_type", type);
+  field(out, "otid", part_id(head.id, head.part));
+  out += ", \"sender_id\": null, \"is_err\": null, \"seq_id\": null, \"step_id\": ";
+  out += head.place.step.seq > 0 ? '"' + step_id(head.place.step) + '"' : "null";
+  out += ", \"run_id\": ";
+  out += head.place.input.seq > 0 ? '"' + run_id(head.place.input) + '"' : "null";
+  return out;
+}
+
+void append_call(std::string& out, std::string_view name, std::string_view arguments,
+                 std::string_view call_id) {
+  out += "{\"name\": ";
+  if (name.empty())
+    out += "null";
+  else
+    append_json_string(out, name);
+  field(out, "arguments", arguments);
+  field(out, "tool_call_id", call_id);
+  out += '}';
+}
+
+// The call's arguments without the thoughts, which stand in a part of their own.
+struct Arguments {
+  std::string text;
+  std::string thinking;
+  std::optional<json::object> object;  // none: they are no JSON
+};
+
+Arguments arguments_of(const ToolCall& call) {
+  Arguments arguments{call.arguments, "", std::nullopt};
+  boost::system::error_code failed;
+  auto value = parse_deep(call.arguments, failed);
+  if (failed || !value.is_object()) return arguments;
+  auto& object = value.get_object();
+  if (auto* thinking = object.if_contains("thinking"); thinking != nullptr) {
+    if (thinking->is_string()) arguments.thinking = thinking->get_string();
+    object.erase("thinking");
+    arguments.text = json::serialize(object);
+  }
+  arguments.object = std::move(object);
+  return arguments;
+}
+
+class Splitter {
+ public:
+  Splitter(const Message& message, const MessagePlace& place, const MessageForm& form,
+           const OnPart& on_part)
+      : message_(message), place_(place), form_(form), on_part_(on_part) {}
+
+  void run() {
+    switch (message_.role) {
+      case Role::assistant: return assistant();
+      case Role::tool: return tool_return();
+      case Role::system:
+        // What the kernel says travels in the user's role.
+        if (message_.type != "system_message") return packed();
+        return plain("system_message", message_.text);
+      case Role::user:
+        if (message_.type != "user_message") return packed();
+        return plain("user_message", message_.text);
+    }
+  }
+
+ private:
+  [[nodiscard]] PieceHead next() {
+    return {message_.id, part_++, message_.time_us, place_};
+  }
+
+  void give(std::string_view type, std::string&& part) {
+    if (form_.wants(type)) on_part_(type, std::move(part));
+  }
+
+  void plain(std::string_view type, std::string_view text) {
+    auto out = head_text(next(), type);
+    name(out, message_.name);
+    field(out, "content", text);
+    give(type, out + '}');
+  }
+
+  void packed() { plain("user_message", render_content(message_)); }
+
+  static void name(std::string& out, std::string_view given) {
+    out += ", \"name\": ";
+    if (given.empty())
+      out += "null";
+    else
+      append_json_string(out, given);
+  }
+
+  void assistant() {
+    if (!message_.thinking.empty()) reasoning(message_.thinking, true);
+    if (message_.tool_calls.empty()) {
+      // An agent without send_message speaks so; what nobody saw is a thought.
+      if (!message_.text.empty())
+        give("assistant_message", assistant_piece(next(), message_.text));
+      else if (!message_.content.empty())
+        reasoning(message_.content, false);
+      return;
+    }
+    if (!is_blank(message_.content)) reasoning(message_.content, false);
+    for (const auto& call : message_.tool_calls) this->call(call);
+  }
+
+  void reasoning(std::string_view text, bool natively) {
+    give("reasoning_message", reasoning_piece(next(), text, natively));
+  }
+
+  void call(const ToolCall& call) {
+    const auto arguments = arguments_of(call);
+    if (!is_blank(arguments.thinking)) reasoning(arguments.thinking, false);
+    if (form_.use_assistant_message && call.name == form_.tool_name && arguments.object) {
+      const auto* said = arguments.object->if_contains(form_.tool_argument);
+      if (said != nullptr && said->is_string())
+        return give("assistant_message", assistant_piece(next(), said->get_string()));
+    }
+    give("tool_call_message", call_piece(next(), call.name, arguments.text, call.id));
+  }
+
+  void tool_return() {
+    auto out = head_text(next(), "tool_return_message");
+    const std::string_view status = message_.failed ? "error" : "success";
+    name(out, message_.name);
+    field(out, "tool_return", message_.text);
+    field(out, "status", status);
+    field(out, "tool_call_id", message_.tool_call_id);
+    out += ", \"stdout\": null, \"stderr\": null, \"tool_returns\": [{\"type\": \"tool\"";
+    field(out, "tool_call_id", message_.tool_call_id);
+    field(out, "status", status);
+    field(out, "tool_return", message_.text);
+    out += ", \"stdout\": null, \"stderr\": null}]}";
+    give("tool_return_message", std::move(out));
+  }
+
+  const Message& message_;
+  const MessagePlace& place_;
+  const MessageForm& form_;
+  const OnPart& on_part_;
+  int part_ = 0;
+};
+
+}  // namespace
+
+bool MessageForm::wants(std::string_view type) const {
+  return types.empty() || std::find(types.begin(), types.end(), type) != types.end();
+}
+
+MessageForm message_form(const json::object& body) {
+  MessageForm form;
+  form.use_assistant_message = body::flag(body, "use_assistant_message").value_or(true);
+  form.tool_name = body::text(body, "assistant_message_tool_name").value_or(form.tool_name);
+  form.tool_argument =
+      body::text(body, "assistant_message_tool_kwarg").value_or(form.tool_argument);
+  form.types =
+      body::texts(body, "include_return_message_types").value_or(std::vector<std::string>());
+  return form;
+}
+
+std::string part_id(std::string_view message_id, int part) {
+  constexpr std::string_view kPrefix = "message-";
+  constexpr std::string_view kHex = "0123456789abcdef";
+  if (message_id.starts_with(kPrefix)) message_id.remove_prefix(kPrefix.size());
+  std::string id(message_id);
+  if (id.size() < 2) return id + '-' + std::to_string(part);
+  id[id.size() - 2] = kHex[(part >> 4) & 15];
+  id[id.size() - 1] = kHex[part & 15];
+  return id;
+}
+
+void split_message(const Message& message, const MessagePlace& place, const MessageForm& form,
+                   const OnPart& on_part) {
+  Splitter(message, place, form, on_part).run();
+}
+
+std::string reasoning_piece(const PieceHead& head, std::string_view text, bool natively) {
+  auto out = head_text(head, "reasoning_message");
+  field(out, "source", natively ? "reasoner_model" : "non_reasoner_model");
+  field(out, "reasoning", text);
+  return out + ", \"signature\": null, \"name\": null}";
+}
+
+std::string assistant_piece(const PieceHead& head, std::string_view text) {
+  auto out = head_text(head, "assistant_message");
+  field(out, "content", text);
+  return out + ", \"name\": null}";
+}
+
+std::string call_piece(const PieceHead& head, std::string_view name, std::string_view arguments,
+                       std::string_view call_id) {
+  auto out = head_text(head, "tool_call_message") + ", \"name\": null, \"tool_call\": ";
+  append_call(out, name, arguments, call_id);
+  out += ", \"tool_calls\": [";
+  append_call(out, name, arguments, call_id);
+  return out + "]}";
+}
+
+}  // namespace memgpt
