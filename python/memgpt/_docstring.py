@@ -1,4 +1,7 @@
-"""Google-style docstrings, read tolerantly. Imports nothing of memgpt: a bare interpreter reads it."""
+"""Google-style docstrings, read tolerantly.
+
+Imports nothing of memgpt, for a bare interpreter imports it, too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 _SECTION = re.compile(
     r"^\s*(args|arguments|parameters|returns?|raises|yields|examples?):\s*$", re.I
 )
-_ARGUMENT = re.compile(r"^\s*\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
+_ARGUMENT = re.compile(r"^\s*\*{0,2}(\w+)\s*(?:\([^)]*\)\s*)?:\s*(.*)$")
 
 
 def describe(docstring: str | None) -> tuple[str, dict[str, str]]:

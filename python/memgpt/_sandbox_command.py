@@ -47,8 +47,17 @@ def _system() -> Iterator[str]:
             yield from ("--symlink", os.readlink(path), str(path))
         elif path.is_dir():
             yield from ("--ro-bind", str(path), str(path))
+    for path in ("/etc", str(Path(RUNNER).parent)):  # bubblewrap, too, would close them to others
+        yield from ("--perms", "0755", "--dir", path)
     for name in ("ld.so.cache", "alternatives"):
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+
+
+def _python_folders() -> list[str]:
+    """What Python needs of its prefix; there may be more below it, in a home folder for one."""
+    folders = [Path(sys.base_prefix, name) for name in ("bin", "lib", "lib64")]
+    kept = [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
+    return [str(folder) for folder in (*kept, Path(python_executable()).parent)]
 
 
 def _folder(path: str) -> Iterator[str]:
@@ -80,8 +89,8 @@ def arguments(
         runner_fd: where the file of the runner is read from.
     """
     own = [*_privileges(), "--die-with-parent", "--new-session", "--clearenv", *_system()]
-    shown = {sys.base_prefix, str(Path(python_executable()).parent), *packages}
-    for path in sorted(shown):
+    own += ["--dev", "/dev", "--perms", "1777", "--size", str(disk), "--tmpfs", WORK]
+    for path in sorted({*_python_folders(), *packages}):
         if not path.startswith("/usr/"):
             own += _folder(path)
     if allow_network:
@@ -90,7 +99,6 @@ def arguments(
     else:
         own.append("--unshare-net")
     own += ["--perms", "0444", "--ro-bind-data", str(runner_fd), RUNNER]
-    own += ["--dev", "/dev", "--perms", "1777", "--size", str(disk), "--tmpfs", WORK]
     # Folders in memory, too, which no limit would hold.
     own += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
     return [*own, "--seccomp", str(filter_fd)]

@@ -7,6 +7,7 @@ dependencies, and imports the slower parts of the standard library only where th
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import resource
@@ -76,7 +77,7 @@ def call(source: str, name: str, arguments: dict[str, Any]) -> Any:
         import asyncio
 
         async def wait() -> Any:
-            return await value
+            return await value  # pyright: ignore[reportGeneralTypeIssues]
 
         return asyncio.run(wait())
     return value
@@ -99,10 +100,9 @@ def failure(error: BaseException, name: str, source: str) -> str:
         words = str(error)
     except Exception:
         words = "(its message cannot be read)"
-    try:
+    # Out of memory or depth, or the stream is closed: then the words must do.
+    with contextlib.suppress(BaseException):
         show_traceback(error, source)
-    except BaseException:  # out of memory or depth, or the stream is closed: the words must do
-        pass
     return f"Error executing function {name}: {type(error).__name__}: {words}"[:ERROR_LIMIT]
 
 

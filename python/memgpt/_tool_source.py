@@ -75,7 +75,8 @@ def _from_schema(schema: Mapping[str, Any]) -> ToolSpec:
     if not isinstance(schema, Mapping):
         raise ToolError("json_schema must be an object with name, description and parameters")
     description = schema.get("description") or ""
-    parameters = schema.get("parameters") or {}
+    parameters = schema.get("parameters")
+    parameters = {} if parameters is None else parameters
     if not isinstance(description, str) or not isinstance(parameters, Mapping):
         raise ToolError("json_schema: description is text, parameters an object")
     return ToolSpec(
@@ -124,7 +125,9 @@ def derive(
         InvalidInput: where the source is no text.
     """
     if source_type not in ("python", "json"):
-        raise ToolError(f'tools are written in Python here; source_type {source_type!r} does not run')
+        raise ToolError(
+            f"tools are written in Python here; source_type {source_type!r} does not run"
+        )
     if json_schema is not None:
         return _from_schema(json_schema)
     if source_type == "json":
