@@ -73,17 +73,22 @@ USERS = {"ordinary": call_as_nobody, "root": call} if os.geteuid() == 0 else {"o
 everyone = pytest.mark.parametrize("run", USERS.values(), ids=USERS)
 
 
-def left() -> list[str]:
-    """The command lines of processes of this test run's sandboxes."""
-    found = []
+def sandboxed() -> dict[int, str]:
+    """The processes of this test run's sandboxes, with their command lines."""
+    found = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
         except OSError:
             continue
         if RUNNER in words:
-            found.append(words)
+            found[int(file.parent.name)] = words
     return found
+
+
+def left() -> list[str]:
+    """Command lines of what runs in a sandbox."""
+    return list(sandboxed().values())
 
 
 def wait_until(true: Callable[[], bool]) -> None:

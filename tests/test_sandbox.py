@@ -99,6 +99,18 @@ def test_the_standard_library_is_there(run: Run) -> None:
     assert run(source).value == "[1, 'e3b0', '+02:00']"
 
 
+def test_a_forked_child_has_no_say_in_the_result() -> None:
+    source = """
+        import os
+        def f():
+            if os.fork() == 0:
+                raise ValueError("child")
+            os.wait()
+            return "parent"
+    """
+    assert call(source).value == "parent"
+
+
 def test_each_call_begins_in_an_empty_folder() -> None:
     source = "import os\ndef f():\n    found = os.listdir()\n    open('x', 'w')\n    return found"
     assert [call(source).value for _ in range(2)] == ["[]", "[]"]

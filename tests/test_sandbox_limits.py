@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
+import threading
 import time
 from ast import literal_eval
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.sandbox_calls import Run, call, everyone, left
+from tests.sandbox_calls import Run, call, everyone, left, sandboxed
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +33,9 @@ def test_a_tool_that_loops_is_stopped(run: Run, body: str) -> None:
             signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
             {body}
     """
-    result = run(source, seconds=0.5)
+    result = run(source, seconds=1.0)
     assert result.status == "error" and result.stdout == ["begun\n"]
-    assert result.value == "Error executing function f: TimeoutError: stopped after 0.5 seconds"
+    assert result.value == "Error executing function f: TimeoutError: stopped after 1 seconds"
 
 
 @everyone
@@ -61,7 +64,7 @@ def test_a_fork_bomb_ends_with_its_time(run: Run) -> None:
                 except OSError:
                     pass
     """
-    assert "TimeoutError" in run(source, seconds=0.5, processes=10).value
+    assert "TimeoutError" in run(source, seconds=1.0, processes=10).value
 
 
 @everyone
@@ -109,12 +112,25 @@ def test_processes_share_one_limit_of_memory(run: Run) -> None:
         def f():
             for _ in range(8):
                 if os.fork() == 0:
-                    kept = bytearray(os.urandom(2**20) * 60)
+                    kept = os.urandom(2**20) * 60
                     time.sleep(1000)
             time.sleep(1000)
     """
     result = run(source, memory=128 * 2**20)
     assert "MemoryError: more than 128 MB in all processes" in result.value
+
+
+def test_the_kernel_takes_the_tool_first_where_memory_runs_out() -> None:
+    thread = threading.Thread(target=call, args=["import time\ndef f(): time.sleep(0.5)"])
+    thread.start()
+    seen: set[str] = set()
+    while thread.is_alive():
+        for pid, words in sandboxed().items():
+            if "bwrap" not in words:
+                with contextlib.suppress(OSError):
+                    seen.add(Path(f"/proc/{pid}/oom_score_adj").read_text())
+        time.sleep(0.02)
+    assert seen == {"1000\n"}
 
 
 @everyone
@@ -179,6 +195,6 @@ def test_output_without_end_is_stopped(what: str) -> None:
             while True:
                 os.write(target, b"x" * 65536)
     """
-    result = call(source, seconds=0.5)
+    result = call(source, seconds=1.0)
     assert "TimeoutError" in result.value
     assert sum(map(len, result.stdout + result.stderr)) < 2**17

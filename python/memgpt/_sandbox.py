@@ -137,6 +137,8 @@ def run_source(
         allow_network: it gets this machine's network, with all that listens on loopback.
         packages: folders of modules that it may import besides the standard library.
 
+    The tool sees /usr and Python's own folders, to be read, and can write to /tmp, where it begins
+    and which is empty. There is no /proc, and no shared memory, so no locks of multiprocessing.
     An exception, a passed limit or the end of its process is a result with status ``"error"``.
 
     Raises:

@@ -22,7 +22,7 @@ _NETWORK_FILES = ("resolv.conf", "hosts", "nsswitch.conf", "ssl", "ca-certificat
 # The user ids that systemd gives to services for the time they run: nobody has them otherwise.
 _SPARE_USERS = (61184, 65519)
 # The kernel runs out of memory on the tool's account first, not on the server's.
-_FIRST_TO_GO = 'echo 1000 >/proc/self/oom_score_adj; exec "$@"'
+_FIRST_TO_GO = '{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; exec "$@"'
 
 
 def python_executable() -> str:
@@ -55,7 +55,8 @@ def _system() -> Iterator[str]:
 
 def _python_folders() -> list[str]:
     """What Python needs of its prefix; there may be more below it, in a home folder for one."""
-    folders = [Path(sys.base_prefix, name) for name in ("bin", "lib", "lib64")]
+    prefix = os.path.realpath(sys.base_prefix)
+    folders = [Path(prefix, name) for name in ("bin", "lib", "lib64")]
     kept = [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
     return [str(folder) for folder in (*kept, Path(python_executable()).parent)]
 

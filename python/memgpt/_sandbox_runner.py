@@ -140,7 +140,10 @@ def main() -> None:
     sys.path.extend(request["packages"])
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+    process = os.getpid()
     status, text = run(request)
+    if os.getpid() != process:  # the tool forked, and this is not the process that was called
+        os._exit(0)
     data = text.encode("utf-8", "replace")
     for stream in (sys.stdout, sys.stderr):
         try:
