@@ -44,10 +44,14 @@ class SandboxResult:
 
 
 def _start(
-    request: bytes, limits: Limits, packages: Sequence[str], allow_network: bool, result: int,
-    info: int,
-) -> subprocess.Popen[bytes]:  # fmt: skip
-    """Start the sandbox; it gets copies of the descriptors."""
+    request: bytes,
+    limits: Limits,
+    packages: Sequence[str],
+    allow_network: bool,
+    pipes: tuple[int, int],
+) -> subprocess.Popen[bytes]:
+    """Start the sandbox; it gets copies of the pipes for the result and for what bubblewrap tells."""
+    result, info = pipes
     data = [request, _sandbox_filter.program(), command.runner_code()]
     request_fd, filter_fd, runner_fd = given = [command.data_fd(one) for one in data]
     try:
@@ -91,9 +95,14 @@ def _outcome(run: SandboxProcess, nonce: str, name: str) -> SandboxResult:
 
 
 def _request(
-    source: str, name: str, arguments: Mapping[str, Any], environment: Mapping[str, str],
-    limits: Limits, packages: Sequence[str], nonce: str,
-) -> bytes:  # fmt: skip
+    source: str,
+    name: str,
+    arguments: Mapping[str, Any],
+    environment: Mapping[str, str],
+    limits: Limits,
+    packages: Sequence[str],
+    nonce: str,
+) -> bytes:
     for key, value in environment.items():
         checked_text(key, "the name of an environment variable")
         checked_text(value, f"the environment variable {key}")
@@ -153,7 +162,8 @@ def run_source(
     info, info_inside = os.pipe()
     try:
         try:
-            started = _start(request, limits, packages, allow_network, result_inside, info_inside)
+            inside = (result_inside, info_inside)
+            started = _start(request, limits, packages, allow_network, inside)
         finally:
             os.close(result_inside)
             os.close(info_inside)
