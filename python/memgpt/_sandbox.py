@@ -50,7 +50,7 @@ def _start(
     allow_network: bool,
     pipes: tuple[int, int],
 ) -> subprocess.Popen[bytes]:
-    """Start the sandbox; it gets copies of the pipes for the result and for what bubblewrap tells."""
+    """Start the sandbox; it gets copies of the pipes, for its result and for its first process."""
     result, info = pipes
     data = [request, _sandbox_filter.program(), command.runner_code()]
     request_fd, filter_fd, runner_fd = given = [command.data_fd(one) for one in data]
