@@ -5,19 +5,15 @@ from __future__ import annotations
 import enum
 import hashlib
 import inspect
-import re
 import types
 import typing
 from collections.abc import Callable, Collection
 from typing import Any
 
+from memgpt._docstring import describe
 from memgpt.errors import ToolError
 
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean"}
-_SECTION = re.compile(
-    r"^\s*(args|arguments|parameters|returns?|raises|yields|examples?):\s*$", re.I
-)
-_ARGUMENT = re.compile(r"^\s*\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
 
 
 def _type_schema(annotation: Any) -> dict[str, Any]:
@@ -40,25 +36,6 @@ def _type_schema(annotation: Any) -> dict[str, Any]:
     return {}
 
 
-def _describe(docstring: str | None) -> tuple[str, dict[str, str]]:
-    """The description and one text per argument; indentation means nothing here."""
-    description: list[str] = []
-    arguments: dict[str, str] = {}
-    section, current = "", ""
-    for line in (docstring or "").splitlines():
-        if heading := _SECTION.match(line):
-            section, current = heading[1].lower(), ""
-        elif not section:
-            description.append(line.strip())
-        elif section.startswith(("arg", "param")) and line.strip():
-            if match := _ARGUMENT.match(line):
-                current = match[1]
-                arguments[current] = match[2].strip()
-            elif current:
-                arguments[current] += " " + line.strip()
-    return " ".join(filter(None, description)), arguments
-
-
 def function_schema(
     function: Callable[..., Any], filled: Collection[str] = ()
 ) -> tuple[str, dict[str, Any]]:
@@ -76,7 +53,7 @@ def function_schema(
         hints = typing.get_type_hints(function)
     except Exception:  # an annotation that cannot be resolved, e.g. in a class made by exec
         hints = dict(getattr(function, "__annotations__", {}))
-    description, texts = _describe(function.__doc__)
+    description, texts = describe(function.__doc__)
     properties: dict[str, Any] = {}
     required: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
