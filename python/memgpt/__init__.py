@@ -28,7 +28,9 @@ from memgpt._core import (
 )
 from memgpt._embedders import OpenAICompatibleEmbedder
 from memgpt._recompile import Recompilation
+from memgpt._server import Server, ServerLimits
 from memgpt._stream import Event
+from memgpt._transport import letta_transport
 from memgpt.agent import Agent, Response
 from memgpt.errors import *  # noqa: F403
 from memgpt.home import Home, Purge, open
@@ -91,6 +93,8 @@ __all__ = [
     "Replay",
     "Reply",
     "Response",
+    "Server",
+    "ServerLimits",
     "SharedBlock",
     "SlidingWindow",
     "Span",
@@ -102,6 +106,7 @@ __all__ = [
     "ToolCall",
     "errors",
     "importance",
+    "letta_transport",
     "open",
     "stores",
     "tool",

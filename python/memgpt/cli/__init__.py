@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--first", action="store_true", help="you speak first, not the agent")
     _add_carry(commands)
     _add_benchmark(commands)
+    _add_server(commands)
     doctor = commands.add_parser(
         "doctor",
         help="see whether a database is sound",
@@ -120,6 +121,51 @@ def _add_benchmark(commands: Any) -> None:
         "--n-tries", metavar="N", type=int, default=1, help="how often each task is tried (1)"
     )
     bench.add_argument("--json", action="store_true", help="all figures, for a program")
+
+
+def _add_server(commands: Any) -> None:
+    server = commands.add_parser(
+        "server",
+        help="serve the agents to clients of the Letta API",
+        description="Serve the agents of a database over the Letta V1 API, to letta-client and "
+        "@letta-ai/letta-client of both generations. Ctrl-C or SIGTERM stops it: turns that are "
+        "under way come to their end first.",
+        epilog="Exit codes: 0 it was stopped, 2 it could not begin.",
+    )
+    server.add_argument("--host", default="127.0.0.1", help="the address (127.0.0.1)")
+    server.add_argument("--port", type=int, default=8283, help="the port; 0 for any (8283)")
+    server.add_argument("--db", metavar="PATH", help="the database (MEMGPT_HOME/agents.db)")
+    server.add_argument(
+        "--token",
+        metavar="TEXT",
+        help="what clients must send; needed for any address but this machine's own "
+        "(MEMGPT_SERVER_TOKEN)",
+    )
+    server.add_argument(
+        "--allow-host", metavar="NAME", action="append", default=[], help="a name of this server"
+    )
+    server.add_argument(
+        "--allow-local-tools",
+        action="store_true",
+        help="run tools that clients send as source, in a sandbox, without a token, too",
+    )
+    server.add_argument("--log", action="store_true", help="a JSON line on stderr for each request")
+    server.add_argument(
+        "--durability", choices=("full", "process"), default="full", help="see memgpt.open (full)"
+    )
+    for name, text in (
+        ("max-body", "bytes of a request's body (16777216)"),
+        ("max-header", "bytes of its header (32768)"),
+        ("max-connections", "connections at once (4096)"),
+        ("turn-threads", "threads that turns run on (16)"),
+    ):
+        server.add_argument(f"--{name}", metavar="N", type=int, help=text)
+    for name, text in (
+        ("request-timeout", "seconds for a request to come in whole (30)"),
+        ("idle-timeout", "seconds between two requests of a connection (300)"),
+        ("stop-timeout", "seconds that turns have when the server stops (10)"),
+    ):
+        server.add_argument(f"--{name}", metavar="S", type=float, help=text)
 
 
 def _add_carry(commands: Any) -> None:
@@ -201,6 +247,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from memgpt.cli.benchmark import BenchmarkOptions, benchmark
 
         return quietly(lambda: benchmark(BenchmarkOptions(**arguments)))
+    if command == "server":
+        from memgpt.cli.server import ServerFlags, serve
+
+        return quietly(lambda: serve(ServerFlags(**arguments)))
     if command in ("export", "import"):
         from memgpt.cli.carry import CarryOptions, carry
 
