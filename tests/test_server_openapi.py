@@ -1,4 +1,4 @@
-"""The OpenAPI document and what is served are one: schemathesis asks for everything that is in it."""
+"""The OpenAPI document is what is served: schemathesis asks for everything that is in it."""
 
 from __future__ import annotations
 

@@ -123,7 +123,9 @@ def core_server(
         options.set_log(log)
     options.set_derive(_derived)
     options.set_run(_run)
-    return _core.CoreServer(home._core, options)
+    server = _core.CoreServer(home._core, options)
+    _running.add(server)
+    return server
 
 
 def _some(embedder: Any) -> Any:
@@ -132,7 +134,7 @@ def _some(embedder: Any) -> Any:
     return embedder
 
 
-_running: weakref.WeakSet[Server] = weakref.WeakSet()
+_running: weakref.WeakSet[_core.CoreServer] = weakref.WeakSet()
 
 
 @atexit.register
@@ -149,7 +151,6 @@ class Server:
         self._core = core_server(home, **options)
         self._home = home  # stays open as long as it is served
         self._core.listen()
-        _running.add(self)
 
     @property
     def url(self) -> str:
@@ -164,7 +165,6 @@ class Server:
         """Take no more requests, and answer those that are under way: turns have the seconds of
         ``ServerLimits.stop_timeout_s``, and are cancelled then. What was acknowledged is in the
         journal."""
-        _running.discard(self)
         self._core.stop()
 
     def __enter__(self) -> Server:
