@@ -237,9 +237,14 @@ std::string HttpRoute::name() const {
 
 std::unique_ptr<HttpConnection> connect(const HttpRoute& route, std::shared_ptr<HttpTls> tls,
                                         const HttpOptions& options) {
-  auto connection = std::make_unique<Connection>(route, std::move(tls));
-  connection->open(options);
-  return connection;
+  try {
+    auto connection = std::make_unique<Connection>(route, std::move(tls));
+    connection->open(options);
+    return connection;
+  } catch (const boost::system::system_error& error) {
+    throw_if_no_descriptors(error.code(), route.name());
+    throw ProviderUnreachable("cannot connect to " + route.name() + " (" + error.what() + ')');
+  }
 }
 
 }  // namespace memgpt

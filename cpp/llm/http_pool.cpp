@@ -84,6 +84,14 @@ std::unique_ptr<HttpConnection> HttpPools::take(const std::string& key) {
   }
 }
 
+bool HttpPools::close_idle() {
+  auto& state = this->state();
+  std::map<std::string, std::vector<Idle>> idle;
+  const std::scoped_lock lock(state.mutex);
+  idle.swap(state.idle);
+  return !idle.empty();
+}
+
 void HttpPools::give(const std::string& key, std::unique_ptr<HttpConnection> connection) {
   auto& state = this->state();
   std::vector<Idle> old;

@@ -53,6 +53,7 @@ std::vector<tcp::endpoint> resolve(const HttpEndpoint& endpoint, Clock::time_poi
   try {
     return result.get();
   } catch (const boost::system::system_error& failure) {
+    throw_if_no_descriptors(failure.code(), endpoint.name());
     throw ProviderUnreachable("the name " + endpoint.host + " is unknown (" +
                               failure.code().message() +
                               "); check the address and the network connection");
@@ -64,7 +65,50 @@ std::vector<tcp::endpoint> resolve(const HttpEndpoint& endpoint, Clock::time_poi
                         " s; is the address right, and the server up?");
 }
 
+// An authority's file that cannot be read is passed over in silence by OpenSSL.
+std::string missing_authorities(const HttpOptions& options) {
+  for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR"}) {
+    const std::string path = options.variable ? options.variable(name) : "";
+    std::error_code error;
+    if (!path.empty() && !std::filesystem::exists(path, error))
+      return std::string("; ") + name + " names " + path + ", which is not there";
+  }
+  return "";
+}
+
+// In OpenSSL's words, and what to do about it. `verified`: what it found of the certificate.
+std::string why_not_trusted(long verified, const error_code& error, const HttpOptions& options) {
+  if (verified == X509_V_OK)
+    return " (" + error.message() +
+           "); check the address, and whether the server speaks TLS at all";
+  const std::string why = std::string(" (") + X509_verify_cert_error_string(verified) + "): ";
+  switch (verified) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return why +
+             "its certificate is out of date; its owner must renew it, unless this machine's "
+             "clock is wrong";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return why + "its certificate is of a later date; is this machine's clock right?";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return why + "its certificate is for another name; check the address";
+    default:
+      return why +
+             "no authority that this machine knows answers for its certificate; for one of "
+             "your own name its file in SSL_CERT_FILE" +
+             missing_authorities(options);
+  }
+}
+
 }  // namespace
+
+void throw_if_no_descriptors(const error_code& error, const std::string& name) {
+  if (error == boost::system::errc::too_many_files_open ||
+      error == boost::system::errc::too_many_files_open_in_system)
+    throw NoDescriptors("cannot connect to " + name +
+                        ": this process has no file descriptor left; raise its limit (`ulimit "
+                        "-n`), or let fewer agents speak at once");
+}
 
 std::string seconds_text(double seconds) {
   std::array<char, 32> buffer{};
@@ -101,6 +145,13 @@ Clock::time_point HttpSocket::after(double seconds) {
 
 error_code HttpSocket::run(Clock::time_point deadline, const std::function<void()>& poll,
                            const std::function<void(const Done&)>& start) {
+  // What is there at once never lets time run out, nor asks whether to go on: a server may send
+  // without end what is no answer.
+  if (Clock::now() >= deadline) return beast::error::timeout;
+  if (poll && Clock::now() >= next_poll_) {
+    next_poll_ = Clock::now() + kPollEvery;
+    poll();
+  }
   std::optional<error_code> result;
   lowest().expires_at(deadline);
   io_.restart();
@@ -150,7 +201,14 @@ void HttpSocket::reach(const HttpRoute& route, const HttpOptions& options, const
                            [done](error_code code, const tcp::endpoint&) { done(code); });
   });
   if (error == beast::error::timeout) throw_slow(name, "accept a connection", limit.seconds);
+  // Said where no socket could be opened, without why.
+  if (error == asio::error::operation_aborted) {
+    error_code cause;
+    cause = lowest().socket().open(addresses.front().protocol(), cause);
+    if (cause) error = cause;
+  }
   if (error) {
+    throw_if_no_descriptors(error, name);
     const std::string text = "cannot connect to " + name + " (" + error.message() +
                              "); is the server running, and is the address right?";
     const bool may_pass = error == asio::error::connection_refused ||
@@ -214,7 +272,13 @@ void HttpSocket::shake_hands(const HttpRoute& route, const HttpOptions& options,
   error_code is_name;
   asio::ip::make_address(host, is_name);
   if (is_name) SSL_set_tlsext_host_name(secure_->native_handle(), host.c_str());
-  secure_->set_verify_callback(asio::ssl::host_name_verification(host));
+  secure_->set_verify_callback([names = asio::ssl::host_name_verification(host)](
+                                   bool trusted, asio::ssl::verify_context& context) {
+    const bool fits = names(trusted, context);
+    if (trusted && !fits)
+      X509_STORE_CTX_set_error(context.native_handle(), X509_V_ERR_HOSTNAME_MISMATCH);
+    return fits;
+  });
   const error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
     secure_->async_handshake(asio::ssl::stream_base::client,
                              [done](error_code code) { done(code); });
@@ -222,9 +286,9 @@ void HttpSocket::shake_hands(const HttpRoute& route, const HttpOptions& options,
   if (error == beast::error::timeout)
     throw_slow(route.name(), "finish the TLS handshake", limit.seconds);
   if (!error) return;
-  const std::string text = "no trusted TLS connection to " + route.name() + " (" + error.message() +
-                           "); check the address, whether the server speaks TLS at all, and for "
-                           "an authority of your own name its file in SSL_CERT_FILE";
+  const std::string text =
+      "no trusted TLS connection to " + route.name() +
+      why_not_trusted(SSL_get_verify_result(secure_->native_handle()), error, options);
   if (error == asio::error::connection_reset) throw ConnectionLost(text);
   throw ProviderUnreachable(text);
 }

@@ -25,6 +25,9 @@ class HttpTls {
   boost::asio::ssl::context context_{boost::asio::ssl::context::tls_client};
 };
 
+// Throws NoDescriptors where it is that.
+void throw_if_no_descriptors(const boost::system::error_code& error, const std::string& name);
+
 // "0.4", "120".
 [[nodiscard]] std::string seconds_text(double seconds);
 
