@@ -135,7 +135,8 @@ class Fitter {
     fitted_.text += fitted_.text.empty() ? "{}" : "}";
     auto arguments = parse_object(fitted_.text, &fitted_.problem);
     if (!arguments) return std::move(fitted_);
-    fitted_.arguments = *std::move(arguments);
+    fitted_.arguments = std::move(arguments->values);
+    fitted_.wide = arguments->wide;
     fitted_.request_heartbeat = take_injected(fitted_.arguments);
     fitted_.problem = schema_.fit(fitted_.arguments);
     return std::move(fitted_);

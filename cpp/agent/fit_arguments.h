@@ -13,6 +13,7 @@ namespace memgpt {
 struct Fitted {
   std::string text;        // all of them, as strict JSON
   json::object arguments;  // without the injected ones
+  bool wide = false;       // see strict_json.h
   bool request_heartbeat = false;
   std::string thoughts;  // where they stood there twice: the others
   Repairs repairs;

@@ -294,7 +294,8 @@ MendedCall mend_call(const WrittenCall& call, const ToolMap& tools, bool was_cut
   mended.name = meant;
   mended.arguments = std::move(fitted.text);
   mended.thoughts = std::move(fitted.thoughts);
-  mended.decoded = {tool, std::move(fitted.arguments), fitted.request_heartbeat, ""};
+  mended.decoded = {tool, std::move(fitted.arguments), fitted.wide ? mended.arguments : "",
+                    fitted.request_heartbeat, ""};
   return mended;
 }
 
