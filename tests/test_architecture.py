@@ -16,7 +16,13 @@ ROOMS = {
     "server": {"memory", "store", "llm", "agent"},
     "bindings": {"memory", "store", "llm", "agent", "server"},
 }
-SEES_BEAST = {"cpp/llm/http_socket.h", "cpp/llm/http_socket.cpp", "cpp/llm/http_connection.cpp"}
+SEES_BEAST = {
+    "cpp/llm/http_socket.h",
+    "cpp/llm/http_socket.cpp",
+    "cpp/llm/http_connection.cpp",
+    "cpp/llm/polled_stream.h",
+    "cpp/llm/polled_stream.cpp",
+}
 INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.M)
 CPP = sorted(p for suffix in ("*.h", "*.cpp") for p in (ROOT / "cpp").rglob(suffix))
 PYTHON = sorted((ROOT / "python").rglob("*.py"))

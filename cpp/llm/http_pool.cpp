@@ -56,7 +56,7 @@ HttpPools::~HttpPools() {
 }
 
 // After a fork the connections are the parent's: two processes on one would read each other's
-// answers, and closing them would take them out of the parent's event queue. The lock, too, may be
+// answers, and closing them would say so to the server where they have TLS. The lock, too, may be
 // held for ever, by a thread that the child has not. All of it is left alone.
 HttpPools::State& HttpPools::state() {
   State* known = state_.load();

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
 #include <filesystem>
@@ -131,9 +132,9 @@ std::shared_ptr<HttpTls> read_authorities() { return std::make_shared<HttpTls>()
 
 HttpSocket::HttpSocket(std::shared_ptr<HttpTls> tls) : tls_(std::move(tls)) {
   if (tls_)
-    secure_.emplace(io_, tls_->context());
+    secure_.emplace(PolledStream(), tls_->context());
   else
-    plain_.emplace(io_);
+    plain_.emplace();
 }
 
 int HttpSocket::descriptor() { return lowest().socket().native_handle(); }
@@ -141,37 +142,6 @@ int HttpSocket::descriptor() { return lowest().socket().native_handle(); }
 Clock::time_point HttpSocket::after(double seconds) {
   return Clock::now() +
          std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-}
-
-error_code HttpSocket::run(Clock::time_point deadline, const std::function<void()>& poll,
-                           const std::function<void(const Done&)>& start) {
-  // What is there at once never lets time run out, nor asks whether to go on: a server may send
-  // without end what is no answer.
-  if (Clock::now() >= deadline) return beast::error::timeout;
-  if (poll && Clock::now() >= next_poll_) {
-    next_poll_ = Clock::now() + kPollEvery;
-    poll();
-  }
-  std::optional<error_code> result;
-  lowest().expires_at(deadline);
-  io_.restart();
-  start([&result](error_code code) { result = code; });
-  while (!result) {
-    io_.run_one_until(next_poll_);
-    const auto now = Clock::now();
-    if (result || now < next_poll_) continue;
-    next_poll_ = now + kPollEvery;
-    try {
-      if (poll) poll();
-    } catch (...) {
-      lowest().close();
-      // The handler refers to this frame: it runs before the frame is left.
-      while (!result) io_.run_one();
-      throw;
-    }
-  }
-  lowest().expires_never();
-  return *result;
 }
 
 void HttpSocket::open(const HttpRoute& route, const HttpOptions& options) {
@@ -196,17 +166,10 @@ void HttpSocket::reach(const HttpRoute& route, const HttpOptions& options, const
     if (!route.proxy) throw;
     throw ProviderUnreachable(name + ": " + error.what());
   }
-  error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
-    lowest().async_connect(addresses,
-                           [done](error_code code, const tcp::endpoint&) { done(code); });
-  });
+  error_code error;
+  lowest().limit(limit.deadline, options.poll);
+  lowest().connect(addresses, error);
   if (error == beast::error::timeout) throw_slow(name, "accept a connection", limit.seconds);
-  // Said where no socket could be opened, without why.
-  if (error == asio::error::operation_aborted) {
-    error_code cause;
-    cause = lowest().socket().open(addresses.front().protocol(), cause);
-    if (cause) error = cause;
-  }
   if (error) {
     throw_if_no_descriptors(error, name);
     const std::string text = "cannot connect to " + name + " (" + error.message() +
@@ -233,17 +196,13 @@ void HttpSocket::open_tunnel(const HttpRoute& route, const HttpOptions& options,
   request.set(http::field::user_agent, "memgpt");
   if (!proxy.authorization.empty())
     request.set(http::field::proxy_authorization, proxy.authorization);
-  error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
-    http::async_write(lowest(), request, [done](error_code code, std::size_t) { done(code); });
-  });
+  error_code error;
+  lowest().limit(limit.deadline, options.poll);
+  http::write(lowest(), request, error);
   http::response_parser<http::empty_body> parser;
   parser.skip(true);  // an answer to CONNECT has no body
   beast::flat_buffer buffer;
-  if (!error)
-    error = run(limit.deadline, options.poll, [&](const Done& done) {
-      http::async_read_header(lowest(), buffer, parser,
-                              [done](error_code code, std::size_t) { done(code); });
-    });
+  if (!error) http::read_header(lowest(), buffer, parser, error);
   const std::string what = proxy.name() + ", asked for " + target.name() + ", ";
   if (error == beast::error::timeout) throw_slow(proxy.name(), "open a tunnel", limit.seconds);
   if (error == asio::error::eof || error == asio::error::connection_reset ||
@@ -279,10 +238,9 @@ void HttpSocket::shake_hands(const HttpRoute& route, const HttpOptions& options,
       X509_STORE_CTX_set_error(context.native_handle(), X509_V_ERR_HOSTNAME_MISMATCH);
     return fits;
   });
-  const error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
-    secure_->async_handshake(asio::ssl::stream_base::client,
-                             [done](error_code code) { done(code); });
-  });
+  error_code error;
+  lowest().limit(limit.deadline, options.poll);
+  secure_->handshake(asio::ssl::stream_base::client, error);
   if (error == beast::error::timeout)
     throw_slow(route.name(), "finish the TLS handshake", limit.seconds);
   if (!error) return;
