@@ -108,6 +108,15 @@ def test_a_list_goes_on_where_passages_are_changed_and_deleted(client: Client, a
         assert [passage["id"] for passage in page] == rest
 
 
+def test_what_was_undone_is_not_listed(
+    client: Client, agent: str, filed: list[str], home: memgpt.Home
+) -> None:
+    home.agent("Sam").undo(1, unit="step")
+    assert pages(client, f"{agent}/archival-memory", 2) == filed[:2]
+    home.agent("Sam").redo(1, unit="step")
+    assert pages(client, f"{agent}/archival-memory", 2) == filed
+
+
 def test_passages_stand_by_the_time_that_they_are_of(client: Client, agent: str) -> None:
     days = ["2024-03-01", "2022-01-01", "2023-02-01"]
     for day in days:
@@ -168,6 +177,8 @@ def test_archives_of_one_name(client: Client, home: memgpt.Home) -> None:
     ids = [made["id"] for made in (third, second, first)]
     assert pages(client, "/v1/archives/", 2, name="team") == ids
     assert pages(client, "/v1/archives/", 1, order="asc") == ids[::-1]
+    long = [archive(client, name="x" * 200)["name"] for _ in range(2)]
+    assert long == ["x" * 200] * 2
     renamed = client.ok("PATCH", f"/v1/archives/{ids[0]}", {"name": "mine"})
     assert renamed["name"] == "mine" and len(client.ok("GET", "/v1/archives?name=team")) == 2
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "error.h"
-#include "server/agent_bodies.h"
 #include "server/api.h"
+#include "server/archive_bodies.h"
 #include "server/passage_bodies.h"
 #include "server/refusal.h"
 #include "server/wire.h"
@@ -35,94 +35,6 @@ constexpr int kTries = 3;
 
 json::object form(ServerApi& api, const ArchivePlace& place) {
   return place.shared ? archive_json(api, *place.shared) : own_archive_json(api, *place.agent);
-}
-
-std::string free_archive_name(ServerApi& api, const std::string& wanted) {
-  const auto journal = api.home().journal();
-  std::string name = wanted;
-  for (int number = 2; journal->find_agent(name, AgentKind::archive); ++number)
-    name = wanted + " (" + std::to_string(number) + ')';
-  return name;
-}
-
-std::string checked_name(const std::string& name) {
-  try {
-    check_archive_name(name);
-  } catch (const ConfigError& error) {
-    throw Refusal(422, error.what());
-  }
-  return name;
-}
-
-// `changes`: null forgets what the card says.
-void keep_card(ServerApi& api, const std::string& id, const json::object& changes) {
-  const auto journal = api.home().journal();
-  const auto now = api.now_us();
-  auto card = journal->card("archive", id).value_or(Card{"archive", id, "", "{}", now, now});
-  auto known = object_of(card.json);
-  for (const auto& [name, value] : changes) {
-    if (value.is_null())
-      known.erase(name);
-    else
-      known[name] = value;
-  }
-  card.json = json::serialize(known);
-  card.updated_us = now;
-  journal->put_card(card);
-}
-
-// What of a body belongs into the card.
-json::object card_changes(const json::object& body) {
-  json::object changes;
-  if (body.contains("metadata")) {
-    const auto* metadata = body::object(body, "metadata");
-    changes["metadata"] = metadata == nullptr ? json::value() : json::value(*metadata);
-  }
-  return changes;
-}
-
-ServerResponse create_archive(ServerApi& api, Call& call) {
-  const auto& body = call.body();
-  const auto wanted = checked_name(body::needed_text(body, "name"));
-  const auto description = body::text(body, "description").value_or("");
-  auto changes = card_changes(body);
-  const auto handle = embedding_handle(body).value_or("");
-  const auto embedder = handle.empty() ? nullptr : api.embedder(handle);
-  for (int tries = 1;; ++tries) {
-    const auto name = free_archive_name(api, wanted);
-    try {
-      const auto archive = api.home().create_archive(name, description, embedder);
-      if (name != wanted) changes["name"] = wanted;
-      if (!changes.empty()) keep_card(api, archive->id(), changes);
-      return {200, json::serialize(archive_json(api, *archive))};
-    } catch (const AlreadyExists&) {
-      if (tries == kTries) throw;
-    }
-  }
-}
-
-ServerResponse change_archive(ServerApi& api, Call& call) {
-  const auto& body = call.body();
-  const auto place = archive_place(api, call.at("archive_id"));
-  auto name = body::text(body, "name");
-  if (name) static_cast<void>(checked_name(*name));
-  const auto description = body::text(body, "description");
-  auto changes = card_changes(body);
-  if (place.agent) {
-    if (name) changes["name"] = *name;
-    if (body.contains("description"))
-      changes["description"] = description ? json::value(*description) : json::value();
-  } else {
-    if (body.contains("description")) place.shared->describe(description.value_or(""));
-    if (name) {
-      const bool is_own = place.shared->row().name == *name;
-      const auto unique = is_own ? *name : free_archive_name(api, *name);
-      place.shared->rename(unique);
-      changes["name"] = unique == *name ? json::value() : json::value(*name);
-    }
-  }
-  keep_card(api, call.at("archive_id"), changes);
-  return {200, json::serialize(form(api, place))};
 }
 
 // Those that agents have are taken away from them.
@@ -265,7 +177,10 @@ void add_archive_routes(Router& router, ServerApi& api) {
               "/v1/archives",
               "create_archive",
               "Make an archive that agents can share",
-              answering([&api](Call& call) { return create_archive(api, call); }),
+              answering([&api](Call& call) {
+                const auto archive = create_archive(api, call.body());
+                return ServerResponse{200, json::serialize(archive_json(api, *archive))};
+              }),
               {},
               kNew,
               kArchive});
@@ -285,7 +200,12 @@ void add_archive_routes(Router& router, ServerApi& api) {
               kOne,
               "modify_archive",
               "Change an archive",
-              answering([&api](Call& call) { return change_archive(api, call); }),
+              answering([&api](Call& call) {
+                const auto& id = call.at("archive_id");
+                const auto place = archive_place(api, id);
+                change_archive(api, id, place, call.body());
+                return ServerResponse{200, json::serialize(form(api, place))};
+              }),
               {},
               kChange,
               kArchive});
