@@ -116,6 +116,8 @@ class Agent {
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
   [[nodiscard]] RecallPage search_recall(RecallQuery query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
+  // By their time; of attached archives, too. Without what a step that is under way has filed.
+  [[nodiscard]] std::vector<ListedPassage> list_passages(const PassageRange& range);
   // Tells the program's own store of vectors all that it has not acknowledged. Throws Unbound where
   // it is not bound, ArchivalStoreError where it fails. False where the agent has none.
   bool catch_up_store();
