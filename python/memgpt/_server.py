@@ -126,7 +126,9 @@ def core_server(
     options.set_run(_run)
     carry = Carry(home)
     options.set_carry(carry.write, carry.read, carry.fill)
-    return _core.CoreServer(home._core, options)
+    server = _core.CoreServer(home._core, options)
+    _running.add(server)
+    return server
 
 
 def _some(embedder: Any) -> Any:
@@ -135,7 +137,7 @@ def _some(embedder: Any) -> Any:
     return embedder
 
 
-_running: weakref.WeakSet[Server] = weakref.WeakSet()
+_running: weakref.WeakSet[_core.CoreServer] = weakref.WeakSet()
 
 
 @atexit.register
@@ -152,7 +154,6 @@ class Server:
         self._core = core_server(home, **options)
         self._home = home  # stays open as long as it is served
         self._core.listen()
-        _running.add(self)
 
     @property
     def url(self) -> str:
@@ -167,7 +168,6 @@ class Server:
         """Take no more requests, and answer those that are under way: turns have the seconds of
         ``ServerLimits.stop_timeout_s``, and are cancelled then. What was acknowledged is in the
         journal."""
-        _running.discard(self)
         self._core.stop()
 
     def __enter__(self) -> Server:
