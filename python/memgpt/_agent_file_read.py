@@ -149,7 +149,8 @@ def window_of(file: AgentFile) -> int | None:
 
 def described(file: AgentFile) -> dict[str, Any]:
     """What people and clients say of the agent, by the names of the file; without what is empty."""
-    agent, found = file.agent, {"description": file.text(file.agent, "description")}
+    agent = file.agent
+    found: dict[str, Any] = {"description": file.text(agent, "description")}
     tags, metadata = agent.get("tags"), agent.get("metadata")
     if isinstance(tags, list):
         found["tags"] = [clean_text(tag) for tag in tags if isinstance(tag, str)]
