@@ -40,7 +40,7 @@ struct Response {
   std::int64_t prompt_tokens = 0;      // of all calls: the provider's figure, or ours
   std::int64_t completion_tokens = 0;  // the provider's figure only
   int evicted = 0;                     // messages that left the window
-  Head input;                          // the commit of the (first) input
+  Head input;                          // the commit of the input
   // end_turn, max_steps, no_tool_call, invalid_tool_call
   std::string stop_reason = "end_turn";
 };
@@ -108,10 +108,16 @@ class Agent {
   [[nodiscard]] AgentConfig config();
   [[nodiscard]] std::shared_ptr<const MemoryPolicy> policy();  // null = unbound
   [[nodiscard]] Context context();
+  // What the model would see if these were sent now. Nothing is written: where messages would have
+  // to leave the window a digest stands for the summary that a model would write. Throws what
+  // send() does for them.
+  [[nodiscard]] Context context_with(const std::vector<Input>& inputs);
   // As the model saw it in the commit `seq`. Throws NotFound where there is no such commit,
   // InvalidInput where it called no model, StoreError where the journal does not give it.
   [[nodiscard]] Context past_context(std::int64_t seq);
   [[nodiscard]] std::vector<std::string> unbound();
+  // Whether somebody in this process has its turn.
+  [[nodiscard]] bool busy() { return turn_.held(); }
   // The tools that are bound, of those that the model sees.
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
   [[nodiscard]] RecallPage search_recall(RecallQuery query);
@@ -262,6 +268,10 @@ class Agent {
   // Texts of tools that are not bound afterwards: they are there to be read.
   void keep_sources(const ToolSources& sources);
 
+  // What people say of it: texts of JSON objects, the last two; "" = nothing.
+  void describe(const std::string& description, const std::vector<std::string>& tags,
+                const std::string& metadata, const std::string& settings);
+
   // Tools and bindings; a change of a schema is a journalled configuration step.
   void add_tool(const std::shared_ptr<Tool>& tool);
   void remove_tool(const std::string& name);
@@ -302,7 +312,8 @@ class Agent {
   [[nodiscard]] std::shared_ptr<const Parts> parts() const;
 
   // loop.cpp
-  void append_input(const Input& input, TurnRun& run);
+  void append_inputs(const std::vector<Input>& inputs, TurnRun& run);
+  int append_input(const Input& input, WriteSet& writes, int before);
   void go_back(TurnRun& run, const TurnRun& before, int tries);
   void poll() const;
   [[nodiscard]] WriteSet begin_step();

@@ -455,6 +455,8 @@ void bind_agent_class(py::module_& module) {
       .def("tool_sources", &Agent::tool_sources, Release())
       .def("import_history", &Agent::import_history, py::arg("items"), Release())
       .def("keep_sources", &Agent::keep_sources, py::arg("sources"), Release())
+      .def("describe", &Agent::describe, py::arg("description"), py::arg("tags"),
+           py::arg("metadata"), py::arg("settings"), Release())
       .def("add_tool", &Agent::add_tool, py::arg("tool"), Release())
       .def("remove_tool", &Agent::remove_tool, py::arg("name"), Release())
       .def("bind", &Agent::bind, py::arg("binding"), Release());

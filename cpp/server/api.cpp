@@ -92,6 +92,7 @@ ServerApi::ServerApi(std::shared_ptr<Home> home, ServerOptions options)
   add_tool_routes(router_, *this);
   add_step_routes(router_, *this);
   add_carry_routes(router_, *this);
+  add_context_routes(router_, *this);
   add_missing_routes(router_, *this);
 }
 

@@ -84,6 +84,7 @@ void add_archive_routes(Router& router, ServerApi& api);
 void add_tool_routes(Router& router, ServerApi& api);
 void add_step_routes(Router& router, ServerApi& api);
 void add_carry_routes(Router& router, ServerApi& api);
+void add_context_routes(Router& router, ServerApi& api);
 // What is not served: 501, with a sentence.
 void add_missing_routes(Router& router, ServerApi& api);
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from memgpt import _core
+from memgpt._carry import Carry
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
 from memgpt.errors import ConfigError
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
@@ -123,6 +124,8 @@ def core_server(
         options.set_log(log)
     options.set_derive(_derived)
     options.set_run(_run)
+    carry = Carry(home)
+    options.set_carry(carry.write, carry.read, carry.fill)
     server = _core.CoreServer(home._core, options)
     _running.add(server)
     return server
