@@ -221,7 +221,12 @@ def test_passages_keep_their_rows(tmp_path: Path) -> None:
         columns = "uid, archive, branch, seq, text, tags, metadata, time_us, author, trust"
         db.execute(f"INSERT INTO passage({columns}) SELECT {columns} FROM passage")
         indexes = db.execute("SELECT name FROM pragma_index_list('passage')").fetchall()
-    assert {name for (name,) in indexes} == {"passage_uid", "passage_archive", "passage_commit"}
+    assert {name for (name,) in indexes} == {
+        "passage_uid",
+        "passage_archive",
+        "passage_commit",
+        "passage_time",
+    }
 
 
 def counted(db: sqlite3.Connection) -> list[int]:
