@@ -53,12 +53,14 @@ struct Response {
 class ToolScope {
  public:
   ToolScope(Agent& agent, WriteSet& writes, std::int64_t turn_begin,
-            std::vector<std::string>& found, std::string idempotency_key)
+            std::vector<std::string>& found, std::string idempotency_key,
+            std::string_view exact_arguments)
       : agent_(agent),
         writes_(writes),
         turn_begin_(turn_begin),
         found_(found),
-        idempotency_key_(std::move(idempotency_key)) {}
+        idempotency_key_(std::move(idempotency_key)),
+        exact_arguments_(exact_arguments) {}
   void insert_passage(const std::string& text, std::vector<std::string> tags);
   // Throws BlockNotFound, ReadOnlyBlock, LimitExceeded, and what `change` does.
   bool edit_block(const std::string& label,
@@ -72,6 +74,8 @@ class ToolScope {
   [[nodiscard]] std::string shown_time(TimeUs time_us) const;
   // The same however often this call is repeated; empty for a tool that may not be.
   [[nodiscard]] const std::string& idempotency_key() const { return idempotency_key_; }
+  // DecodedCall::exact, for a tool that can read it.
+  [[nodiscard]] std::string_view exact_arguments() const { return exact_arguments_; }
 
  private:
   Agent& agent_;
@@ -79,6 +83,7 @@ class ToolScope {
   std::int64_t turn_begin_;
   std::vector<std::string>& found_;
   std::string idempotency_key_;
+  std::string_view exact_arguments_;
 };
 
 // Throws InvalidInput for what is no message.
@@ -117,6 +122,8 @@ class Agent {
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
   [[nodiscard]] RecallPage search_recall(RecallQuery query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
+  // By their time; of attached archives, too. Without what a step that is under way has filed.
+  [[nodiscard]] std::vector<ListedPassage> list_passages(const PassageRange& range);
   // Tells the program's own store of vectors all that it has not acknowledged. Throws Unbound where
   // it is not bound, ArchivalStoreError where it fails. False where the agent has none.
   bool catch_up_store();
@@ -318,9 +325,9 @@ class Agent {
   bool record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& decoded);
 
   // calls.cpp
-  ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
-                      const json::object& arguments);
-  ToolResult run_on(TurnRun& run, WriteSet& writes, Tool& tool, const json::object& arguments,
+  ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
+                      const DecodedCall& decoded);
+  ToolResult run_on(TurnRun& run, WriteSet& writes, const DecodedCall& call,
                     const std::string& idempotency_key);
   void record_outcome(WriteSet& writes, const ToolCall& call, const std::string& key,
                       const std::string& status);

@@ -212,6 +212,7 @@ bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
   response.completion_tokens += std::max(0, reply.usage.completion_tokens);
 
   const auto first_new = writes.state.next_position;
+  const auto spoken_before = response.spoken.size();
   bool go_on = reply.tool_calls.empty() ? record_no_call(run, writes, decoded)
                                         : run_calls(run, writes, decoded);
   try {
@@ -225,11 +226,8 @@ bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
   const Window& window = writes.state.window;
   std::size_t next = window.size();
   while (next > 0 && window[next - 1]->message->position >= first_new) --next;
-  // What came of a mended reply was not seen as it was written.
-  if (call.events && !call.events->said() && next < window.size())
-    if (const auto& said = window[next]->message;
-        said->role == Role::assistant && !said->text.empty())
-      run.tell({TurnEvent::Kind::text, response.steps, said->text});
+  if (call.events)
+    call.events->settle(response.spoken.size() > spoken_before ? response.spoken.back() : "");
   for (; next < window.size(); ++next) {
     response.messages.push_back(window[next]->message);
     run.tell({.kind = TurnEvent::Kind::message,
@@ -290,7 +288,7 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decode
   Trust trust = Trust::kernel;
   if (decoded.tool) {
     trust = trust_of(*decoded.tool);
-    result = run_tool(run, writes, call, *decoded.tool, decoded.arguments);
+    result = run_tool(run, writes, call, decoded);
   }
   if (speaks && !result.failed) run.response.spoken.push_back(spoken_text(decoded));
   run.bad_replies = decoded.tool ? 0 : run.bad_replies + 1;

@@ -42,8 +42,9 @@ class PythonTool final : public Tool {
   }
   [[nodiscard]] ToolResult run(ToolScope& scope, const json::object& arguments) override {
     return with_python([&] {
-      auto [failed, text] = (*callable_)(to_python(json::value(arguments)), scope.idempotency_key())
-                                .cast<std::pair<bool, std::string>>();
+      auto [failed, text] =
+          (*callable_)(to_python(arguments, scope.exact_arguments()), scope.idempotency_key())
+              .cast<std::pair<bool, std::string>>();
       return ToolResult{failed, std::move(text)};
     });
   }

@@ -75,6 +75,7 @@ class ServerApi {
 // Each adds its routes; words before parameters where both could match.
 void add_base_routes(Router& router, ServerApi& api);
 void add_model_routes(Router& router, ServerApi& api);
+void add_search_routes(Router& router, ServerApi& api);
 void add_agent_routes(Router& router, ServerApi& api);
 void add_block_routes(Router& router, ServerApi& api);
 void add_message_routes(Router& router, ServerApi& api);

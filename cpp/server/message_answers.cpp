@@ -17,6 +17,8 @@ std::string stop_json(std::string_view reason) {
   return out + '}';
 }
 
+constexpr std::int64_t kMostMessages = 10'000;  // of one turn
+
 class WholeAnswer {
  public:
   WholeAnswer(ServerApi& api, std::shared_ptr<Agent> agent,
@@ -29,12 +31,16 @@ class WholeAnswer {
   void done(const Response& response) {
     std::string body = "{\"messages\": [";
     bool first = true;
-    for (const auto& message : response.messages)
-      split_message(*message, {step_of(*message), response.input}, form_.messages,
-                    [&](std::string_view, std::string&& part) {
+    const auto begin = response.messages.empty() ? 0 : response.messages.front()->position;
+    const auto steps = steps_from(begin);
+    for (const auto& message : response.messages) {
+      const auto index = static_cast<std::size_t>(message->position - begin);
+      split_message(*message, {index < steps.size() ? steps[index] : Head(), response.input},
+                    form_.messages, [&](std::string_view, std::string&& part) {
                       if (!std::exchange(first, false)) body += ", ";
                       body += part;
                     });
+    }
     body += "], \"stop_reason\": " + stop_json(response.stop_reason) +
             ", \"usage\": " + usage_json(response) + ", \"logprobs\": null, \"turns\": null}";
     api_.metrics().count_turn(response.stop_reason, response.steps);
@@ -59,12 +65,10 @@ class WholeAnswer {
   }
 
  private:
-  // None where the agent was deleted meanwhile.
-  [[nodiscard]] Head step_of(const Message& message) const {
+  // Of the log from a position on; none where the agent was deleted meanwhile.
+  [[nodiscard]] std::vector<Head> steps_from(std::int64_t position) const {
     try {
-      const auto places =
-          api_.home().journal()->places(agent_->state().agent.head, message.position, 1);
-      return places.empty() ? Head() : places.front();
+      return api_.home().journal()->places(agent_->state().agent.head, position, kMostMessages);
     } catch (const AgentNotFound&) {
       return {};
     }

@@ -21,6 +21,7 @@
 #include "store/commit_queue.h"
 #include "store/export.h"
 #include "store/lineage.h"
+#include "store/lists.h"
 #include "store/passage.h"
 #include "store/sqlite.h"
 
@@ -299,6 +300,9 @@ class Journal {
   // none where there is no passage of this id, or it was deleted.
   [[nodiscard]] std::optional<PassageRow> find_passage(const AgentRow& agent, const std::string& id,
                                                        const std::string& embedder);
+  // Passages that are seen of agents and archives, by their time; a part of the list, see lists.h.
+  [[nodiscard]] std::vector<ListedPassage> list_passages(const std::vector<AgentRow>& holders,
+                                                         const PassageRange& range);
   // Changes whenever another process has committed. Where this one is writing it is waited for, or
   // there is nothing: ask head() then.
   [[nodiscard]] std::optional<std::int64_t> data_version(bool wait);
@@ -347,6 +351,13 @@ class Journal {
                                          std::int64_t limit);
   // Where a message stands in the log that the head sees; none where it does not.
   [[nodiscard]] std::optional<std::int64_t> position_of(Head head, const std::string& message_id);
+  // Messages of several logs in one list, as they were committed; one that several see is there
+  // once.
+  [[nodiscard]] std::vector<LoggedMessage> list_messages(const std::vector<LogView>& views,
+                                                         const ListRange& range);
+  // None where none of the logs has it.
+  [[nodiscard]] std::optional<LoggedMessage> find_message(const std::vector<LogView>& views,
+                                                          const std::string& id);
   // One commit, and the agent that wrote it; none where there is no such commit.
   [[nodiscard]] std::optional<std::pair<StepRow, std::string>> step(Head place);
   // Some of the line that ends at `head`, without what a fork has from before it was one.
