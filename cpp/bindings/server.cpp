@@ -99,6 +99,15 @@ class CoreServer {
     options.around = with_thread_state;
     api_ = std::make_shared<ServerApi>(std::move(home), std::move(options));
   }
+  // Python lets go of it with the GIL held, which its threads want once more before they end.
+  ~CoreServer() {
+    const py::gil_scoped_release release;
+    http_.reset();
+    api_.reset();
+  }
+  CoreServer(const CoreServer&) = delete;
+  CoreServer& operator=(const CoreServer&) = delete;
+
   void listen() { http_ = std::make_unique<HttpServer>(api_); }
   [[nodiscard]] std::string url() const { return http_ ? http_->url() : ""; }
   [[nodiscard]] int port() const { return http_ ? http_->port() : 0; }
