@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -40,6 +41,8 @@ struct HttpServer::Impl {
 
   std::shared_ptr<ServerApi> api;
   boost::asio::io_context io{static_cast<int>(kThreads)};
+  // Its threads wait for answers that nothing on a socket tells them of.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
   tcp::acceptor acceptor{boost::asio::make_strand(io)};
   boost::asio::steady_timer pause{acceptor.get_executor()};
   std::vector<std::thread> threads;
