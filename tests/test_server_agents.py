@@ -105,7 +105,7 @@ REFUSED = [
     ({"model": "offline", "enable_sleeptime": True}, 501, "sleep-time"),
     ({"model": 3}, 422, '"model"'),
     (
-        {"llm_config": {"model": "m", "model_endpoint": "http://10.0.0.1/", "model_endpoint_type": "openai"}},
+        {"llm_config": {"model": "m", "model_endpoint": "http://10.0.0.1/"}},
         400,
         "address of its own",
     ),

@@ -2,6 +2,7 @@
 
 #include "memory/text.h"
 #include "server/api.h"
+#include "server/arguments_text.h"
 #include "server/refusal.h"
 #include "server/wire.h"
 
@@ -54,10 +55,15 @@ class WholeAnswer {
   }
 
  private:
+  // None where the agent was deleted meanwhile.
   [[nodiscard]] Head step_of(const Message& message) const {
-    const auto places = api_.home().journal()->places(agent_->state().agent.head,
-                                                      message.position, 1);
-    return places.empty() ? Head() : places.front();
+    try {
+      const auto places =
+          api_.home().journal()->places(agent_->state().agent.head, message.position, 1);
+      return places.empty() ? Head() : places.front();
+    } catch (const AgentNotFound&) {
+      return {};
+    }
   }
 
   ServerApi& api_;
@@ -78,18 +84,20 @@ class StreamedAnswer {
   void on_event(const TurnEvent& event, const Response& so_far) {
     input_ = so_far.input;
     begin();
+    if (event.kind != TurnEvent::Kind::reasoning && event.kind != TurnEvent::Kind::tool_call)
+      give_call();
     switch (event.kind) {
       case TurnEvent::Kind::step:
         reply_id_ = event.reply_id;
-        part_ = -1;
-        last_.clear();
+        arguments_ = ArgumentsText();
+        named_ = false;
         break;
       case TurnEvent::Kind::reasoning:
-      case TurnEvent::Kind::content:
-        piece("reasoning", "", event);
+        reasoning(event, event.tool.empty() ? part::kThinking : part::kArgument);
         break;
-      case TurnEvent::Kind::text: piece("text", "", event); break;
-      case TurnEvent::Kind::tool_call: piece("call", event.call_id, event); break;
+      case TurnEvent::Kind::content: reasoning(event, part::kContent); break;
+      case TurnEvent::Kind::text: text(event); break;
+      case TurnEvent::Kind::tool_call: call(event); break;
       case TurnEvent::Kind::discard: break;
       case TurnEvent::Kind::message: message(*event.message); break;
     }
@@ -156,28 +164,37 @@ class StreamedAnswer {
     if (reads_) reads_ = exchange_->write(frame);
   }
 
-  // A piece of the reply that is being written. Pieces of one part share its id.
-  void piece(const std::string& kind, std::string_view call_id, const TurnEvent& event) {
-    if (!form_.tokens || event.text.empty()) return;
-    const bool says = event.tool == form_.messages.tool_name && form_.messages.use_assistant_message;
-    if (kind == "call" && says) return;  // its text comes by itself
-    if (kind == "text" && !form_.messages.use_assistant_message) return;
-    const std::string part = kind + std::string(call_id);
-    const bool is_new = part != last_;
-    if (is_new) {
-      ++part_;
-      last_ = part;
-    }
-    const PieceHead head{reply_id_, part_, api_.now_us(), {{}, input_}};
-    const auto wanted = [&](std::string_view type) { return form_.messages.wants(type); };
-    if (kind == "reasoning") {
-      if (wanted("reasoning_message"))
-        data(reasoning_piece(head, event.text, event.kind == TurnEvent::Kind::content));
-    } else if (kind == "text") {
-      if (wanted("assistant_message")) data(assistant_piece(head, event.text));
-    } else if (wanted("tool_call_message")) {
-      data(call_piece(head, is_new ? event.tool : "", event.text, call_id));
-    }
+  // Pieces of the reply that is being written; those of one part share its id.
+  [[nodiscard]] PieceHead head(int part) const {
+    return {reply_id_, part, api_.now_us(), {{}, input_}};
+  }
+  [[nodiscard]] bool shows(const TurnEvent& event, std::string_view type) const {
+    return form_.tokens && !event.text.empty() && form_.messages.wants(type);
+  }
+
+  void reasoning(const TurnEvent& event, int part) {
+    if (shows(event, "reasoning_message"))
+      data(reasoning_piece(head(part), event.text, part == part::kThinking));
+  }
+
+  void text(const TurnEvent& event) {
+    if (form_.messages.use_assistant_message && shows(event, "assistant_message"))
+      data(assistant_piece(head(part::kFirstCall), event.text));
+  }
+
+  // What is said comes as text, and not as the call that says it.
+  void call(const TurnEvent& event) {
+    if (form_.messages.use_assistant_message && event.tool == form_.messages.tool_name) return;
+    if (!shows(event, "tool_call_message")) return;
+    const auto text = arguments_.add(event.text);
+    if (text.empty()) return;
+    give_call();
+    // Thoughts that came in the same piece are shown first.
+    call_ = call_piece(head(part::kFirstCall), std::exchange(named_, true) ? "" : event.tool, text,
+                       event.call_id);
+  }
+  void give_call() {
+    if (!call_.empty()) data(std::exchange(call_, ""));
   }
 
   void message(const Message& message) {
@@ -196,8 +213,9 @@ class StreamedAnswer {
   AnswerForm form_;
   Head input_;
   std::string reply_id_;
-  std::string last_;  // which part the last piece was of
-  int part_ = -1;
+  ArgumentsText arguments_;
+  bool named_ = false;  // the call's name was given
+  std::string call_;    // a piece of it that waits
   bool began_ = false;
   bool reads_ = true;
 };

@@ -14,6 +14,9 @@ constexpr double kPingSeconds = 30;
 
 struct Turns::Job {
   explicit Job(TurnOrder given) : order(std::move(given)) {}
+  void check() const {
+    if (cancelled) throw TurnCancelled();
+  }
 
   TurnOrder order;
   std::atomic<bool> cancelled{false};
@@ -49,16 +52,28 @@ void Turns::start(const std::shared_ptr<Job>& job) {
   static_cast<void>(workers_.post([this, job] { run(job); }));
 }
 
+namespace {
+
+// A worker must not end by what an answer could not say: who is left without one is told by the
+// exchange's end.
+void tell(const TurnOrder& order, const std::exception_ptr& error, const Response& so_far) {
+  try {
+    order.failed(error, so_far);
+  } catch (...) {
+    return;
+  }
+}
+
+}  // namespace
+
 void Turns::run(const std::shared_ptr<Job>& job) {
-  const auto check = [&] {
-    if (job->cancelled) throw TurnCancelled();
-  };
   static const Response kNothing;
   try {
-    check();
+    job->check();
     if (!job->task) {
-      OnTurnEvent on_event = [this, &job = *job, check](const TurnEvent& event) {
-        check();
+      // Outlives this call: the job is the task's owner.
+      OnTurnEvent on_event = [this, &job = *job](const TurnEvent& event) {
+        job.check();
         if (event.kind == TurnEvent::Kind::step) {
           const std::scoped_lock lock(mutex_);
           job.input = job.task->progress().input;
@@ -69,7 +84,7 @@ void Turns::run(const std::shared_ptr<Job>& job) {
                         job->order.max_steps);
     }
     while (const auto* pending = job->task->advance(true)) {
-      check();
+      job->check();
       if (pending->descriptor() < 0) continue;
       job->deadline = std::chrono::steady_clock::now() +
                       std::chrono::duration_cast<std::chrono::steady_clock::duration>(
@@ -78,7 +93,7 @@ void Turns::run(const std::shared_ptr<Job>& job) {
     }
     job->order.done(job->task->response());
   } catch (...) {
-    job->order.failed(std::current_exception(), job->task ? job->task->progress() : kNothing);
+    tell(job->order, std::current_exception(), job->task ? job->task->progress() : kNothing);
   }
   end(job);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "memory/text.h"
+#include "server/arguments_text.h"
 #include "server/call.h"
 #include "server/refusal.h"
 #include "server/wire.h"
@@ -56,11 +57,9 @@ Arguments arguments_of(const ToolCall& call) {
   auto value = parse_deep(call.arguments, failed);
   if (failed || !value.is_object()) return arguments;
   auto& object = value.get_object();
-  if (auto* thinking = object.if_contains("thinking"); thinking != nullptr) {
+  if (const auto* thinking = object.if_contains("thinking"); thinking != nullptr)
     if (thinking->is_string()) arguments.thinking = thinking->get_string();
-    object.erase("thinking");
-    arguments.text = json::serialize(object);
-  }
+  arguments.text = ArgumentsText().add(call.arguments);
   arguments.object = std::move(object);
   return arguments;
 }
@@ -86,8 +85,8 @@ class Splitter {
   }
 
  private:
-  [[nodiscard]] PieceHead next() {
-    return {message_.id, part_++, message_.time_us, place_};
+  [[nodiscard]] PieceHead head(int part = 0) const {
+    return {message_.id, part, message_.time_us, place_};
   }
 
   void give(std::string_view type, std::string&& part) {
@@ -95,7 +94,7 @@ class Splitter {
   }
 
   void plain(std::string_view type, std::string_view text) {
-    auto out = head_text(next(), type);
+    auto out = head_text(head(), type);
     name(out, message_.name);
     field(out, "content", text);
     give(type, out + '}');
@@ -112,36 +111,32 @@ class Splitter {
   }
 
   void assistant() {
-    if (!message_.thinking.empty()) reasoning(message_.thinking, true);
-    if (message_.tool_calls.empty()) {
-      // An agent without send_message speaks so; what nobody saw is a thought.
-      if (!message_.text.empty())
-        give("assistant_message", assistant_piece(next(), message_.text));
-      else if (!message_.content.empty())
-        reasoning(message_.content, false);
-      return;
-    }
-    if (!is_blank(message_.content)) reasoning(message_.content, false);
-    for (const auto& call : message_.tool_calls) this->call(call);
+    if (!message_.thinking.empty()) reasoning(part::kThinking, message_.thinking, true);
+    if (message_.tool_calls.empty() && !message_.text.empty())  // an agent without send_message
+      return give("assistant_message", assistant_piece(head(part::kFirstCall), message_.text));
+    // What nobody saw is a thought.
+    if (!is_blank(message_.content)) reasoning(part::kContent, message_.content, false);
+    int number = part::kFirstCall;
+    for (const auto& call : message_.tool_calls) this->call(call, number++);
   }
 
-  void reasoning(std::string_view text, bool natively) {
-    give("reasoning_message", reasoning_piece(next(), text, natively));
+  void reasoning(int number, std::string_view text, bool natively) {
+    give("reasoning_message", reasoning_piece(head(number), text, natively));
   }
 
-  void call(const ToolCall& call) {
+  void call(const ToolCall& call, int number) {
     const auto arguments = arguments_of(call);
-    if (!is_blank(arguments.thinking)) reasoning(arguments.thinking, false);
+    if (!is_blank(arguments.thinking)) reasoning(part::kArgument, arguments.thinking, false);
     if (form_.use_assistant_message && call.name == form_.tool_name && arguments.object) {
       const auto* said = arguments.object->if_contains(form_.tool_argument);
       if (said != nullptr && said->is_string())
-        return give("assistant_message", assistant_piece(next(), said->get_string()));
+        return give("assistant_message", assistant_piece(head(number), said->get_string()));
     }
-    give("tool_call_message", call_piece(next(), call.name, arguments.text, call.id));
+    give("tool_call_message", call_piece(head(number), call.name, arguments.text, call.id));
   }
 
   void tool_return() {
-    auto out = head_text(next(), "tool_return_message");
+    auto out = head_text(head(), "tool_return_message");
     const std::string_view status = message_.failed ? "error" : "success";
     name(out, message_.name);
     field(out, "tool_return", message_.text);
@@ -159,7 +154,6 @@ class Splitter {
   const MessagePlace& place_;
   const MessageForm& form_;
   const OnPart& on_part_;
-  int part_ = 0;
 };
 
 }  // namespace

@@ -29,6 +29,13 @@ struct MessagePlace {
   Head input;  // of its turn
 };
 
+// Parts of a reply: the same numbers in a stream, where it is not known what else will come.
+namespace part {
+inline constexpr int kThinking = 0;   // the model's own reasoning
+inline constexpr int kContent = 1;    // text outside of calls
+inline constexpr int kArgument = 2;   // thoughts among the arguments of a call
+inline constexpr int kFirstCall = 3;  // or what is said
+}  // namespace part
 // The id of one part of a message.
 [[nodiscard]] std::string part_id(std::string_view message_id, int part);
 
