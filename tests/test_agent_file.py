@@ -102,8 +102,9 @@ def test_theirs_come_in(kit: Any, file: Path, style: str) -> None:
     with pytest.warns(UserWarning, match="was imported without") as caught:
         agent = kit.home.import_agent(file)
     (told,) = [str(w.message) for w in caught if "imported without" in str(w.message)]
-    for what in ("tags of the agent", "tool rules", 'limit of block "persona"'):
+    for what in ("tool rules", 'limit of block "persona"'):
         assert what in told
+    assert agent.config["tags"] == ["x"]
     assert agent.name == "sam" and agent.config["model"] == "openai/gpt-4.1"
     assert agent.config["system"] == "You are Sam." and agent.timezone == "Europe/Rome"
     assert agent.config["context_window"] == 32000

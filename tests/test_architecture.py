@@ -18,6 +18,7 @@ ROOMS = {
 }
 SEES_BEAST = {
     *("cpp/llm/http_socket.h", "cpp/llm/http_socket.cpp", "cpp/llm/http_connection.cpp"),
+    *("cpp/llm/polled_stream.h", "cpp/llm/polled_stream.cpp"),
     *("cpp/server/http_session.h", "cpp/server/http_session.cpp", "cpp/server/http_server.cpp"),
 }
 INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.M)

@@ -69,6 +69,7 @@ class Storm:
         self.path = path
         self.rng = rng = random.Random(seed)
         self.problems: list[str] = []
+        self.last_act = ""
         self.newest = ""
         self.llm = ChaosLLM(
             self.answer, seed=seed, rate=0.3, hang_s=0.0005, huge_chars=rng.choice([3_000, 40_000])
@@ -138,7 +139,9 @@ class Storm:
         response = None
         before = [len(part.log) for part in self.chaotic_parts()]
         try:
-            response = self.rng.choice([*acts, self.change_policy, self.reopen])()
+            act = self.rng.choice([*acts, self.change_policy, self.reopen])
+            self.last_act = act.__name__
+            response = act()
         except (Exception, KeyboardInterrupt) as error:
             self.expect(error, before)
             # Where pinned messages and the newest ones do not fit, that is what the preview shows.
@@ -293,8 +296,9 @@ class Storm:
         # With a chaotic policy the preview raises like a step, or shows a full window.
         if full or getattr(self.policy, "rate", 0):
             problems = [line for line in problems if not _of_preview(line)]
-        assert not problems, problems
-        assert not self.problems, self.problems
+        about = (self.last_act, self.policy, self.agent.pinned, self.newest)
+        assert not problems, (problems, about)
+        assert not self.problems, (self.problems, about)
         self.checked = len(self.agent.recall)
 
 

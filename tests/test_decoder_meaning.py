@@ -20,9 +20,13 @@ OTHER_WORDS = [
     ("form_field", "from_field"), ("dessert_menu", "desert_menu"), ("delete_files", "delete_file"),
     ("update_users", "update_user"), ("hoping_time", "hopping_time"), ("cancel", "cancels"),
     ("insert", "inserts"), ("send_a", "send_b"), ("get_item2", "get_item3"), ("do_undo", "do_redo"),
+    ("delete_scraped_items", "delete_scrapped_items"), ("filled_form", "filed_form"),
+    ("scarred", "scared"), ("retried_jobs", "retired_jobs"), ("tried", "tired"), ("tire", "tier"),
+    ("stripped", "striped"), ("signed", "singed"), ("unclear", "nuclear"), ("best", "bets"),
+    ("complied", "compiled"), ("resign", "re_sign"), ("un_lock", "unlock"), ("no_table", "notable"),
 ]  # fmt: skip
 SAME_WORDS = [
-    "sendMessage", "SEND-MESSAGE", "send message", "sned_message", "sendd_message", "send_mesage",
+    "sendMessage", "SEND-MESSAGE", "send message", "send.message", "sendmessage", "SENDMessage",
     "functions.send_message", "default_api.send_message", "tools.send_message", "send_message:0",
     "send_message.0", "functions.send_message:0",
 ]  # fmt: skip
@@ -45,6 +49,21 @@ def test_another_word_is_no_near_miss(written, known):
         assert decoded([(other, schema())], one, {}).tool is None
         text = schema(**{other: {"type": "string"}})
         assert decoded([("pay", text)], "pay", {one: "x"}).tool is None
+
+
+def test_what_may_name_two_tools_names_none():
+    tools = [("api_search", schema()), ("search", schema()), ("check_2", schema())]
+    for written in ("api.search", "API_SEARCH", "tools.search", "Search"):
+        expected = None if written == "api.search" else written.lower().split(".")[-1]
+        assert decoded(tools, written, {}).tool == expected, written
+    assert decoded([*tools, ("check", schema())], "check.2", {}).tool is None
+
+
+@pytest.mark.parametrize("written", ["sned_message", "sendd_message", "send_mesage"])
+def test_a_typo_is_asked_about_and_not_run(written):
+    tools = [("send_message", schema(message={"type": "string"}))]
+    reply = decoded(tools, written, {"message": "hi"})
+    assert reply.tool is None and '(did you mean "send_message"?)' in reply.problem
 
 
 @pytest.mark.parametrize("written", SAME_WORDS)

@@ -38,6 +38,12 @@ ESCAPED = [
     KEY.replace("/", "\\/"),
     KEY.replace("+", "\\u002B").replace("=", "\\u003d"),
     "".join(f"\\u{ord(c):04x}" for c in KEY),
+    KEY.upper(),
+    KEY.swapcase().replace("B", "\\u0042"),
+    KEY[:9] + "\\n" + KEY[9:],
+    KEY[:9] + "\\r\\n  " + KEY[9:],
+    KEY.replace("/", "%2F").replace("+", "%2b").replace("=", "%3D"),
+    KEY.replace("s", "\\\\u0073", 1),
 ]
 
 
@@ -54,7 +60,17 @@ def test_a_key_that_a_server_repeats_is_shown_nowhere(
         agent = home.create_agent("sam", model=model, summarizer=model)
         with pytest.raises(memgpt.ProviderError, match="no such key") as raised:
             list(agent.stream("Hi")) if streamed else agent.send("Hi")
-        assert KEY not in str(raised.value) and KEY[:12] not in str(raised.value)
+        shown = str(raised.value).lower()
+        assert KEY.lower() not in shown and KEY[3:12].lower() not in shown
+        assert "0123456789" not in shown
+
+
+def test_a_short_key_is_a_word(home: memgpt.Home) -> None:
+    said = answer(400, {"error": {"message": "None of them: the key none is unknown"}})
+    with FakeOpenAI([said]) as server:
+        agent = home.create_agent("sam", model=model_at(server, api_key="none"))
+        with pytest.raises(memgpt.ProviderError, match=r"None of them: the key \*\*\* is"):
+            agent.send("Hi")
 
 
 def test_a_key_that_a_server_repeats_is_in_no_summary(home: memgpt.Home, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_server_is_told_which_name_is_meant(authority) -> None:
 def test_a_wrong_name(authority, host: str) -> None:
     other = "localhost" if host == "127.0.0.1" else "127.0.0.1"
     with serving(lambda r: answer(b"ok"), context(authority.issue_cert(other, "x.test"))) as server:
-        refused(server.url.replace("127.0.0.1", host))
+        refused(server.url.replace("127.0.0.1", host), "is for another name; check the address")
         assert not server.requests and server.connections == 1
 
 
@@ -71,7 +71,7 @@ def test_an_expired_certificate(authority) -> None:
     yesterday = datetime.now(timezone.utc) - timedelta(days=1)
     certificate = authority.issue_cert("127.0.0.1", not_after=yesterday)
     with serving(lambda request: answer(b"ok"), context(certificate)) as server:
-        refused(server.url, "certificate verify failed")
+        refused(server.url, "has expired.*its owner must renew it")
         assert not server.requests
 
 
@@ -79,14 +79,24 @@ def test_a_certificate_that_is_not_yet_valid(authority) -> None:
     tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
     certificate = authority.issue_cert("127.0.0.1", not_before=tomorrow)
     with serving(lambda request: answer(b"ok"), context(certificate)) as server:
-        refused(server.url)
+        refused(server.url, "not yet valid.*is this machine's clock right")
 
 
 def test_an_unknown_authority(authority) -> None:
     certificate = trustme.CA().issue_cert("127.0.0.1")
     with serving(lambda request: answer(b"ok"), context(certificate)) as server:
-        refused(server.url, "SSL_CERT_FILE")
+        refused(server.url, "no authority that this machine knows.*SSL_CERT_FILE$")
         assert not server.requests
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_authorities_that_are_not_where_the_environment_says(
+    authority, monkeypatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/nowhere/authority.pem")
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    with serving(lambda request: answer(b"ok"), context(certificate)) as server:
+        refused(server.url, f"{variable} names /nowhere/authority.pem, which is not there")
 
 
 def test_what_was_trusted_once_is_not_trusted_without_its_authority(authority, monkeypatch) -> None:

@@ -17,7 +17,7 @@ case $name in
   decoder)
     sources="cpp/agent/tool_call_decoder.cpp cpp/agent/call_text.cpp cpp/agent/mend_call.cpp
       cpp/agent/call_marks.cpp cpp/agent/call_objects.cpp cpp/agent/marked_calls.cpp
-      cpp/agent/harmony.cpp cpp/agent/value_schema.cpp
+      cpp/agent/react.cpp cpp/agent/harmony.cpp cpp/agent/value_schema.cpp
       cpp/agent/mend_json.cpp cpp/agent/near_name.cpp cpp/agent/fit_arguments.cpp
       cpp/agent/reply_text.cpp cpp/agent/reply_record.cpp cpp/agent/strict_json.cpp
       cpp/agent/argument_schema.cpp cpp/agent/tool.cpp cpp/memory/text.cpp cpp/memory/json.cpp" ;;
@@ -25,6 +25,11 @@ case $name in
     sources="cpp/llm/sse.cpp cpp/llm/chat_completion.cpp cpp/llm/ollama_stream.cpp
       cpp/llm/json_call.cpp cpp/llm/wire_error.cpp cpp/agent/json_strings.cpp
       cpp/agent/turn_events.cpp cpp/memory/text.cpp cpp/memory/json.cpp" ;;
+  server)
+    sources="cpp/server/router.cpp cpp/server/openapi.cpp cpp/server/call.cpp cpp/server/refusal.cpp
+      cpp/server/guard.cpp cpp/server/wire_ids.cpp cpp/server/wire_message.cpp
+      cpp/server/arguments_text.cpp cpp/memory/message.cpp cpp/memory/text.cpp
+      cpp/memory/json.cpp" ;;
   *)
     echo "no target $name: give its sources in $0" >&2
     exit 2 ;;

@@ -437,7 +437,9 @@ std::vector<Message> Agent::messages(std::int64_t from_position, std::int64_t li
 
 // As the next call would see it: fitted to the budget, without a model call for the summary. A call
 // that was broken off has its return; one that this process is running has none yet.
-Context Agent::context() {
+Context Agent::context() { return context_with({}); }
+
+Context Agent::context_with(const std::vector<Input>& inputs) {
   WriteSet preview;
   preview.state = state();
   // What it would add happens when the last message did: the clock has no part in it.
@@ -445,6 +447,15 @@ Context Agent::context() {
   TurnRun run;
   run.preview = true;
   const auto parts = this->parts();
+  if (!inputs.empty()) {
+    if (!parts->policy) check_bound();
+    preview.commit.step.time_us = home_->environment().now_us();
+    int cost = 0;
+    for (const auto& input : inputs) {
+      check_input(input);
+      cost = append_input(input, preview, cost);
+    }
+  }
   if (parts->policy) {
     // What keeps the next call from being made hides nothing: the window is shown as it stands.
     const WriteSet before = preview;

@@ -41,7 +41,7 @@ struct Response {
   std::int64_t prompt_tokens = 0;      // of all calls: the provider's figure, or ours
   std::int64_t completion_tokens = 0;  // the provider's figure only
   int evicted = 0;                     // messages that left the window
-  Head input;                          // the commit of the (first) input
+  Head input;                          // the commit of the input
   // end_turn, max_steps, no_tool_call, invalid_tool_call
   std::string stop_reason = "end_turn";
 };
@@ -54,12 +54,14 @@ struct Response {
 class ToolScope {
  public:
   ToolScope(Agent& agent, WriteSet& writes, std::int64_t turn_begin,
-            std::vector<std::string>& found, std::string idempotency_key)
+            std::vector<std::string>& found, std::string idempotency_key,
+            std::string_view exact_arguments)
       : agent_(agent),
         writes_(writes),
         turn_begin_(turn_begin),
         found_(found),
-        idempotency_key_(std::move(idempotency_key)) {}
+        idempotency_key_(std::move(idempotency_key)),
+        exact_arguments_(exact_arguments) {}
   void insert_passage(const std::string& text, std::vector<std::string> tags);
   // Throws BlockNotFound, ReadOnlyBlock, LimitExceeded, and what `change` does.
   bool edit_block(const std::string& label,
@@ -75,6 +77,8 @@ class ToolScope {
   [[nodiscard]] const std::string& idempotency_key() const { return idempotency_key_; }
   // Of the agent that calls it.
   [[nodiscard]] const std::string& agent_id() const;
+  // DecodedCall::exact, for a tool that can read it.
+  [[nodiscard]] std::string_view exact_arguments() const { return exact_arguments_; }
 
  private:
   Agent& agent_;
@@ -82,6 +86,7 @@ class ToolScope {
   std::int64_t turn_begin_;
   std::vector<std::string>& found_;
   std::string idempotency_key_;
+  std::string_view exact_arguments_;
 };
 
 // Throws InvalidInput for what is no message.
@@ -106,14 +111,22 @@ class Agent {
   [[nodiscard]] AgentConfig config();
   [[nodiscard]] std::shared_ptr<const MemoryPolicy> policy();  // null = unbound
   [[nodiscard]] Context context();
+  // What the model would see if these were sent now. Nothing is written: where messages would have
+  // to leave the window a digest stands for the summary that a model would write. Throws what
+  // send() does for them.
+  [[nodiscard]] Context context_with(const std::vector<Input>& inputs);
   // As the model saw it in the commit `seq`. Throws NotFound where there is no such commit,
   // InvalidInput where it called no model, StoreError where the journal does not give it.
   [[nodiscard]] Context past_context(std::int64_t seq);
   [[nodiscard]] std::vector<std::string> unbound();
+  // Whether somebody in this process has its turn.
+  [[nodiscard]] bool busy() { return turn_.held(); }
   // The tools that are bound, of those that the model sees.
   [[nodiscard]] std::vector<std::shared_ptr<Tool>> bound_tools();
   [[nodiscard]] RecallPage search_recall(RecallQuery query);
   [[nodiscard]] ArchivalPage search_archival(const std::string& text, ArchivalQuery query);
+  // By their time; of attached archives, too. Without what a step that is under way has filed.
+  [[nodiscard]] std::vector<ListedPassage> list_passages(const PassageRange& range);
   // Tells the program's own store of vectors all that it has not acknowledged. Throws Unbound where
   // it is not bound, ArchivalStoreError where it fails. False where the agent has none.
   bool catch_up_store();
@@ -258,6 +271,10 @@ class Agent {
   // Texts of tools that are not bound afterwards: they are there to be read.
   void keep_sources(const ToolSources& sources);
 
+  // What people say of it: texts of JSON objects, the last two; "" = nothing.
+  void describe(const std::string& description, const std::vector<std::string>& tags,
+                const std::string& metadata, const std::string& settings);
+
   // Tools and bindings; a change of a schema is a journalled configuration step.
   void add_tool(const std::shared_ptr<Tool>& tool);
   void remove_tool(const std::string& name);
@@ -305,7 +322,8 @@ class Agent {
   [[nodiscard]] std::shared_ptr<const Parts> parts() const;
 
   // loop.cpp
-  void append_input(const Input& input, TurnRun& run);
+  void append_inputs(const std::vector<Input>& inputs, TurnRun& run);
+  int append_input(const Input& input, WriteSet& writes, int before);
   void go_back(TurnRun& run, const TurnRun& before, int tries);
   void poll() const;
   [[nodiscard]] WriteSet begin_step();
@@ -321,9 +339,9 @@ class Agent {
   bool record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& decoded);
 
   // calls.cpp
-  ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
-                      const json::object& arguments);
-  ToolResult run_on(TurnRun& run, WriteSet& writes, Tool& tool, const json::object& arguments,
+  ToolResult run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
+                      const DecodedCall& decoded);
+  ToolResult run_on(TurnRun& run, WriteSet& writes, const DecodedCall& call,
                     const std::string& idempotency_key);
   void record_outcome(WriteSet& writes, const ToolCall& call, const std::string& key,
                       const std::string& status, const std::string& printed);

@@ -109,6 +109,11 @@ std::string Archive::embedding() const {
   return config_of(*home_->journal(), id_).embedding;
 }
 
+int Archive::embedding_dimension() const {
+  static_cast<void>(row());
+  return config_of(*home_->journal(), id_).embedding_dimension;
+}
+
 std::int64_t Archive::size() const { return home_->journal()->passages(row()); }
 
 std::vector<std::pair<std::string, bool>> Archive::agents() const {

@@ -37,6 +37,7 @@ class Archive {
   [[nodiscard]] AgentRow row() const;
   [[nodiscard]] std::string description() const;
   [[nodiscard]] std::string embedding() const;  // the embedder's name; empty = none
+  [[nodiscard]] int embedding_dimension() const;
   [[nodiscard]] std::int64_t size() const;
   // Names of the agents that have it, and whether to read only.
   [[nodiscard]] std::vector<std::pair<std::string, bool>> agents() const;

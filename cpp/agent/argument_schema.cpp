@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/strict_json.h"
 #include "error.h"
 
 namespace memgpt {
@@ -13,7 +14,9 @@ constexpr std::size_t kLongestShown = 40;
 
 }  // namespace
 
+// As arguments are read: a number that a schema allows must be the one that is given.
 json::object parse_parameters(const ToolSchema& schema) {
+  if (auto read = parse_object(schema.parameters)) return std::move(read->values);
   boost::system::error_code error;
   auto value = json::parse(schema.parameters, error);
   if (error || !value.is_object())

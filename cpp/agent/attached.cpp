@@ -74,6 +74,12 @@ std::vector<ArchiveView> Agent::views_of(const AgentRow& row,
   return views;
 }
 
+std::vector<ListedPassage> Agent::list_passages(const PassageRange& range) {
+  std::vector<AgentRow> holders{state().agent};
+  for (auto& attached : attached()) holders.push_back(std::move(attached.archive));
+  return home_->journal()->list_passages(holders, range);
+}
+
 PendingPassages Agent::pending_of(const Commit& step, const std::vector<ArchiveView>& views) {
   PendingPassages pending;
   const auto add = [&](const Commit& commit, const std::string& name) {

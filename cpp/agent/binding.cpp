@@ -139,6 +139,18 @@ void Agent::check_bound() {
                      " in the environment (for a server that takes any key: to any text)");
 }
 
+void Agent::describe(const std::string& description, const std::vector<std::string>& tags,
+                     const std::string& metadata, const std::string& settings) {
+  Binding binding;
+  binding.change = [&](AgentConfig& config) {
+    config.description = description;
+    config.tags = tags;
+    config.metadata = metadata;
+    config.settings = settings;
+  };
+  bind(binding);
+}
+
 // Works with other parts from now on: a configuration step where names or schemas changed. Nothing
 // is changed where that cannot work.
 void Agent::adopt(Parts parts) {

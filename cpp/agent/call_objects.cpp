@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "memory/text.h"
 
 namespace memgpt {
 
 namespace {
+
+constexpr std::string_view kTwoTools = "the call has the names of two tools";
 
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -28,6 +31,18 @@ void set_arguments(WrittenCall& call, const std::string& value) {
   call.repairs.add(repair::kNestedString, "the arguments");
 }
 
+template <std::size_t Size>
+bool is_one_of(std::string_view text, const std::array<std::string_view, Size>& list) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+// Of an object around calls: those, what stands beside a call, and what was said and thought.
+bool is_part_of_reply(const JsonMember& member) {
+  constexpr std::array<std::string_view, 7> kKeys = {
+      "content", "refusal", "reasoning", "reasoning_content", "thinking", "thought", "thoughts"};
+  return is_part_of_call(member) || (is_one_of(member.key, kKeys) && member.value.starts_with('"'));
+}
+
 // What is wrong where a call has two names or two objects of arguments, or tells of a tool.
 std::string two_of(const std::vector<JsonMember>& members, const JsonMember& name,
                    const JsonMember* arguments, const ToolMap& tools) {
@@ -35,7 +50,7 @@ std::string two_of(const std::vector<JsonMember>& members, const JsonMember& nam
     const bool given = member.value.starts_with('{') || member.value.starts_with('"');
     if (&member != &name && is_name_key(member.key) && member.value != name.value &&
         tools.contains(string_in(member.value)))
-      return "the call has the names of two tools";
+      return std::string(kTwoTools);
     if (arguments != nullptr && &member != arguments && given && is_arguments_key(member.key) &&
         member.value != arguments->value)
       return "the call has arguments in two places";
@@ -53,21 +68,50 @@ bool holds_calls(std::string_view key) {
   constexpr std::array<std::string_view, 9> kKeys = {"tool_calls",     "tool_call", "function_call",
                                                      "function_calls", "function",  "calls",
                                                      "functionCall",   "toolCalls", "toolCall"};
-  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
+  return is_one_of(key, kKeys);
+}
+
+bool is_part_of_call(const JsonMember& member) {
+  constexpr std::array<std::string_view, 6> kKeys = {"id",         "call_id",      "callId",
+                                                     "toolCallId", "tool_call_id", "index"};
+  constexpr std::array<std::string_view, 4> kTypes = {"\"function\"", "\"function_call\"",
+                                                      "\"tool_call\"", "\"tool_use\""};
+  const auto& [key, value] = member;
+  if (value == "null" || is_one_of(key, kKeys)) return true;
+  return (key == "type" && is_one_of(value, kTypes)) || (key == "role" && value == "\"assistant\"");
+}
+
+std::string no_part_of_call(std::string_view key) {
+  return "beside the call there is the member " + shown_name(key) +
+         ", which no call has, so it is not clear whether it is meant to be run; make it as a tool "
+         "call";
+}
+
+std::vector<WrittenCall> calls_in_list(const std::vector<JsonMember>& items, const ToolMap& tools,
+                                       int depth) {
+  std::vector<WrittenCall> calls;
+  for (const auto& item : items) {
+    auto more = item.value.starts_with('{') ? calls_in(mend_json(item.value).members, tools, depth)
+                                            : std::vector<WrittenCall>();
+    if (more.empty()) return {};
+    std::move(more.begin(), more.end(), std::back_inserter(calls));
+  }
+  return calls;
 }
 
 std::vector<WrittenCall> calls_in(const std::vector<JsonMember>& members, const ToolMap& tools,
                                   int depth) {
   for (const auto& member : members) {
-    const bool list = member.value.starts_with('[');
-    if (!holds_calls(member.key) || depth > 2 || !(list || member.value.starts_with('{'))) continue;
-    auto inner = mend_json(member.value).members;
-    if (!list) return calls_in(inner, tools, depth + 1);
-    std::vector<WrittenCall> calls;
-    for (const auto& item : inner)
-      if (item.value.starts_with('{'))
-        for (auto& call : calls_in(mend_json(item.value).members, tools, depth + 1))
-          calls.push_back(std::move(call));
+    if (!holds_calls(member.key) || depth > 2 ||
+        !(member.value.starts_with('[') || member.value.starts_with('{')))
+      continue;
+    const auto inner = mend_json(member.value);
+    auto calls = inner.object ? calls_in(inner.members, tools, depth + 1)
+                              : calls_in_list(inner.members, tools, depth + 1);
+    for (const auto& other : members)
+      if (&other != &member && !is_part_of_reply(other))
+        for (auto& call : calls)
+          if (call.problem.empty()) call.problem = no_part_of_call(other.key);
     return calls;
   }
   WrittenCall call;
@@ -78,8 +122,10 @@ std::vector<WrittenCall> calls_in(const std::vector<JsonMember>& members, const 
   if (name != nullptr) {
     call.name = string_in(name->value);
     call.problem = two_of(members, *name, arguments, tools);
-    for (const auto& member : members)
-      if (&member != name && &member != arguments) call.beside.push_back(member);
+    for (const auto& member : members) {
+      const bool again = is_name_key(member.key) && member.value == name->value;
+      if (!again && &member != arguments) call.beside.push_back(member);
+    }
     if (arguments != nullptr) {
       set_arguments(call, arguments->value);
       return {std::move(call)};
@@ -87,14 +133,16 @@ std::vector<WrittenCall> calls_in(const std::vector<JsonMember>& members, const 
     // {"name": "send_message", "message": "hi"}
     if (!tools.contains(call.name)) return {};
     call.arguments = "{}";
+    call.flat = true;
     return {std::move(call)};
   }
   // {"send_message": {"message": "hi"}}
   for (const auto& member : members) {
-    if (!tools.contains(member.key) || !member.value.starts_with('{') || !call.name.empty()) {
+    if (!tools.contains(member.key) || !member.value.starts_with('{')) {
       call.beside.push_back(member);
       continue;
     }
+    if (!call.name.empty()) call.problem = std::string(kTwoTools);
     call.name = member.key;
     call.arguments = member.value;
   }

@@ -106,14 +106,8 @@ class Reader {
 
   // An object with name and arguments, or a list of such.
   void add_calls(const MendedJson& json) {
-    if (json.object) {
-      for (auto& call : calls_in(json.members, tools_)) add(std::move(call), json.repairs, "JSON");
-      return;
-    }
-    for (const auto& item : json.members)
-      if (item.value.starts_with('{'))
-        for (auto& call : calls_in(mend_json(item.value).members, tools_))
-          add(std::move(call), json.repairs, "JSON");
+    auto calls = json.object ? calls_in(json.members, tools_) : calls_in_list(json.members, tools_);
+    for (auto& call : calls) add(std::move(call), json.repairs, "JSON");
   }
 
   // Calls as JSON are run where they are all there is.

@@ -46,9 +46,10 @@ void Agent::take_back(TurnRun& run, WriteSet& writes, const Reply& reply, const 
                  outside ? run.trust : Trust::kernel);
 }
 
-ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call, Tool& tool,
-                           const json::object& arguments) {
-  if (tool.effects() == Effects::none) return run_on(run, writes, tool, arguments, "");
+ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
+                           const DecodedCall& decoded) {
+  const Tool& tool = *decoded.tool;
+  if (tool.effects() == Effects::none) return run_on(run, writes, decoded, "");
   // The reply and the intent are durable before anything happens outside.
   const auto key = tool.idempotent() ? home_->environment().new_uuid() : "";
   writes.commit.step.kind = "intent";
@@ -56,7 +57,7 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
       {call.id, "intent", call.name, call.arguments, "outside", key, "started", "", now_us()});
   commit(writes);
   writes = begin("outcome", "agent");
-  auto result = run_on(run, writes, tool, arguments, key);
+  auto result = run_on(run, writes, decoded, key);
   record_outcome(writes, call, key, result.failed ? "failed" : "ok", result.printed);
   return result;
 }
@@ -71,15 +72,15 @@ void Agent::record_outcome(WriteSet& writes, const ToolCall& call, const std::st
 
 // A failure puts the write-set back as it was before the call. Only an Error is a failure of the
 // tool; anything else (Ctrl-C) ends the turn, and nothing of the step is written.
-ToolResult Agent::run_on(TurnRun& run, WriteSet& writes, Tool& tool, const json::object& arguments,
+ToolResult Agent::run_on(TurnRun& run, WriteSet& writes, const DecodedCall& call,
                          const std::string& idempotency_key) {
   const WriteSet before = writes;
   if (writes.state.shares_blocks() || !parts()->config.archives.empty()) run.before_tool = before;
   ToolResult result;
-  ToolScope scope(*this, writes, run.begin_position, run.found, idempotency_key);
+  ToolScope scope(*this, writes, run.begin_position, run.found, idempotency_key, call.exact);
   active_ = &writes;
   try {
-    result = tool.run(scope, arguments);
+    result = call.tool->run(scope, call.arguments);
     refresh_prefix(writes);
     if (writes.state.prefix->tokens() > before.state.prefix->tokens())
       check_room(writes.state, rules(), 0);
@@ -172,7 +173,7 @@ std::optional<Agent::Outcome> Agent::repeat_call(WriteSet& writes, const ToolCal
   if (key.empty()) return std::nullopt;
   TurnRun run;
   run.begin_position = writes.state.next_position;
-  auto result = run_on(run, writes, *decoded.tool, decoded.arguments, key);
+  auto result = run_on(run, writes, decoded, key);
   return Outcome{std::move(result), trust_of(*decoded.tool), key, ""};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/call_objects.h"
 #include "agent/mend_call.h"
 #include "agent/near_name.h"
 #include "agent/strict_json.h"
@@ -31,9 +32,9 @@ std::string_view injected_name(std::string_view key) {
       kThinking,       "thought",         "thoughts", "inner_thoughts",
       "inner_thought", "inner_monologue", "reasoning"};
   constexpr std::array<std::string_view, 2> kBeats = {kHeartbeat, "heartbeat"};
-  if (!near_name(key, {kThoughts.begin(), kThoughts.end()}, false).empty()) return kThinking;
-  if (!near_name(key, {kBeats.begin(), kBeats.end()}, false).empty()) return kHeartbeat;
-  return near_name(key, {kThinking, kHeartbeat}, true);
+  if (!same_name(key, {kThoughts.begin(), kThoughts.end()}).empty()) return kThinking;
+  if (!same_name(key, {kBeats.begin(), kBeats.end()}).empty()) return kHeartbeat;
+  return {};
 }
 
 class Fitter {
@@ -63,16 +64,23 @@ class Fitter {
     if (inner->value.starts_with('"')) fitted_.repairs.add(repair::kNestedString, "the arguments");
     auto members = mend_json(object_in(inner->value)).members;
     members_ = std::move(members);
-    take_beside(beside);
+    take_beside(beside, false);
   }
 
-  void take_beside(const std::vector<JsonMember>& beside) {
+  void take_beside(const std::vector<JsonMember>& beside, bool flat) {
     for (const auto& member : beside) {
       const bool own = schema_.find(member.key) != nullptr;
-      if (!own && injected_name(member.key).empty()) continue;
+      const bool of_call = is_part_of_call(member);
+      // An id or a type beside arguments is the call's own.
+      if (of_call && !(flat && own)) continue;
+      if (!own && injected_name(member.key).empty()) {
+        if (problem_.empty()) problem_ = no_part_of_call(member.key);
+        continue;
+      }
       if (const auto* inside = member_named(member.key)) {
         if (own && inside->value != member.value)
-          twice_ = "argument " + shown_name(member.key) + " stands in two places, with two values";
+          problem_ =
+              "argument " + shown_name(member.key) + " stands in two places, with two values";
         continue;
       }
       members_.push_back(member);
@@ -85,9 +93,8 @@ class Fitter {
       const std::string key = members_[i].key;
       if (key == kThinking || key == kHeartbeat || schema_.find(key) != nullptr || schema_.open())
         continue;
-      std::string_view meant = near_name(key, missing(false), false);
+      std::string_view meant = same_name(key, missing());
       if (meant.empty()) meant = injected_name(key);
-      if (meant.empty()) meant = near_name(key, missing(true), true);
       if (meant.empty()) continue;
       if (!has(meant)) {
         members_[i].key = std::string(meant);
@@ -115,8 +122,8 @@ class Fitter {
   }
 
   Fitted done() {
-    if (!twice_.empty()) {
-      fitted_.problem = twice_;
+    if (!problem_.empty()) {
+      fitted_.problem = problem_;
       return std::move(fitted_);
     }
     for (const auto& [key, value] : members_) {
@@ -128,7 +135,8 @@ class Fitter {
     fitted_.text += fitted_.text.empty() ? "{}" : "}";
     auto arguments = parse_object(fitted_.text, &fitted_.problem);
     if (!arguments) return std::move(fitted_);
-    fitted_.arguments = *std::move(arguments);
+    fitted_.arguments = std::move(arguments->values);
+    fitted_.wide = arguments->wide;
     fitted_.request_heartbeat = take_injected(fitted_.arguments);
     fitted_.problem = schema_.fit(fitted_.arguments);
     return std::move(fitted_);
@@ -157,10 +165,10 @@ class Fitter {
   }
   [[nodiscard]] bool has(std::string_view key) const { return member_named(key) != nullptr; }
 
-  [[nodiscard]] std::vector<std::string_view> missing(bool required) const {
+  [[nodiscard]] std::vector<std::string_view> missing() const {
     std::vector<std::string_view> names;
     for (const auto& property : schema_.properties())
-      if (!has(property.name) && (property.required || !required)) names.push_back(property.name);
+      if (!has(property.name)) names.push_back(property.name);
     return names;
   }
 
@@ -206,7 +214,7 @@ class Fitter {
   std::vector<JsonMember> members_;
   const ArgumentSchema& schema_;
   std::string_view tool_name_;
-  std::string twice_;  // what is wrong: one argument has two values
+  std::string problem_;  // one argument has two values, or what stands beside them is not known
   Fitted fitted_;
 };
 
@@ -221,12 +229,20 @@ bool take_injected(json::object& arguments) {
 }
 
 Fitted fit_arguments(std::vector<JsonMember> members, const std::vector<JsonMember>& beside,
-                     const Tool& tool) {
-  const bool many = members.size() > kMostMembers || beside.size() > kMostMembers;
+                     bool flat, const Tool& tool) {
+  if (beside.size() > kMostMembers) {
+    Fitted refused;
+    refused.problem = "there are too many members beside its arguments";
+    return refused;
+  }
+  const bool many = members.size() > kMostMembers;
   Fitter fitter(std::move(members), tool);
-  if (many) return fitter.done();
+  if (many) {
+    fitter.take_beside(beside, flat);
+    return fitter.done();
+  }
   fitter.unwrap();
-  fitter.take_beside(beside);
+  fitter.take_beside(beside, flat);
   fitter.name_arguments();
   fitter.give_types();
   return fitter.done();

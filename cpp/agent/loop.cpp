@@ -81,8 +81,19 @@ void Agent::poll() const {
 }
 
 // Commit 1: the input is durable before any model is called.
-void Agent::append_input(const Input& input, TurnRun& run) {
-  WriteSet writes = begin("input", input.role == Role::user ? "user" : "system");
+void Agent::append_inputs(const std::vector<Input>& inputs, TurnRun& run) {
+  const bool users = std::any_of(inputs.begin(), inputs.end(),
+                                 [](const Input& input) { return input.role == Role::user; });
+  WriteSet writes = begin("input", users ? "user" : "system");
+  run.begin_position = writes.state.next_position;
+  int cost = 0;
+  for (const auto& input : inputs) cost = append_input(input, writes, cost);
+  commit(writes);
+  run.response.input = writes.state.agent.head;
+}
+
+// `before`: the cost of those of the same commit, which all have to fit. Gives that with this one.
+int Agent::append_input(const Input& input, WriteSet& writes, int before) {
   auto message = new_message(writes.state, input.role,
                              !input.type.empty()
                                  ? input.type
@@ -90,14 +101,13 @@ void Agent::append_input(const Input& input, TurnRun& run) {
                              input.time_us.value_or(writes.commit.step.time_us));
   message.text = input.text;
   message.name = input.name;
-  message.author = writes.commit.step.author;
+  message.author = input.role == Role::user ? "user" : "system";
   message.trust = input.role == Role::user ? Trust::user : Trust::kernel;
-  const bool first = run.response.input.seq == 0;
-  if (first) run.begin_position = message.position;
   auto measured = measure(std::move(message), *parts()->counter);
-  int cost = measured.cost();
+  int cost = before + measured.cost();
   // A system message leaves the newest user message where it is: both must fit.
-  if (input.role == Role::system) cost += turn_costs(writes.state.window).newest_user;
+  if (input.role == Role::system && before == 0)
+    cost += turn_costs(writes.state.window).newest_user;
   try {
     check_room(writes.state, rules(), cost);
   } catch (const MessageTooLarge&) {
@@ -114,8 +124,7 @@ void Agent::append_input(const Input& input, TurnRun& run) {
     static_cast<void>(parts()->policy->fit(window));
   }
   writes.append(std::move(measured));
-  commit(writes);
-  if (first) run.response.input = writes.state.agent.head;
+  return cost;
 }
 
 // What the model shall see next.
@@ -203,6 +212,7 @@ bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
   response.completion_tokens += std::max(0, reply.usage.completion_tokens);
 
   const auto first_new = writes.state.next_position;
+  const auto spoken_before = response.spoken.size();
   bool go_on = reply.tool_calls.empty() ? record_no_call(run, writes, decoded)
                                         : run_calls(run, writes, decoded);
   try {
@@ -216,11 +226,8 @@ bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
   const Window& window = writes.state.window;
   std::size_t next = window.size();
   while (next > 0 && window[next - 1]->message->position >= first_new) --next;
-  // What came of a mended reply was not seen as it was written.
-  if (call.events && !call.events->said() && next < window.size())
-    if (const auto& said = window[next]->message;
-        said->role == Role::assistant && !said->text.empty())
-      run.tell({TurnEvent::Kind::text, response.steps, said->text});
+  if (call.events)
+    call.events->settle(response.spoken.size() > spoken_before ? response.spoken.back() : "");
   for (; next < window.size(); ++next) {
     response.messages.push_back(window[next]->message);
     run.tell({.kind = TurnEvent::Kind::message,
@@ -316,7 +323,7 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decode
   Trust trust = Trust::kernel;
   if (runs) {
     trust = trust_of(*decoded.tool);
-    result = run_tool(run, writes, call, *decoded.tool, decoded.arguments);
+    result = run_tool(run, writes, call, decoded);
     if (!rules.empty()) run.called.push_back({call.name, result.text});
   }
   if (speaks && !result.failed) run.response.spoken.push_back(spoken_text(decoded));

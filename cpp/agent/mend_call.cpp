@@ -152,11 +152,54 @@ Objects objects_in(std::string text, bool was_cut, int strings = 0) {
 }
 
 // send_message:0, functions.send_message.0: servers number the calls.
-void drop_counter(std::string_view& name) {
+bool drop_counter(std::string_view& name) {
   auto end = name.size();
   while (end > 0 && name[end - 1] >= '0' && name[end - 1] <= '9') --end;
-  if (end == name.size() || end < 2 || (name[end - 1] != ':' && name[end - 1] != '.')) return;
+  if (end == name.size() || end < 2 || (name[end - 1] != ':' && name[end - 1] != '.')) return false;
   name = name.substr(0, end - 1);
+  return true;
+}
+
+// Of the name as it is, without its counter and without what stands before it: the tool that one of
+// them names, where no other one names another.
+std::string tool_of_form(std::string_view name, const ToolMap& tools) {
+  std::vector<std::string_view> known;
+  for (const auto& [tool_name, tool] : tools) known.push_back(tool_name);
+  std::vector<std::string_view> forms = {name};
+  if (drop_counter(name)) forms.push_back(name);
+  const auto stands_before = [&](std::string_view space) {
+    return name.size() > space.size() + 1 && name.starts_with(space) &&
+           std::string_view(".:/").find(name[space.size()]) != std::string_view::npos;
+  };
+  for (;;) {
+    const auto* const space = std::find_if(kNamespaces.begin(), kNamespaces.end(), stands_before);
+    if (space == kNamespaces.end()) break;
+    name.remove_prefix(space->size() + 1);
+    forms.push_back(name);
+  }
+  std::string_view meant;
+  for (const auto form : forms) {
+    const auto found = tools.find(form);
+    const auto tool =
+        found != tools.end() ? std::string_view(found->first) : same_name(form, known);
+    if (tool.empty()) continue;
+    if (!meant.empty() && tool != meant) return "";
+    meant = tool;
+  }
+  return std::string(meant);
+}
+
+std::string no_such_tool(std::string_view name, const ToolMap& tools) {
+  std::vector<std::string_view> known;
+  std::string names;
+  for (const auto& [tool_name, tool] : tools) {
+    known.push_back(tool_name);
+    names += (names.empty() ? "" : ", ") + tool_name;
+  }
+  const auto nearest = nearest_name(name, known);
+  return "there is no tool " + shown_name(name) +
+         (nearest.empty() ? "" : " (did you mean \"" + std::string(nearest) + "\"?)") +
+         "; tools are: " + (names.empty() ? "none" : names);
 }
 
 }  // namespace
@@ -214,25 +257,7 @@ std::string meant_tool(std::string_view name, const ToolMap& tools, Repairs& rep
          left.back() == left.front())
     left = trimmed_view(left.substr(1, left.size() - 2));
   if (left.ends_with("()")) left.remove_suffix(2);
-  if (!tools.contains(left)) drop_counter(left);
-  for (bool again = true; again;) {
-    again = false;
-    for (const auto space : kNamespaces) {
-      if (left.size() <= space.size() + 1 || !left.starts_with(space) ||
-          std::string_view(".:/").find(left[space.size()]) == std::string_view::npos)
-        continue;
-      left.remove_prefix(space.size() + 1);
-      again = true;
-    }
-  }
-  std::string meant;
-  if (tools.contains(left)) {
-    meant = std::string(left);
-  } else {
-    std::vector<std::string_view> names;
-    for (const auto& [known, tool] : tools) names.push_back(known);
-    meant = std::string(near_name(left, names, true));
-  }
+  const auto meant = tool_of_form(left, tools);
   if (!meant.empty() && text != meant)
     repairs.add(repair::kToolName, shown_name(name) + " for \"" + meant + '"');
   return meant;
@@ -243,10 +268,7 @@ MendedCall mend_call(const WrittenCall& call, const ToolMap& tools, bool was_cut
   mended.repairs = call.repairs;
   const auto meant = meant_tool(call.name, tools, mended.repairs);
   if (meant.empty()) {
-    std::string names;
-    for (const auto& [name, tool] : tools) names += (names.empty() ? "" : ", ") + name;
-    mended.decoded.problem = "there is no tool " + shown_name(call.name) +
-                             "; tools are: " + (names.empty() ? "none" : names);
+    mended.decoded.problem = no_such_tool(call.name, tools);
     return mended;
   }
   const auto& tool = tools.find(meant)->second;
@@ -260,7 +282,7 @@ MendedCall mend_call(const WrittenCall& call, const ToolMap& tools, bool was_cut
   auto objects = objects_in(nothing ? "" : call.arguments, was_cut);
   if (objects.items.empty()) return refuse(objects.problem);
   auto& item = objects.items.front();
-  Fitted fitted = fit_arguments(std::move(item.members), call.beside, *tool);
+  Fitted fitted = fit_arguments(std::move(item.members), call.beside, call.flat, *tool);
   if (!fitted.problem.empty()) return refuse(fitted.problem);
   mended.repairs.add(objects.repairs);
   mended.repairs.add(item.repairs);
@@ -272,7 +294,8 @@ MendedCall mend_call(const WrittenCall& call, const ToolMap& tools, bool was_cut
   mended.name = meant;
   mended.arguments = std::move(fitted.text);
   mended.thoughts = std::move(fitted.thoughts);
-  mended.decoded = {tool, std::move(fitted.arguments), fitted.request_heartbeat, ""};
+  mended.decoded = {tool, std::move(fitted.arguments), fitted.wide ? mended.arguments : "",
+                    fitted.request_heartbeat, ""};
   return mended;
 }
 

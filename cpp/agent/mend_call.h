@@ -18,6 +18,7 @@ struct WrittenCall {
   std::vector<JsonMember> beside;  // what stood beside name and arguments in one object
   Repairs repairs;                 // until here
   std::string problem;             // why it cannot be run, where that is clear already
+  bool flat = false;               // all of its arguments stand beside its name
 };
 
 struct MendedCall {

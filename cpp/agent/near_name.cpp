@@ -1,118 +1,99 @@
 #include "agent/near_name.h"
 
 #include <algorithm>
-#include <array>
-#include <optional>
+#include <numeric>
+#include <string>
+#include <utility>
 
 namespace memgpt {
 
 namespace {
 
-constexpr std::size_t kLongest = 128;    // of a name that is looked at
-constexpr std::size_t kTypoLetters = 4;  // of a word that may have one
-constexpr int kMostTypos = 1;
-
-// Words that are others with two letters changed, or with one doubled: who writes them means them.
-constexpr std::array<std::string_view, 91> kWords = {
-    "angel",   "angle",   "bared",   "baring",   "barred",  "barring",  "blot",   "board",
-    "bolt",    "broad",   "bused",   "bussed",   "calm",    "cannon",   "canon",  "casual",
-    "causal",  "clam",    "coma",    "comma",    "coral",   "corral",   "dairy",  "decent",
-    "descent", "desert",  "dessert", "diary",    "diner",   "dining",   "dinner", "dinning",
-    "field",   "filed",   "files",   "fires",    "flies",   "form",     "fries",  "from",
-    "griped",  "gripped", "hoping",  "hopping",  "later",   "latter",   "loose",  "loosing",
-    "lose",    "losing",  "marital", "martial",  "moped",   "moping",   "mopped", "mopping",
-    "planed",  "planing", "planned", "planning", "quiet",   "quite",    "rating", "ratting",
-    "robbed",  "robed",   "sacred",  "salt",     "scared",  "sign",     "silver", "sing",
-    "slat",    "sliver",  "stared",  "staring",  "starred", "starring", "super",  "supper",
-    "taped",   "taping",  "tapped",  "tapping",  "trail",   "trial",    "unite",  "united",
-    "untie",   "untied",  "writing"};
+constexpr std::size_t kLongest = 128;  // of a name that is looked at
+// Of each word of a name that may be written without anything between: "re" and "un" make another
+// word of the one behind them.
+constexpr std::size_t kJoinedLetters = 3;
+constexpr std::size_t kLettersForEach = 4;  // of a name, for each that may differ in a nearest one
 
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool separates(char c) { return c == '_' || c == '-' || c == ' '; }
+bool separates(char c) { return c == '_' || c == '-' || c == '.' || c == ' '; }
 char lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
 
-bool is_word(std::string_view word) {
-  return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
-}
+using Words = std::vector<std::string>;
 
-std::string folded(std::string_view name) {
-  std::string out;
-  for (const char c : name)
-    if (!separates(c)) out += lower(c);
-  return out;
-}
-
-std::vector<std::string> words_of(std::string_view name) {
-  std::vector<std::string> words(1);
+// `humps`: a capital begins a word, also the last of several before a small letter.
+Words words_of(std::string_view name, bool humps) {
+  Words words(1);
   for (std::size_t i = 0; i < name.size(); ++i) {
-    const bool hump = i > 0 && is_upper(name[i]) && is_lower(name[i - 1]);
+    const bool hump = humps && i > 0 && is_upper(name[i]) &&
+                      (!is_upper(name[i - 1]) || (i + 1 < name.size() && is_lower(name[i + 1])));
     if ((separates(name[i]) || hump) && !words.back().empty()) words.emplace_back();
     if (!separates(name[i])) words.back() += lower(name[i]);
   }
+  if (words.size() > 1 && words.back().empty()) words.pop_back();
   return words;
 }
 
-// Two letters that changed places, or one that is doubled where it is single, or the other way
-// round. A letter more, fewer or other makes another word too easily: charge and change, payer and
-// payee, unlock and lock.
-bool is_typo(std::string_view written, std::string_view known) {
-  if (!std::all_of(written.begin(), written.end(), is_lower) ||
-      !std::all_of(known.begin(), known.end(), is_lower) ||
-      std::min(written.size(), known.size()) < kTypoLetters || is_word(written))
-    return false;
-  std::size_t i = 0;
-  while (i < std::min(written.size(), known.size()) && written[i] == known[i]) ++i;
-  const auto rest = written.substr(i);
-  const auto wanted = known.substr(i);
-  if (written.size() == known.size())
-    return rest.size() > 1 && rest[0] == wanted[1] && rest[1] == wanted[0] &&
-           rest.substr(2) == wanted.substr(2);
-  const bool longer = written.size() == known.size() + 1;
-  if (i == 0 || (!longer && known.size() != written.size() + 1)) return false;
-  const auto more = longer ? rest : wanted;
-  return more[0] == known[i - 1] && more.substr(1) == (longer ? wanted : rest);
+std::string joined(const Words& words) {
+  return std::accumulate(words.begin(), words.end(), std::string());
 }
 
-std::optional<int> typos_between(const std::vector<std::string>& a,
-                                 const std::vector<std::string>& b) {
-  if (a.size() != b.size()) return std::nullopt;
-  int typos = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] == b[i]) continue;
-    if (!is_typo(a[i], b[i])) return std::nullopt;
-    ++typos;
+bool has_same_words(std::string_view written, std::string_view name) {
+  const auto as_written = words_of(written, false);
+  const auto with_humps = words_of(written, true);
+  for (const auto& words : {words_of(name, false), words_of(name, true)}) {
+    if (as_written == words || with_humps == words) return true;
+    const bool may_join = std::all_of(words.begin(), words.end(), [](const std::string& word) {
+      return word.size() >= kJoinedLetters;
+    });
+    if (may_join && with_humps.size() == 1 && with_humps.front() == joined(words)) return true;
   }
-  if (typos > kMostTypos) return std::nullopt;
-  return typos;
+  return false;
+}
+
+// Letters to put in, take out or change.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    auto diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const auto changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
 }
 
 }  // namespace
 
-std::string_view near_name(std::string_view written, const std::vector<std::string_view>& names,
-                           bool typos) {
+std::string_view same_name(std::string_view written, const std::vector<std::string_view>& names) {
   if (written.size() > kLongest) return {};
-  const auto wanted = folded(written);
-  if (wanted.empty()) return {};
   std::string_view same;
   for (const auto name : names) {
-    if (folded(name) != wanted) continue;
+    if (name.size() > kLongest || !has_same_words(written, name)) continue;
     if (!same.empty()) return {};
     same = name;
   }
-  if (!same.empty() || !typos) return same;
-  const auto words = words_of(written);
+  return same;
+}
+
+std::string_view nearest_name(std::string_view written,
+                              const std::vector<std::string_view>& names) {
+  if (written.size() > kLongest) return {};
+  const auto wanted = joined(words_of(written, false));
+  auto least = wanted.size() / kLettersForEach + 1;
   std::string_view nearest;
-  int least = kMostTypos + 1;
-  bool tie = false;
   for (const auto name : names) {
-    const auto count = typos_between(words, words_of(name));
-    if (!count || *count > least) continue;
-    tie = *count == least;
-    least = *count;
-    nearest = name;
+    if (name.size() > kLongest) continue;
+    const auto count = distance(wanted, joined(words_of(name, false)));
+    if (count > least) continue;
+    nearest = count < least ? name : std::string_view();
+    least = count;
   }
-  return tie ? std::string_view() : nearest;
+  return nearest;
 }
 
 }  // namespace memgpt

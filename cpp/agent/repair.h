@@ -31,8 +31,8 @@ inline constexpr std::string_view kMissingComma = "missing_comma";    // {"a": 1
 inline constexpr std::string_view kMissingClose = "missing_close";    // } or ] put in
 inline constexpr std::string_view kNestedString = "nested_string";    // JSON in a string
 // In the call.
-inline constexpr std::string_view kToolName = "tool_name";                  // a near miss
-inline constexpr std::string_view kArgumentName = "argument_name";          // a near miss
+inline constexpr std::string_view kToolName = "tool_name";                  // in another form
+inline constexpr std::string_view kArgumentName = "argument_name";          // in another form
 inline constexpr std::string_view kArgumentType = "argument_type";          // "5" for 5, 5 for "5"
 inline constexpr std::string_view kWrappedArguments = "wrapped_arguments";  // one object too many
 inline constexpr std::string_view kMisplacedArgument = "misplaced_argument";  // beside arguments

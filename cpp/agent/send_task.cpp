@@ -37,14 +37,14 @@ void Agent::SendTask::begin_turn() {
   agent_.poll();
   agent_.renew_config();
   agent_.recover_open_calls(nullptr);
-  for (const auto& input : inputs_) append(input);
+  append();
 }
 
-void Agent::SendTask::append(const Input& input) {
+void Agent::SendTask::append() {
   for (int tries = 0;; ++tries) {
     const TurnRun before = run_;
     try {
-      agent_.append_input(input, run_);
+      agent_.append_inputs(inputs_, run_);
       return;
     } catch (const Conflict&) {
       agent_.go_back(run_, before, tries);

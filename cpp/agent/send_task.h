@@ -12,7 +12,7 @@ namespace memgpt {
 // go on with it, one at a time.
 class Agent::SendTask {
  public:
-  // `inputs`: at least one; the model sees them all. What `on_event` refers to must outlive the
+  // `inputs`: at least one; one commit has them all, and the model sees them all. What `on_event` refers to must outlive the
   // task. `max_steps`: model calls at most; 0 = as the agent is set up.
   SendTask(Agent& agent, std::vector<Input> inputs, const OnTurnEvent& on_event,
            int max_steps = 0);
@@ -31,7 +31,7 @@ class Agent::SendTask {
 
  private:
   void begin_turn();
-  void append(const Input& input);
+  void append();
   bool step(bool may_leave);
   bool has_reply(bool may_leave, Reply& reply);
   void end_turn();

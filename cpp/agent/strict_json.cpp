@@ -2,6 +2,9 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "agent/mend_json.h"
 #include "agent/value_schema.h"
 
@@ -9,8 +12,8 @@ namespace memgpt {
 
 namespace {
 
-// Less than boost::json takes by itself: what is nested more deeply goes to it.
-constexpr int kDepth = 30;
+constexpr int kDepth = 32;
+constexpr std::size_t kWideDigits = 19;  // from here on an integer may need more than 64 bits
 
 bool convert(const simdjson::dom::element& from, json::value& to, int depth);
 
@@ -55,21 +58,61 @@ bool convert(const simdjson::dom::element& from, json::value& to, int depth) {
   return false;
 }
 
+bool read(std::string_view text, json::object& object) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  simdjson::dom::object read;
+  return parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS &&
+         root.get(read) == simdjson::SUCCESS && convert(read, object, 1);
+}
+
+bool is_wide(std::string_view digits) {
+  const auto does_not_fit = [&](auto number) {
+    const auto* end = digits.data() + digits.size();
+    return std::from_chars(digits.data(), end, number).ec == std::errc::result_out_of_range;
+  };
+  return digits.front() == '-' ? does_not_fit(std::int64_t{}) : does_not_fit(std::uint64_t{});
+}
+
+// Integers of more than 64 bits, which simdjson does not read, as doubles; "" where there are none.
+std::string with_wide_integers(std::string_view text) {
+  std::string out;
+  bool any = false;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto begin = at;
+    const char c = text[at++];
+    if (in_string) {
+      if (c == '\\') ++at;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '-' || (c >= '0' && c <= '9')) {
+      at = std::min(text.find_first_not_of("0123456789+-.eE", at), text.size());
+      const auto number = text.substr(begin, at - begin);
+      if (number.size() >= kWideDigits && number.find_first_of("+.eE") == std::string_view::npos &&
+          is_wide(number)) {
+        out += number;
+        out += ".0";
+        any = true;
+        continue;
+      }
+    }
+    out += text.substr(begin, std::min(at, text.size()) - begin);
+  }
+  return any ? out : "";
+}
+
 }  // namespace
 
-std::optional<json::object> parse_object(std::string_view text, std::string* problem) {
-  {
-    simdjson::dom::parser parser;
-    simdjson::dom::element root;
-    simdjson::dom::object object;
-    json::object read;
-    if (parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS &&
-        root.get(object) == simdjson::SUCCESS && convert(object, read, 1))
-      return read;
-  }
-  // What simdjson does not take may still be JSON: an integer of 30 digits.
+std::optional<StrictObject> parse_object(std::string_view text, std::string* problem) {
+  StrictObject object;
+  if (read(text, object.values)) return object;
+  object = {{}, true};
+  if (const auto wide = with_wide_integers(text); !wide.empty() && read(wide, object.values))
+    return object;
   boost::system::error_code error;
-  auto value = json::parse(text, error);
+  const auto value = json::parse(text, error);
   std::string why;
   if (error)
     why = "the arguments are not valid JSON (" + error.message() + ")";
@@ -79,8 +122,7 @@ std::optional<json::object> parse_object(std::string_view text, std::string* pro
     why = "a number in the arguments is too large";
   else
     why = mend_json(text).problem;  // a name stands twice in one object
-  if (why.empty()) return std::move(value.get_object());
-  if (problem != nullptr) *problem = std::move(why);
+  if (problem != nullptr) *problem = why.empty() ? "the arguments cannot be read" : std::move(why);
   return std::nullopt;
 }
 

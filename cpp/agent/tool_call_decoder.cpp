@@ -144,7 +144,7 @@ class Decoder {
     } else {
       json::object arguments;
       arguments[argument] = reply.content;
-      done_.call = {tools_.find("send_message")->second, arguments, false, ""};
+      done_.call = {tools_.find("send_message")->second, arguments, "", false, ""};
       reply.tool_calls.push_back({"", "send_message", json::serialize(arguments)});
       reply.content.clear();
       repairs_.add(repair::kPlainText, "became send_message");
@@ -228,7 +228,8 @@ DecodedCall decode_call(const ToolCall& call, const ToolMap& tools) {
   auto arguments = parse_object(is_blank(call.arguments) ? "{}" : std::string_view(call.arguments),
                                 &decoded.problem);
   if (!arguments) return decoded;
-  decoded.arguments = *std::move(arguments);
+  if (arguments->wide) decoded.exact = call.arguments;
+  decoded.arguments = std::move(arguments->values);
   decoded.request_heartbeat = take_injected(decoded.arguments);
   decoded.problem = found->second->arguments().fit(decoded.arguments);
   if (decoded.problem.empty()) decoded.tool = found->second;

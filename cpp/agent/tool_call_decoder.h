@@ -21,6 +21,8 @@ namespace memgpt {
 struct DecodedCall {
   std::shared_ptr<Tool> tool;  // null where the call cannot be run
   json::object arguments;      // without the injected ones
+  // All of them as JSON, where a number in them is exact there alone (see strict_json.h); else "".
+  std::string exact;
   bool request_heartbeat = false;
   std::string problem;  // what the model is told where it cannot be run
 };

@@ -30,7 +30,7 @@ ToolResult Agent::run_tool_now(const std::string& name, const json::object& argu
     dropped.state = state();
     std::vector<std::string> found;
     const auto key = decoded.tool->idempotent() ? home_->environment().new_uuid() : "";
-    ToolScope scope(*this, dropped, dropped.state.next_position, found, key);
+    ToolScope scope(*this, dropped, dropped.state.next_position, found, key, decoded.exact);
     try {
       return decoded.tool->run(scope, decoded.arguments);
     } catch (const Error& error) {
@@ -43,7 +43,7 @@ ToolResult Agent::run_tool_now(const std::string& name, const json::object& argu
     WriteSet writes = begin("edit", "user");
     TurnRun run;
     run.begin_position = writes.state.next_position;
-    auto result = run_on(run, writes, *decoded.tool, decoded.arguments, "");
+    auto result = run_on(run, writes, decoded, "");
     if (result.failed || !did_something(writes.commit)) return result;
     try {
       commit(writes);

@@ -10,7 +10,14 @@ namespace {
 
 constexpr std::string_view kOpen = "<think>";
 constexpr std::string_view kClose = "</think>";
+constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kSpeaker = "send_message";
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
+}
 
 // Bytes at the end of a text that `tag` may begin with.
 std::size_t begun(std::string_view text, std::string_view tag) {
@@ -24,7 +31,7 @@ std::size_t begun(std::string_view text, std::string_view tag) {
 void ThinkSplitter::add(std::string_view piece, const OnText& on_text) {
   held_ += piece;
   if (place_ == Place::before) {
-    const auto first = held_.find_first_not_of(" \t\r\n");
+    const auto first = held_.find_first_not_of(kBlanks);
     if (first == std::string::npos) return;
     const auto rest = std::string_view(held_).substr(first);
     if (rest.starts_with(kOpen)) {
@@ -43,6 +50,11 @@ void ThinkSplitter::add(std::string_view piece, const OnText& on_text) {
     held_.erase(0, known);
     if (close == std::string::npos) return;
     held_.erase(0, kClose.size());
+    place_ = Place::behind;
+  }
+  if (place_ == Place::behind) {
+    held_.erase(0, std::min(held_.find_first_not_of(kBlanks), held_.size()));
+    if (held_.empty()) return;
     place_ = Place::after;
   }
   if (!held_.empty()) on_text(false, held_);
@@ -65,8 +77,14 @@ ThinkSplitter::OnText ReplyEvents::as_text() {
 
 void ReplyEvents::emit(TurnEvent::Kind kind, std::string_view text) {
   any_ = true;
-  said_ = said_ || kind == TurnEvent::Kind::text;
+  if (kind == TurnEvent::Kind::text) shown_ += text;
   on_event_({kind, step_, text, tool_, call_id_});
+}
+
+void ReplyEvents::settle(std::string_view said) {
+  if (trimmed(shown_) == trimmed(said)) return;
+  if (!shown_.empty()) on_event_({TurnEvent::Kind::discard, step_});
+  if (!said.empty()) on_event_({TurnEvent::Kind::text, step_, said});
 }
 
 void ReplyEvents::add(const Delta& delta) {

@@ -19,7 +19,7 @@ struct TurnEvent {
     text,       // a piece of what the model says to the user
     content,    // a piece of text outside of a call, which is not shown to the user
     tool_call,  // a piece of the arguments of a call, as the model writes them
-    discard,    // what came of this model call is void: it is made again
+    discard,    // what came of this model call is void: it is made again, or was not said so
     message,    // a message of a step that is durable now
   };
   Kind kind = Kind::step;
@@ -43,7 +43,7 @@ class ThinkSplitter {
   void finish(const OnText& on_text);
 
  private:
-  enum class Place { before, inside, after };
+  enum class Place { before, inside, behind, after };
   Place place_ = Place::before;
   std::string held_;
 };
@@ -57,8 +57,9 @@ class ReplyEvents {
   void add(const Delta& delta);
   // A provider that does not stream gives all at the end.
   void finish(const Reply& reply);
-  // Something was said to the user.
-  [[nodiscard]] bool said() const { return said_; }
+  // Behind the step: what was shown as said and was not is void (the reply was cut off, refused or
+  // mended), and what was said and not shown is shown.
+  void settle(std::string_view said);
 
  private:
   void emit(TurnEvent::Kind kind, std::string_view text);
@@ -69,7 +70,7 @@ class ReplyEvents {
   int step_;
   bool speaks_;
   bool any_ = false;
-  bool said_ = false;
+  std::string shown_;  // as text
   ThinkSplitter thoughts_;
   JsonStrings arguments_;
   std::string tool_;

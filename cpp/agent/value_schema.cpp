@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kMostDepth = 16;
 constexpr std::size_t kMostAllowed = 600;    // bytes of the list that the model is told
-constexpr double kExact = 9007199254740992;  // up to here a double is one integer only
+constexpr double kExact = 9007199254740992;  // below it a double is one integer only
 
 std::uint8_t type_named(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, std::uint8_t>, 7> kTypes = {
@@ -35,7 +35,7 @@ std::uint8_t types_of(const json::value& type) {
   return types;
 }
 
-bool is_whole(double value) { return std::trunc(value) == value && std::abs(value) <= kExact; }
+bool is_whole(double value) { return std::trunc(value) == value && std::abs(value) < kExact; }
 
 bool is_of(const json::value& value, std::uint8_t types) {
   if (types == kAnyType) return true;

@@ -42,8 +42,9 @@ class PythonTool final : public Tool {
   }
   [[nodiscard]] ToolResult run(ToolScope& scope, const json::object& arguments) override {
     return with_python([&] {
-      auto [failed, text] = (*callable_)(to_python(json::value(arguments)), scope.idempotency_key())
-                                .cast<std::pair<bool, std::string>>();
+      auto [failed, text] =
+          (*callable_)(to_python(arguments, scope.exact_arguments()), scope.idempotency_key())
+              .cast<std::pair<bool, std::string>>();
       return ToolResult{failed, std::move(text)};
     });
   }
@@ -454,6 +455,8 @@ void bind_agent_class(py::module_& module) {
       .def("tool_sources", &Agent::tool_sources, Release())
       .def("import_history", &Agent::import_history, py::arg("items"), Release())
       .def("keep_sources", &Agent::keep_sources, py::arg("sources"), Release())
+      .def("describe", &Agent::describe, py::arg("description"), py::arg("tags"),
+           py::arg("metadata"), py::arg("settings"), Release())
       .def("add_tool", &Agent::add_tool, py::arg("tool"), Release())
       .def("remove_tool", &Agent::remove_tool, py::arg("name"), Release())
       .def("bind", &Agent::bind, py::arg("binding"), Release());

@@ -56,6 +56,8 @@ auto with_python(Function&& function) {
 }
 
 [[nodiscard]] py::object to_python(const json::value& value);
+// `exact`: the same as JSON, for numbers that no json::value holds; empty: there are none.
+[[nodiscard]] py::object to_python(const json::object& object, std::string_view exact);
 // A datetime in UTC.
 [[nodiscard]] py::object to_datetime(std::int64_t time_us);
 

@@ -55,7 +55,7 @@ void bind_decoder(py::module_& module) {
                              })
       .def_property_readonly("arguments",
                              [](const DecodedReply& decoded) {
-                               return to_python(json::value(decoded.call.arguments));
+                               return to_python(decoded.call.arguments, decoded.call.exact);
                              })
       .def_property_readonly(
           "request_heartbeat",

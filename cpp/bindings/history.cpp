@@ -65,8 +65,8 @@ where it was as it should be. Values are never guessed. The kinds:
 - missing_comma: a comma between two values was put in
 - missing_close: a closing brace or bracket was put in
 - nested_string: JSON was written as a string
-- tool_name: a near miss of a tool's name
-- argument_name: a near miss of an argument's name
+- tool_name: a tool's name in another form
+- argument_name: an argument's name in another form
 - argument_type: a number in quotation marks, or a text without
 - wrapped_arguments: the arguments stood in one more object
 - misplaced_argument: an argument stood beside the arguments

@@ -50,6 +50,35 @@ py::object to_python(const json::value& value) {
 
 namespace {
 
+// What `exact` has more of is left out: the injected arguments.
+py::object with_numbers(const json::value& value, const py::handle& exact) {
+  if (const auto* items = value.if_array()) {
+    py::list list;
+    for (std::size_t i = 0; i < items->size(); ++i)
+      list.append(with_numbers((*items)[i], exact[py::int_(i)]));
+    return list;
+  }
+  if (const auto* object = value.if_object()) {
+    py::dict dict;
+    for (const auto& [key, item] : *object) {
+      const py::str name(key.data(), key.size());
+      dict[name] = with_numbers(item, exact[name]);
+    }
+    return dict;
+  }
+  return value.is_double() ? py::reinterpret_borrow<py::object>(exact) : to_python(value);
+}
+
+}  // namespace
+
+py::object to_python(const json::object& object, std::string_view exact) {
+  if (exact.empty()) return to_python(json::value(object));
+  const auto loads = py::module_::import("json").attr("loads");
+  return with_numbers(object, loads(py::str(exact.data(), exact.size())));
+}
+
+namespace {
+
 // Set when the interpreter begins to end. A thread that wants the GIL after that is ended by Python
 // in a way that C++ frames do not survive: it is parked before.
 std::atomic<bool>& exiting() {

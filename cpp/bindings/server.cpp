@@ -160,6 +160,40 @@ void set_run(ServerOptions& options, py::object callable) {
   };
 }
 
+// What a file should not have held is the client's to read.
+template <typename Work>
+auto refusing(const Work& work) {
+  try {
+    return work();
+  } catch (py::error_already_set& error) {
+    const auto errors = py::module_::import("memgpt.errors");
+    for (const char* name : {"InvalidInput", "ConfigError"})
+      if (error.matches(errors.attr(name)))
+        throw InvalidInput(py::str(error.value()).cast<std::string>());
+    throw;
+  }
+}
+
+void set_carry(ServerOptions& options, py::object write, py::object read, py::object fill) {
+  options.carry.write = [write = hold(std::move(write))](const std::string& agent_id,
+                                                         const std::string& more) {
+    return with_python(
+        [&] { return refusing([&] { return (*write)(agent_id, more).cast<std::string>(); }); });
+  };
+  options.carry.read = [read = hold(std::move(read))](const std::string& file) {
+    return with_python(
+        [&] { return refusing([&] { return (*read)(py::bytes(file)).cast<std::string>(); }); });
+  };
+  options.carry.fill = [fill = hold(std::move(fill))](const std::string& file, std::size_t index,
+                                                      const std::string& agent_id) {
+    return with_python([&] {
+      return refusing([&] {
+        return (*fill)(py::bytes(file), index, agent_id).cast<std::vector<std::string>>();
+      });
+    });
+  };
+}
+
 }  // namespace
 
 void bind_server(py::module_& module) {
@@ -187,7 +221,8 @@ void bind_server(py::module_& module) {
       .def_readwrite("embedders", &ServerOptions::embedders)
       .def("set_log", &set_log, py::arg("callable"))
       .def("set_derive", &set_derive, py::arg("callable"))
-      .def("set_run", &set_run, py::arg("callable"));
+      .def("set_run", &set_run, py::arg("callable"))
+      .def("set_carry", &set_carry, py::arg("write"), py::arg("read"), py::arg("fill"));
   py::class_<LocalAnswer, std::shared_ptr<LocalAnswer>>(module, "LocalAnswer")
       .def(
           "head",

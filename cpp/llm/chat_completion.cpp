@@ -1,8 +1,10 @@
 #include "llm/chat_completion.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "error.h"
+#include "llm/raw_arguments.h"
 #include "llm/wire_error.h"
 #include "memory/text.h"
 
@@ -54,6 +56,11 @@ void read_usage(const json::object& answer, Usage& usage) {
   usage.completion_tokens = wire::count_or_unknown(given->get_object(), "completion_tokens");
 }
 
+// Some servers number their calls from 1.
+bool never_began(const ToolCall& call) {
+  return call.id.empty() && call.name.empty() && call.arguments.empty();
+}
+
 void check_not_withheld(const Reply& reply) {
   if (reply.finish_reason == "error" && reply.content.empty() && reply.tool_calls.empty())
     throw ProviderError("the model's server failed and gave no answer; send again");
@@ -76,6 +83,7 @@ json::object parse_object(std::string_view text) {
   auto value = json::parse(mended, failed);
   if (failed) throw InvalidReply("the model's answer is no JSON (" + failed.message() + ")");
   if (!value.is_object()) throw InvalidReply("the model's answer is no JSON object");
+  if (auto exact = with_arguments_as_text(mended); exact != mended) value = json::parse(exact);
   return std::move(value.get_object());
 }
 
@@ -243,13 +251,17 @@ void ChatStream::add_call(const json::object& call, std::size_t position) {
     piece =
         arguments->is_string() ? std::string(arguments->get_string()) : json::serialize(*arguments);
   whole.arguments += piece;
-  if (on_delta_)
-    on_delta_({Delta::Kind::tool_call, piece, static_cast<int>(place), whole.id, whole.name});
+  // The index is a call's place among those that began.
+  const auto* const calls = reply_.tool_calls.data();
+  const auto before = std::count_if(calls, calls + place, never_began);
+  const auto index = static_cast<int>(place) - static_cast<int>(before);
+  if (on_delta_) on_delta_({Delta::Kind::tool_call, piece, index, whole.id, whole.name});
 }
 
 Reply ChatStream::reply() {
   if (reply_.content.empty()) reply_.content = refusal_;
   if (!began_) throw InvalidReply("the model's stream has no chunk of a chat completion");
+  std::erase_if(reply_.tool_calls, never_began);
   check_not_withheld(reply_);
   return std::move(reply_);
 }

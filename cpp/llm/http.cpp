@@ -152,7 +152,13 @@ std::string HttpClient::pool_key(const HttpRoute& route) const {
 }
 
 std::unique_ptr<HttpConnection> HttpClient::fresh(const HttpRoute& route) const {
-  return connect(route, endpoint_.tls ? pools_->tls(trust()) : nullptr, options_);
+  const auto tls = endpoint_.tls ? pools_->tls(trust()) : nullptr;
+  try {
+    return connect(route, tls, options_);
+  } catch (const NoDescriptors&) {
+    if (!pools_->close_idle()) throw;
+  }
+  return connect(route, tls, options_);
 }
 
 HttpResponse HttpClient::send_once(const HttpRequest& request, const OnBytes& on_bytes,

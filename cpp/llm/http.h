@@ -1,5 +1,6 @@
 // HTTP requests to one endpoint, over connections that all clients of a process share. Only
-// http_socket.* and http_connection.cpp see Boost.Beast; this face is all that the rest needs.
+// http_socket.*, polled_stream.* and http_connection.cpp see Boost.Beast; this face is all that the
+// rest needs.
 #pragma once
 
 #include <cstddef>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/ssl/error.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cctype>
 
@@ -18,7 +19,6 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 using Clock = HttpSocket::Clock;
-using Done = HttpSocket::Done;
 using Request = http::request<http::span_body<const char>>;
 
 constexpr std::uint32_t kHeaderLimit = 64 << 10;
@@ -77,8 +77,8 @@ class Connection final : public HttpConnection {
     keep_alive_ = false;
     deadline_ = HttpSocket::after(options.timeout_s);
     const Request wire = to_wire(request, route_);
-    sent_ = socket_.wait(deadline_, options.poll, [&](auto& stream, const Done& done) {
-      http::async_write(stream, wire, [done](error_code code, std::size_t) { done(code); });
+    sent_ = socket_.wait(deadline_, options.poll, [&](auto& stream, error_code& error) {
+      http::write(stream, wire, error);
     });
   }
 
@@ -120,9 +120,8 @@ class Connection final : public HttpConnection {
       call.head.emplace();
       call.head->header_limit(kHeaderLimit);
       call.head->body_limit(call.options.body_limit_bytes);
-      error = socket_.wait(call.deadline, call.options.poll, [&](auto& stream, const Done& done) {
-        http::async_read_header(stream, buffer_, *call.head,
-                                [done](error_code code, std::size_t) { done(code); });
+      error = socket_.wait(call.deadline, call.options.poll, [&](auto& stream, error_code& failed) {
+        http::read_header(stream, buffer_, *call.head, failed);
       });
       call.began = call.began || call.head->got_some();
       // "100 Continue", "103 Early Hints": the answer comes after them.
@@ -143,11 +142,9 @@ class Connection final : public HttpConnection {
   void read_body(Call& call, HttpResponse& response) {
     http::response_parser<http::string_body> parser(std::move(*call.head));
     parser.body_limit(call.options.body_limit_bytes);
-    error_code error =
-        socket_.wait(call.deadline, call.options.poll, [&](auto& s, const Done& done) {
-          http::async_read(s, buffer_, parser,
-                           [done](error_code code, std::size_t) { done(code); });
-        });
+    error_code error = socket_.wait(
+        call.deadline, call.options.poll,
+        [&](auto& stream, error_code& failed) { http::read(stream, buffer_, parser, failed); });
     take_ragged_end(parser, error);
     if (error) throw_failure(error, call);
     response.body = std::move(parser.get().body());
@@ -165,10 +162,8 @@ class Connection final : public HttpConnection {
       parser.get().body().data = piece.data();
       parser.get().body().size = piece.size();
       error_code error = socket_.wait(call.read_limited ? next : call.deadline, call.options.poll,
-                                      [&](auto& s, const Done& done) {
-                                        http::async_read_some(
-                                            s, buffer_, parser,
-                                            [done](error_code code, std::size_t) { done(code); });
+                                      [&](auto& stream, error_code& failed) {
+                                        http::read_some(stream, buffer_, parser, failed);
                                       });
       if (error == http::error::need_buffer) error = {};
       take_ragged_end(parser, error);
@@ -237,9 +232,14 @@ std::string HttpRoute::name() const {
 
 std::unique_ptr<HttpConnection> connect(const HttpRoute& route, std::shared_ptr<HttpTls> tls,
                                         const HttpOptions& options) {
-  auto connection = std::make_unique<Connection>(route, std::move(tls));
-  connection->open(options);
-  return connection;
+  try {
+    auto connection = std::make_unique<Connection>(route, std::move(tls));
+    connection->open(options);
+    return connection;
+  } catch (const boost::system::system_error& error) {
+    throw_if_no_descriptors(error.code(), route.name());
+    throw ProviderUnreachable("cannot connect to " + route.name() + " (" + error.what() + ')');
+  }
 }
 
 }  // namespace memgpt

@@ -20,6 +20,12 @@ class ConnectionLost final : public ProviderUnreachable {
   using ProviderUnreachable::ProviderUnreachable;
 };
 
+// The process may open no more files.
+class NoDescriptors final : public ProviderUnreachable {
+ public:
+  using ProviderUnreachable::ProviderUnreachable;
+};
+
 // The authorities that certificates are checked against. Reading them takes longer than many a
 // call: they are shared.
 class HttpTls;

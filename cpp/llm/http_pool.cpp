@@ -56,7 +56,7 @@ HttpPools::~HttpPools() {
 }
 
 // After a fork the connections are the parent's: two processes on one would read each other's
-// answers, and closing them would take them out of the parent's event queue. The lock, too, may be
+// answers, and closing them would say so to the server where they have TLS. The lock, too, may be
 // held for ever, by a thread that the child has not. All of it is left alone.
 HttpPools::State& HttpPools::state() {
   State* known = state_.load();
@@ -82,6 +82,14 @@ std::unique_ptr<HttpConnection> HttpPools::take(const std::string& key) {
     }
     if (!connection->is_stale()) return connection;
   }
+}
+
+bool HttpPools::close_idle() {
+  auto& state = this->state();
+  std::map<std::string, std::vector<Idle>> idle;
+  const std::scoped_lock lock(state.mutex);
+  idle.swap(state.idle);
+  return !idle.empty();
 }
 
 void HttpPools::give(const std::string& key, std::unique_ptr<HttpConnection> connection) {

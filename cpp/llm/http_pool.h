@@ -20,6 +20,8 @@ class HttpPools {
 
   // The connection that was used last, if it still stands; null where none waits.
   [[nodiscard]] std::unique_ptr<HttpConnection> take(const std::string& key);
+  // Closes all that wait; false where none did.
+  bool close_idle();
   void give(const std::string& key, std::unique_ptr<HttpConnection> connection);
   // The authorities, read once for each value of the variables that name them.
   [[nodiscard]] std::shared_ptr<HttpTls> tls(const std::string& trust);

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
 #include <filesystem>
@@ -53,6 +54,7 @@ std::vector<tcp::endpoint> resolve(const HttpEndpoint& endpoint, Clock::time_poi
   try {
     return result.get();
   } catch (const boost::system::system_error& failure) {
+    throw_if_no_descriptors(failure.code(), endpoint.name());
     throw ProviderUnreachable("the name " + endpoint.host + " is unknown (" +
                               failure.code().message() +
                               "); check the address and the network connection");
@@ -64,7 +66,50 @@ std::vector<tcp::endpoint> resolve(const HttpEndpoint& endpoint, Clock::time_poi
                         " s; is the address right, and the server up?");
 }
 
+// An authority's file that cannot be read is passed over in silence by OpenSSL.
+std::string missing_authorities(const HttpOptions& options) {
+  for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR"}) {
+    const std::string path = options.variable ? options.variable(name) : "";
+    std::error_code error;
+    if (!path.empty() && !std::filesystem::exists(path, error))
+      return std::string("; ") + name + " names " + path + ", which is not there";
+  }
+  return "";
+}
+
+// In OpenSSL's words, and what to do about it. `verified`: what it found of the certificate.
+std::string why_not_trusted(long verified, const error_code& error, const HttpOptions& options) {
+  if (verified == X509_V_OK)
+    return " (" + error.message() +
+           "); check the address, and whether the server speaks TLS at all";
+  const std::string why = std::string(" (") + X509_verify_cert_error_string(verified) + "): ";
+  switch (verified) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return why +
+             "its certificate is out of date; its owner must renew it, unless this machine's "
+             "clock is wrong";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return why + "its certificate is of a later date; is this machine's clock right?";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return why + "its certificate is for another name; check the address";
+    default:
+      return why +
+             "no authority that this machine knows answers for its certificate; for one of "
+             "your own name its file in SSL_CERT_FILE" +
+             missing_authorities(options);
+  }
+}
+
 }  // namespace
+
+void throw_if_no_descriptors(const error_code& error, const std::string& name) {
+  if (error == boost::system::errc::too_many_files_open ||
+      error == boost::system::errc::too_many_files_open_in_system)
+    throw NoDescriptors("cannot connect to " + name +
+                        ": this process has no file descriptor left; raise its limit (`ulimit "
+                        "-n`), or let fewer agents speak at once");
+}
 
 std::string seconds_text(double seconds) {
   std::array<char, 32> buffer{};
@@ -87,9 +132,9 @@ std::shared_ptr<HttpTls> read_authorities() { return std::make_shared<HttpTls>()
 
 HttpSocket::HttpSocket(std::shared_ptr<HttpTls> tls) : tls_(std::move(tls)) {
   if (tls_)
-    secure_.emplace(io_, tls_->context());
+    secure_.emplace(PolledStream(), tls_->context());
   else
-    plain_.emplace(io_);
+    plain_.emplace();
 }
 
 int HttpSocket::descriptor() { return lowest().socket().native_handle(); }
@@ -97,30 +142,6 @@ int HttpSocket::descriptor() { return lowest().socket().native_handle(); }
 Clock::time_point HttpSocket::after(double seconds) {
   return Clock::now() +
          std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-}
-
-error_code HttpSocket::run(Clock::time_point deadline, const std::function<void()>& poll,
-                           const std::function<void(const Done&)>& start) {
-  std::optional<error_code> result;
-  lowest().expires_at(deadline);
-  io_.restart();
-  start([&result](error_code code) { result = code; });
-  while (!result) {
-    io_.run_one_until(next_poll_);
-    const auto now = Clock::now();
-    if (result || now < next_poll_) continue;
-    next_poll_ = now + kPollEvery;
-    try {
-      if (poll) poll();
-    } catch (...) {
-      lowest().close();
-      // The handler refers to this frame: it runs before the frame is left.
-      while (!result) io_.run_one();
-      throw;
-    }
-  }
-  lowest().expires_never();
-  return *result;
 }
 
 void HttpSocket::open(const HttpRoute& route, const HttpOptions& options) {
@@ -145,12 +166,12 @@ void HttpSocket::reach(const HttpRoute& route, const HttpOptions& options, const
     if (!route.proxy) throw;
     throw ProviderUnreachable(name + ": " + error.what());
   }
-  error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
-    lowest().async_connect(addresses,
-                           [done](error_code code, const tcp::endpoint&) { done(code); });
-  });
+  error_code error;
+  lowest().limit(limit.deadline, options.poll);
+  lowest().connect(addresses, error);
   if (error == beast::error::timeout) throw_slow(name, "accept a connection", limit.seconds);
   if (error) {
+    throw_if_no_descriptors(error, name);
     const std::string text = "cannot connect to " + name + " (" + error.message() +
                              "); is the server running, and is the address right?";
     const bool may_pass = error == asio::error::connection_refused ||
@@ -175,17 +196,13 @@ void HttpSocket::open_tunnel(const HttpRoute& route, const HttpOptions& options,
   request.set(http::field::user_agent, "memgpt");
   if (!proxy.authorization.empty())
     request.set(http::field::proxy_authorization, proxy.authorization);
-  error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
-    http::async_write(lowest(), request, [done](error_code code, std::size_t) { done(code); });
-  });
+  error_code error;
+  lowest().limit(limit.deadline, options.poll);
+  http::write(lowest(), request, error);
   http::response_parser<http::empty_body> parser;
   parser.skip(true);  // an answer to CONNECT has no body
   beast::flat_buffer buffer;
-  if (!error)
-    error = run(limit.deadline, options.poll, [&](const Done& done) {
-      http::async_read_header(lowest(), buffer, parser,
-                              [done](error_code code, std::size_t) { done(code); });
-    });
+  if (!error) http::read_header(lowest(), buffer, parser, error);
   const std::string what = proxy.name() + ", asked for " + target.name() + ", ";
   if (error == beast::error::timeout) throw_slow(proxy.name(), "open a tunnel", limit.seconds);
   if (error == asio::error::eof || error == asio::error::connection_reset ||
@@ -214,17 +231,22 @@ void HttpSocket::shake_hands(const HttpRoute& route, const HttpOptions& options,
   error_code is_name;
   asio::ip::make_address(host, is_name);
   if (is_name) SSL_set_tlsext_host_name(secure_->native_handle(), host.c_str());
-  secure_->set_verify_callback(asio::ssl::host_name_verification(host));
-  const error_code error = run(limit.deadline, options.poll, [&](const Done& done) {
-    secure_->async_handshake(asio::ssl::stream_base::client,
-                             [done](error_code code) { done(code); });
+  secure_->set_verify_callback([names = asio::ssl::host_name_verification(host)](
+                                   bool trusted, asio::ssl::verify_context& context) {
+    const bool fits = names(trusted, context);
+    if (trusted && !fits)
+      X509_STORE_CTX_set_error(context.native_handle(), X509_V_ERR_HOSTNAME_MISMATCH);
+    return fits;
   });
+  error_code error;
+  lowest().limit(limit.deadline, options.poll);
+  secure_->handshake(asio::ssl::stream_base::client, error);
   if (error == beast::error::timeout)
     throw_slow(route.name(), "finish the TLS handshake", limit.seconds);
   if (!error) return;
-  const std::string text = "no trusted TLS connection to " + route.name() + " (" + error.message() +
-                           "); check the address, whether the server speaks TLS at all, and for "
-                           "an authority of your own name its file in SSL_CERT_FILE";
+  const std::string text =
+      "no trusted TLS connection to " + route.name() +
+      why_not_trusted(SSL_get_verify_result(secure_->native_handle()), error, options);
   if (error == asio::error::connection_reset) throw ConnectionLost(text);
   throw ProviderUnreachable(text);
 }

@@ -10,32 +10,47 @@ namespace memgpt {
 
 namespace {
 
-// Arguments are objects here, and what a tool returned is found by its name.
-json::object message_json(const RequestMessage& message, const RequestMessage* caller) {
-  json::object out = {{"role", to_string(message.role)}, {"content", message.content}};
-  json::array calls;
-  for (const auto& call : message.tool_calls) {
-    boost::system::error_code failed;
-    auto arguments = parse_deep(call.arguments, failed);
-    if (failed || !arguments.is_object()) arguments = json::object();
-    json::object function = {{"name", call.name}, {"arguments", std::move(arguments)}};
-    calls.push_back(json::object{{"function", std::move(function)}});
-  }
-  if (!calls.empty()) out["tool_calls"] = std::move(calls);
-  if (message.role == Role::tool && caller != nullptr)
-    for (const auto& call : caller->tool_calls)
-      if (call.id == message.tool_call_id) out["tool_name"] = call.name;
-  return out;
+// Arguments are objects here: their text as it is, so that numbers stay what they were.
+void append_arguments(std::string& out, const std::string& arguments) {
+  boost::system::error_code failed;
+  const auto read = parse_deep(arguments, failed);
+  out += failed || !read.is_object() ? "{}" : arguments;
 }
 
-json::array messages_json(const std::vector<RequestMessage>& messages) {
-  json::array out;
+// What a tool returned is found by its name.
+void append_message(std::string& out, const RequestMessage& message, const RequestMessage* caller) {
+  const auto append_field = [&](std::string_view name, std::string_view text) {
+    out += name;
+    append_json_string(out, text);
+  };
+  append_field("{\"role\": ", to_string(message.role));
+  append_field(", \"content\": ", message.content);
+  for (std::size_t i = 0; i < message.tool_calls.size(); ++i) {
+    out += i == 0 ? ", \"tool_calls\": [" : ", ";
+    append_field("{\"function\": {\"name\": ", message.tool_calls[i].name);
+    out += ", \"arguments\": ";
+    append_arguments(out, message.tool_calls[i].arguments);
+    out += "}}";
+  }
+  if (!message.tool_calls.empty()) out += ']';
+  if (message.role == Role::tool && caller != nullptr)
+    for (const auto& call : caller->tool_calls)
+      if (call.id == message.tool_call_id) {
+        append_field(", \"tool_name\": ", call.name);
+        break;
+      }
+  out += '}';
+}
+
+std::string messages_text(const std::vector<RequestMessage>& messages) {
+  std::string out = "[";
   const RequestMessage* caller = nullptr;
   for (const auto& message : messages) {
     if (message.role == Role::assistant) caller = &message;
-    out.push_back(message_json(message, caller));
+    if (out.size() > 1) out += ", ";
+    append_message(out, message, caller);
   }
-  return out;
+  return out + ']';
 }
 
 }  // namespace
@@ -55,8 +70,6 @@ std::string OllamaProvider::body(const Context& context, const CallOptions& opti
   const bool by_schema = structure() == Structure::json_schema && !tools->schemas.empty();
   json::object body = {{"model", this->options().model},
                        {"stream", options.on_delta != nullptr},
-                       {"messages", messages_json(by_schema ? messages_without_tools(context)
-                                                            : context.request().messages)},
                        // A model that can think would do it twice.
                        {"think", options.reasoning == Reasoning::native}};
   json::object limits = {{"num_ctx", context.budget.context_window},
@@ -66,6 +79,8 @@ std::string OllamaProvider::body(const Context& context, const CallOptions& opti
   for (const auto& [name, value] : extra_) body[name] = value;
   std::string out = json::serialize(body);
   out.pop_back();
+  out += ", \"messages\": " +
+         messages_text(by_schema ? messages_without_tools(context) : context.request().messages);
   const int budget = string_budget(context);
   if (by_schema)
     out += ", \"format\": " + call_schema(tools->schemas, budget);
@@ -97,7 +112,15 @@ Reply OllamaProvider::complete(const Context& context, const CallOptions& option
       if (is_fine()) answer.add(response.body);
     } else {
       LineReader lines;
-      const LineReader::OnLine on_line = [&](std::string_view line) { return answer.add(line); };
+      const LineReader::OnLine on_line = [&](std::string_view line) {
+        try {
+          return answer.add(line);
+        } catch (const InvalidReply& error) {
+          response.body = line;
+          if (answer.began()) throw BrokenEvent(error.what(), line);
+          throw;
+        }
+      };
       const OnBytes on_bytes = [&](std::string_view bytes) { return lines.add(bytes, on_line); };
       response = sent != nullptr ? client->finish(*sent, on_bytes)
                                  : client->stream("/api/chat", server().headers(key),
@@ -109,7 +132,7 @@ Reply OllamaProvider::complete(const Context& context, const CallOptions& option
       throw ProviderUnreachable(client->endpoint().name() +
                                 " ended its stream in the middle of an answer; send again");
   } catch (const InvalidReply& error) {
-    throw_unreadable(std::move(response), origin, error.what());
+    throw_unreadable(std::move(response), origin, error);
   } catch (const ProviderError&) {
     rethrow_without_key(origin);
   }

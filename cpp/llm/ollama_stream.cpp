@@ -14,6 +14,7 @@ bool OllamaStream::add(std::string_view line) {
   if (message == nullptr || !message->is_object())
     throw InvalidReply("the model's answer has no message");
   const auto& object = message->get_object();
+  began_ = true;
   const auto add_text = [&](Delta::Kind kind, const std::string& text, std::string& whole) {
     if (text.empty()) return;
     whole += text;

@@ -15,6 +15,7 @@ class OllamaStream {
   // False = that was the last. Throws InvalidReply, ProviderError, ContextOverflow.
   bool add(std::string_view line);
   [[nodiscard]] bool complete() const { return done_; }
+  [[nodiscard]] bool began() const { return began_; }
   [[nodiscard]] Reply reply() { return std::move(reply_); }
 
  private:
@@ -22,6 +23,7 @@ class OllamaStream {
 
   const OnDelta& on_delta_;
   Reply reply_;
+  bool began_ = false;
   bool done_ = false;
 };
 

@@ -176,7 +176,13 @@ Reply OpenAIProvider::ask(const HttpClient& client, const Exchange& exchange,
   ChatStream stream(structure() == Structure::json_schema ? by_schema : options.on_delta);
   SseParser events;
   const SseParser::OnEvent on_event = [&](std::string_view, std::string_view data) {
-    return stream.add(data);
+    try {
+      return stream.add(data);
+    } catch (const InvalidReply& error) {
+      response.body = data;
+      if (stream.began()) throw BrokenEvent(error.what(), data);
+      throw;
+    }
   };
   std::string unread;  // a server may answer as if no stream had been asked for
   response = exchange([&](std::string_view bytes) {
@@ -228,7 +234,7 @@ Reply OpenAIProvider::complete(const Context& context, const CallOptions& option
       quirks_ = after;
     }
   } catch (const InvalidReply& error) {
-    throw_unreadable(std::move(response), origin, error.what());
+    throw_unreadable(std::move(response), origin, error);
   } catch (const ProviderError&) {
     rethrow_without_key(origin);
   }

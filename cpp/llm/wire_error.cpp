@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 
 #include "error.h"
 #include "memory/json.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kShownHeaderBytes = 100;
 constexpr std::size_t kShownBytes = 300;    // of what a server says in an error
+constexpr std::size_t kSecretBytes = 12;    // of a key that is no mere word
 constexpr std::size_t kReadBytes = 16'384;  // of it, where a sign is looked for
 
 std::string lower(std::string_view text) {
@@ -41,6 +43,49 @@ int number_behind(std::string_view text, std::initializer_list<std::string_view>
     if (number > 0 && number < 1'000'000'000) return static_cast<int>(number);
   }
   return 0;
+}
+
+char small(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
+
+// The character at `at`, also as an escape of JSON or a URL, and `at` behind it.
+char read_char(std::string_view text, std::size_t& at) {
+  struct Form {
+    std::string_view begin;
+    std::size_t digits;
+  };
+  for (const auto& [begin, digits] :
+       {Form{"\\u", 4}, Form{"\\\\u", 4}, Form{"\\x", 2}, Form{"%", 2}}) {
+    if (!text.substr(at).starts_with(begin)) continue;
+    const auto hex = text.substr(at + begin.size(), digits);
+    unsigned code = 0;
+    const auto read = std::from_chars(hex.data(), hex.data() + hex.size(), code, 16);
+    if (hex.size() < digits || read.ptr != hex.data() + digits || code > 126) continue;
+    at += begin.size() + digits;
+    return static_cast<char>(code);
+  }
+  return text[at++];
+}
+
+// Behind the key that begins at `at`, in any case, escaped or broken into lines; `at` where none
+// does.
+std::size_t key_end(std::string_view text, std::size_t at, std::string_view key) {
+  const auto begin = at;
+  for (std::size_t i = 0; i < key.size();) {
+    if (at >= text.size()) return begin;
+    const bool broken = i > 0 && text[at] == '\\' && at + 1 < text.size();
+    const char c = read_char(text, at);
+    if (small(c) == small(key[i])) {
+      ++i;
+    } else if (i > 0 && std::isspace(static_cast<unsigned char>(c)) != 0) {
+      continue;
+    } else if (broken && c == '\\') {
+      // "\n" as two characters, and "\/".
+      if (std::string_view("nrt").find(text[at]) != std::string_view::npos) ++at;
+    } else {
+      return begin;
+    }
+  }
+  return at;
 }
 
 // For an error's text: without the key, and of header lines only what a person reads.
@@ -79,8 +124,23 @@ std::string error_text(std::string_view body, const std::string& key) {
 
 void hide_key(std::string& text, const std::string& key) {
   if (key.empty()) return;
-  for (auto at = text.find(key); at != std::string::npos; at = text.find(key, at + 3))
-    text.replace(at, key.size(), "***");
+  // "none" and "ollama" are words.
+  if (key.size() < kSecretBytes) {
+    for (auto at = text.find(key); at != std::string::npos; at = text.find(key, at + 3))
+      text.replace(at, key.size(), "***");
+    return;
+  }
+  std::string shown;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = key_end(text, at, key);
+    if (end == at) {
+      shown += text[at++];
+    } else {
+      shown += "***";
+      at = end;
+    }
+  }
+  text = std::move(shown);
 }
 
 bool says_too_long(int status, std::string_view body) {
@@ -214,16 +274,23 @@ void throw_status(HttpResponse given, const WireOrigin& origin) {
   throw ProviderError(answer + " (the server refused the request)");
 }
 
-void throw_unreadable(HttpResponse given, const WireOrigin& origin, const std::string& why) {
+void throw_unreadable(HttpResponse given, const WireOrigin& origin, const InvalidReply& why) {
+  constexpr std::size_t kShown = 120;
+  if (const auto* broken = dynamic_cast<const BrokenEvent*>(&why))
+    throw InvalidReply(origin.url + ": a piece of its stream cannot be read: " + why.what() +
+                       ". It sent \"" +
+                       std::string(utf8_prefix(error_text(broken->event, origin.key), kShown)) +
+                       "\"; send again, and if that does not help the server is at fault, or what "
+                       "stands between");
   const auto response = for_people(std::move(given), origin.key);
   const auto compressed =
       response.content_encoding.empty() || response.content_encoding == "identity"
           ? ""
           : ", compressed with " + response.content_encoding + ", which was not asked for";
-  throw InvalidReply(origin.url + ": " + why + ". It sent " +
+  throw InvalidReply(origin.url + ": " + why.what() + ". It sent " +
                      (response.content_type.empty() ? "" : response.content_type + ": ") + "\"" +
-                     std::string(utf8_prefix(error_text(response.body, origin.key), 120)) + "\"" +
-                     compressed + "; check that " + origin.url_variable +
+                     std::string(utf8_prefix(error_text(response.body, origin.key), kShown)) +
+                     "\"" + compressed + "; check that " + origin.url_variable +
                      " is the address of a server of models. " + origin.hint);
 }
 

@@ -48,8 +48,15 @@ class ErrorInAnswer final : public ProviderError {
 // Of an answer with a status other than 2xx. Throws AuthenticationFailed, RateLimited,
 // ContextOverflow or ProviderError.
 [[noreturn]] void throw_status(HttpResponse response, const WireOrigin& origin);
+// A piece of a stream that cannot be read, behind others that could.
+class BrokenEvent final : public InvalidReply {
+ public:
+  BrokenEvent(const std::string& why, std::string_view given) : InvalidReply(why), event(given) {}
+  std::string event;
+};
+
 // Of an answer that is none, for the reason given.
 [[noreturn]] void throw_unreadable(HttpResponse response, const WireOrigin& origin,
-                                   const std::string& why);
+                                   const InvalidReply& why);
 
 }  // namespace memgpt

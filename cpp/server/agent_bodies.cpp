@@ -82,7 +82,8 @@ std::optional<std::string> model_handle(const json::object& body) {
   return model == "offline" || model.find('/') != std::string::npos ? model : service + '/' + model;
 }
 
-// Nothing: not asked for. "" = none at all.
+}  // namespace
+
 std::optional<std::string> embedding_handle(const json::object& body) {
   if (auto handle = body::text(body, "embedding")) return handle;
   const auto* config = body::object(body, "embedding_config");
@@ -92,6 +93,8 @@ std::optional<std::string> embedding_handle(const json::object& body) {
   const auto service = body::text(*config, "embedding_endpoint_type").value_or("openai");
   return model == "offline" || model.find('/') != std::string::npos ? model : service + '/' + model;
 }
+
+namespace {
 
 int window_of(const json::object& body) {
   auto given = body::integer(body, "context_window_limit");

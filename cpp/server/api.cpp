@@ -87,6 +87,7 @@ ServerApi::ServerApi(std::shared_ptr<Home> home, ServerOptions options)
       requests_(options_.limits.requests, options_.limits.queued, options_.around) {
   add_base_routes(router_, *this);
   add_model_routes(router_, *this);
+  add_search_routes(router_, *this);
   add_agent_routes(router_, *this);
   add_block_routes(router_, *this);
   add_message_routes(router_, *this);
@@ -95,6 +96,7 @@ ServerApi::ServerApi(std::shared_ptr<Home> home, ServerOptions options)
   add_tool_routes(router_, *this);
   add_step_routes(router_, *this);
   add_carry_routes(router_, *this);
+  add_context_routes(router_, *this);
   add_missing_routes(router_, *this);
 }
 

@@ -85,6 +85,7 @@ class ServerApi {
 // Each adds its routes; words before parameters where both could match.
 void add_base_routes(Router& router, ServerApi& api);
 void add_model_routes(Router& router, ServerApi& api);
+void add_search_routes(Router& router, ServerApi& api);
 void add_agent_routes(Router& router, ServerApi& api);
 void add_block_routes(Router& router, ServerApi& api);
 void add_message_routes(Router& router, ServerApi& api);
@@ -94,6 +95,7 @@ void add_tool_routes(Router& router, ServerApi& api);
 void add_agent_tool_routes(Router& router, ServerApi& api);
 void add_step_routes(Router& router, ServerApi& api);
 void add_carry_routes(Router& router, ServerApi& api);
+void add_context_routes(Router& router, ServerApi& api);
 // What is not served: 501, with a sentence.
 void add_missing_routes(Router& router, ServerApi& api);
 

@@ -1,10 +1,20 @@
 #include "server/arguments_text.h"
 
+#include "memory/json.h"
+
 namespace memgpt {
 
 namespace {
 
 constexpr std::string_view kThinking = "\"thinking\"";
+
+// Of a key with its quotation marks, which may be written with escapes.
+bool is_thinking(const std::string& key) {
+  if (key.find('\\') == std::string::npos) return key == kThinking;
+  boost::system::error_code failed;
+  const auto value = json::parse(key, failed);
+  return !failed && value == "thinking";
+}
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
@@ -54,7 +64,7 @@ void ArgumentsText::take_key(char c) {
 
 void ArgumentsText::begin_value(std::string& out) {
   state_ = State::value;
-  keeps_ = key_ != kThinking;
+  keeps_ = !is_thinking(key_);
   if (!keeps_) return;
   out += any_ ? ", " : "{";
   out += key_ + ": ";

@@ -4,6 +4,7 @@
 #include "server/api.h"
 #include "server/arguments_text.h"
 #include "server/refusal.h"
+#include "server/run_records.h"
 #include "server/wire.h"
 
 namespace memgpt {
@@ -15,6 +16,8 @@ std::string stop_json(std::string_view reason) {
   append_json_string(out, reason);
   return out + '}';
 }
+
+constexpr std::int64_t kMostMessages = 10'000;  // of one turn
 
 class WholeAnswer {
  public:
@@ -28,15 +31,20 @@ class WholeAnswer {
   void done(const Response& response) {
     std::string body = "{\"messages\": [";
     bool first = true;
-    for (const auto& message : response.messages)
-      split_message(*message, {step_of(*message), response.input}, form_.messages,
-                    [&](std::string_view, std::string&& part) {
+    const auto begin = response.messages.empty() ? 0 : response.messages.front()->position;
+    const auto steps = steps_from(begin);
+    for (const auto& message : response.messages) {
+      const auto index = static_cast<std::size_t>(message->position - begin);
+      split_message(*message, {index < steps.size() ? steps[index] : Head(), response.input},
+                    form_.messages, [&](std::string_view, std::string&& part) {
                       if (!std::exchange(first, false)) body += ", ";
                       body += part;
                     });
+    }
     body += "], \"stop_reason\": " + stop_json(response.stop_reason) +
             ", \"usage\": " + usage_json(response) + ", \"logprobs\": null, \"turns\": null}";
     api_.metrics().count_turn(response.stop_reason, response.steps);
+    keep_end(api_, response.input, response.stop_reason);
     exchange_->respond({200, std::move(body)});
   }
 
@@ -49,18 +57,18 @@ class WholeAnswer {
       response.stop_reason = "cancelled";
       done(response);
     } catch (...) {
-      api_.metrics().count_turn(failure_of_exception().stop_reason, so_far.steps);
+      const auto failure = failure_of_exception();
+      api_.metrics().count_turn(failure.stop_reason, so_far.steps);
+      keep_end(api_, so_far.input, failure.stop_reason, failure.text);
       exchange_->respond(response_of_exception());
     }
   }
 
  private:
-  // None where the agent was deleted meanwhile.
-  [[nodiscard]] Head step_of(const Message& message) const {
+  // Of the log from a position on; none where the agent was deleted meanwhile.
+  [[nodiscard]] std::vector<Head> steps_from(std::int64_t position) const {
     try {
-      const auto places =
-          api_.home().journal()->places(agent_->state().agent.head, message.position, 1);
-      return places.empty() ? Head() : places.front();
+      return api_.home().journal()->places(agent_->state().agent.head, position, kMostMessages);
     } catch (const AgentNotFound&) {
       return {};
     }
@@ -112,6 +120,7 @@ class StreamedAnswer {
 
   void done(const Response& response) {
     input_ = response.input;
+    keep_end(api_, response.input, response.stop_reason);
     begin();
     data(stop_json(response.stop_reason));
     data(usage_json(response));
@@ -129,6 +138,7 @@ class StreamedAnswer {
     } catch (...) {
       const auto failure = failure_of_exception();
       api_.metrics().count_turn(failure.stop_reason, so_far.steps);
+      keep_end(api_, so_far.input, failure.stop_reason, failure.text);
       if (!began_) return exchange_->respond(response_of_exception());
       data(stop_json(failure.stop_reason));
       std::string text = R"({"message_type": "error_message", "run_id": ")" + run_id(input_) +
@@ -226,7 +236,8 @@ std::string usage_json(const Response& response) {
   const auto number = [](std::int64_t value) { return std::to_string(value); };
   std::string out =
       R"({"message_type": "usage_statistics", "completion_tokens": )" +
-      number(response.completion_tokens) + ", \"prompt_tokens\": " + number(response.prompt_tokens) +
+      number(response.completion_tokens) +
+      ", \"prompt_tokens\": " + number(response.prompt_tokens) +
       ", \"total_tokens\": " + number(response.prompt_tokens + response.completion_tokens) +
       ", \"step_count\": " + number(response.steps) + ", \"steps_messages\": null, \"run_ids\": [";
   if (response.input.seq > 0) out += '"' + run_id(response.input) + '"';
@@ -240,8 +251,8 @@ TurnOrder answered(ServerApi& api, std::shared_ptr<Agent> agent,
   TurnOrder order;
   order.agent = agent;
   if (form.streaming) {
-    const auto answer = std::make_shared<StreamedAnswer>(api, std::move(agent),
-                                                         std::move(exchange), std::move(form));
+    const auto answer = std::make_shared<StreamedAnswer>(api, std::move(agent), std::move(exchange),
+                                                         std::move(form));
     order.on_event = [answer](const TurnEvent& event, const Response& so_far) {
       answer->on_event(event, so_far);
     };

@@ -44,14 +44,7 @@ class Log {
   // Of the first rows that are read it has to be looked for.
   Head input_before(Head place) {
     if (input_.seq > 0 && input_.seq <= place.seq) return input_;
-    Head input;
-    journal_->kinds_back(journal_->place(head_, place.seq),
-                         [&](std::int64_t seq, const std::string& kind) {
-                           if (kind == "input") input.seq = seq;
-                           return kind != "input" && kind != "create" && kind != "import";
-                         });
-    if (input.seq > 0) input = journal_->place(head_, input.seq);
-    return input_ = input;
+    return input_ = turn_input(*journal_, head_, place);
   }
 
   std::shared_ptr<Journal> journal_;
@@ -60,6 +53,16 @@ class Log {
 };
 
 }  // namespace
+
+Head turn_input(Journal& journal, Head head, Head place) {
+  Head input;
+  journal.kinds_back(journal.place(head, place.seq),
+                     [&](std::int64_t seq, const std::string& kind) {
+                       if (kind == "input") input.seq = seq;
+                       return kind != "input" && kind != "create" && kind != "import";
+                     });
+  return input.seq > 0 ? journal.place(head, input.seq) : input;
+}
 
 std::int64_t first_listed(const AgentConfig& config) {
   return int_or(object_of(config.settings), "listed_from", 0);

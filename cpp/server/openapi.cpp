@@ -56,6 +56,7 @@ std::string small(std::string_view method) {
 std::string openapi_document(const Router& router, std::string_view version) {
   json::object paths;
   for (const auto& route : router.routes()) {
+    if (!route.is_served) continue;
     if (paths.if_contains(route.path) == nullptr) paths[route.path] = json::object();
     paths[route.path].get_object()[small(route.method)] = operation_of(route);
   }

@@ -58,7 +58,7 @@ bool ServerRequest::has_header(std::string_view name) const {
 ServerResponse refusal_response(int status, std::string_view detail) {
   ServerResponse response;
   response.status = status;
-  response.body = "{\"detail\": ";
+  response.body = "{\"detail\":";
   append_json_string(response.body, valid_utf8(std::string(detail)));
   response.body += '}';
   // It would be the same again: clients repeat these by themselves.

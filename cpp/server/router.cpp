@@ -49,8 +49,10 @@ void Router::add(Route route) {
 }
 
 bool Router::matches(const Segments& pattern, Call& call) const {
-  if (pattern.parts.size() != call.path.size()) return false;
-  for (std::size_t i = 0; i < pattern.parts.size(); ++i)
+  const bool below = pattern.parts.back() == "*";
+  const auto parts = pattern.parts.size() - (below ? 1 : 0);
+  if (below ? call.path.size() < parts : call.path.size() != parts) return false;
+  for (std::size_t i = 0; i < parts; ++i)
     if (!is_parameter(pattern.parts[i]) && pattern.parts[i] != call.path[i]) return false;
   return true;
 }
@@ -72,7 +74,7 @@ void Router::handle(const std::shared_ptr<Call>& call) const {
   for (const auto& pattern : patterns_) {
     if (!matches(pattern, *call)) continue;
     const auto& route = routes_[pattern.route];
-    if (route.method != call->request().method) {
+    if (route.method != call->request().method && route.method != "*") {
       allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
       continue;
     }

@@ -23,8 +23,9 @@ struct Parameter {
 };
 
 struct Route {
-  std::string_view method;
-  std::string_view path;  // "/v1/agents/{agent_id}", without a slash at the end
+  std::string_view method;  // "*": any
+  // "/v1/agents/{agent_id}", without a slash at the end; "/v1/agents/*": also all that is below.
+  std::string_view path;
   std::string_view id;    // of the operation
   std::string_view summary;
   Handler handler;
@@ -32,6 +33,7 @@ struct Route {
   std::string_view body = {};      // JSON schema; empty = none
   std::string_view response = {};  // JSON schema of a success; empty = anything
   int status = 200;                // of a success
+  bool is_served = true;           // false: it says why it is not, and no document has it
 };
 
 class Router {

@@ -3,6 +3,7 @@
 
 #include "server/api.h"
 #include "server/message_answers.h"
+#include "server/message_bodies.h"
 #include "server/message_list.h"
 #include "server/refusal.h"
 #include "server/wire.h"
@@ -54,6 +55,8 @@ Input input_of(const json::value& item) {
   return input;
 }
 
+}  // namespace
+
 std::vector<Input> inputs_of(const json::object& body) {
   std::vector<Input> inputs;
   if (const auto* messages = body::array(body, "messages"))
@@ -70,6 +73,8 @@ std::vector<Input> inputs_of(const json::object& body) {
   }
   return inputs;
 }
+
+namespace {
 
 void refuse_what_is_not_served(const json::object& body) {
   if (body::flag(body, "background").value_or(false))

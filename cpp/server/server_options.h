@@ -38,6 +38,20 @@ struct SourceHooks {
   std::function<SourceResult(const ToolSource& tool, const std::string& arguments)> run;
 };
 
+// Agents in Letta's agent files; as above. Texts are JSON.
+struct CarryHooks {
+  // `more`: an object of what only the server knows of the agent.
+  std::function<std::string(const std::string& agent_id, const std::string& more)> write;
+  // What a file holds: a list of objects, one an agent: "body" as for POST /v1/agents, "tools",
+  // "left_out". Nothing is made.
+  std::function<std::string(const std::string& file)> read;
+  // Puts the messages of one of them into an agent that was made. Gives the names of what was left
+  // out.
+  std::function<std::vector<std::string>(const std::string& file, std::size_t index,
+                                         const std::string& agent_id)>
+      fill;
+};
+
 struct ServerLimits {
   std::size_t body_bytes = std::size_t{16} << 20;
   std::size_t header_bytes = std::size_t{32} << 10;
@@ -62,6 +76,7 @@ struct ServerOptions {
   std::map<std::string, std::shared_ptr<LLMProvider>> models;  // of the program's own, by handle
   std::map<std::string, std::shared_ptr<Embedder>> embedders;
   SourceHooks sources;
+  CarryHooks carry;
   // One JSON object for each request; may be empty.
   std::function<void(const std::string& line)> log;
   Workers::Around around;  // each thread that may call what the program brought

@@ -40,5 +40,8 @@ class ServerApi;
 [[nodiscard]] json::object tool_json(ServerApi& api, const ToolConfig& tool);
 [[nodiscard]] json::object passage_json(const Passage& passage, std::string_view archive_id);
 [[nodiscard]] json::object archive_json(ServerApi& api, const Archive& archive);
+// What an agent has of its own has an archive's id on the wire, and an archive's form.
+[[nodiscard]] std::string own_archive_id(std::string_view agent_id);
+[[nodiscard]] json::object own_archive_json(ServerApi& api, Agent& agent);
 
 }  // namespace memgpt

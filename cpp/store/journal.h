@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "store/commit_queue.h"
 #include "store/export.h"
 #include "store/lineage.h"
+#include "store/lists.h"
 #include "store/passage.h"
 #include "store/sqlite.h"
 
@@ -142,6 +144,21 @@ struct PassageRow {
   std::int64_t seq = 0;  // the commit that wrote it
   Passage passage;
   std::string retired_by;  // the author of the commit from which on it is not seen
+};
+
+// A commit, and where it stands.
+struct PlacedStep {
+  Head place;
+  StepRow step;
+};
+
+// Which commits of a line, of those that an agent wrote itself: inputs, or calls of a model.
+struct StepRange {
+  bool calls = false;
+  std::int64_t after = 0;
+  std::int64_t before = std::numeric_limits<std::int64_t>::max();
+  bool newest_first = false;
+  std::int64_t limit = 1;
 };
 
 struct Card;
@@ -283,6 +300,9 @@ class Journal {
   // none where there is no passage of this id, or it was deleted.
   [[nodiscard]] std::optional<PassageRow> find_passage(const AgentRow& agent, const std::string& id,
                                                        const std::string& embedder);
+  // Passages that are seen of agents and archives, by their time; a part of the list, see lists.h.
+  [[nodiscard]] std::vector<ListedPassage> list_passages(const std::vector<AgentRow>& holders,
+                                                         const PassageRange& range);
   // Changes whenever another process has committed. Where this one is writing it is waited for, or
   // there is nothing: ask head() then.
   [[nodiscard]] std::optional<std::int64_t> data_version(bool wait);
@@ -331,8 +351,27 @@ class Journal {
                                          std::int64_t limit);
   // Where a message stands in the log that the head sees; none where it does not.
   [[nodiscard]] std::optional<std::int64_t> position_of(Head head, const std::string& message_id);
+  // Messages of several logs in one list, as they were committed; one that several see is there
+  // once.
+  [[nodiscard]] std::vector<LoggedMessage> list_messages(const std::vector<LogView>& views,
+                                                         const ListRange& range);
+  // None where none of the logs has it.
+  [[nodiscard]] std::optional<LoggedMessage> find_message(const std::vector<LogView>& views,
+                                                          const std::string& id);
   // One commit, and the agent that wrote it; none where there is no such commit.
   [[nodiscard]] std::optional<std::pair<StepRow, std::string>> step(Head place);
+  // Some of the line that ends at `head`, without what a fork has from before it was one.
+  [[nodiscard]] std::vector<PlacedStep> steps_in(const std::string& agent_id, Head head,
+                                                 const StepRange& range);
+  // Of the same commits, all of them: when each was made, and where it stands.
+  [[nodiscard]] std::vector<std::pair<TimeUs, Head>> times_of_steps(const std::string& agent_id,
+                                                                    Head head, bool calls);
+  // What commits in (after, before) of a line wrote, and where.
+  [[nodiscard]] std::vector<std::pair<Message, Head>> messages_between(Head head,
+                                                                       std::int64_t after,
+                                                                       std::int64_t before);
+  // A version of an agent's configuration; "" where it has none.
+  [[nodiscard]] std::string config(const std::string& agent_id, std::int64_t version);
 
   // Vectors, see journal_vectors.cpp. Those that were staged for some texts, by their digests;
   // empty where there is none.

@@ -395,6 +395,8 @@ CREATE TABLE card(
   PRIMARY KEY(kind, id)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX card_name ON card(name) WHERE kind = 'tool' AND deleted_us IS NULL;
+-- Lists of passages.
+CREATE INDEX passage_time ON passage(archive, time_us);
 )sql";
 
 constexpr std::array kMigrations = {k001_initial,          k002_source_id, k003_replay,

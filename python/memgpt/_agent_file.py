@@ -22,11 +22,22 @@ from memgpt.errors import AlreadyExists, InvalidInput, StoreError
 if TYPE_CHECKING:
     from memgpt.agent import Agent
 
-__all__ = ["HIDDEN", "SPOKEN", "export_agent_file", "told"]
+__all__ = ["HIDDEN", "SETTINGS", "SPOKEN", "as_json", "export_agent_file", "left_out", "told"]
 
 # Arguments that the kernels put into every schema.
 HIDDEN = ("thinking", "request_heartbeat", "inner_thoughts")
 SPOKEN = "send_message"
+# What clients of the server set, and the kernel keeps as it came.
+SETTINGS = (
+    "model_settings",
+    "tool_rules",
+    "compaction_settings",
+    "message_buffer_autoclear",
+    "response_format",
+    "max_files_open",
+    "per_file_view_window_char_limit",
+    "hidden",
+)
 _TOOL_TYPES = {
     SPOKEN: "letta_core",
     "conversation_search": "letta_core",
@@ -135,9 +146,20 @@ def _blocks(agent: Agent) -> list[dict[str, Any]]:
     ]
 
 
-def _as_json(agent: Agent, sources: Mapping[str, str]) -> dict[str, Any]:
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    kept = json.loads(config.get("settings") or "{}")
+    return {name: kept[name] for name in SETTINGS if name in kept}
+
+
+def as_json(agent: Agent, sources: Mapping[str, str], first: int = 0) -> dict[str, Any]:
+    """The agent as the file has it.
+
+    Args:
+        sources: of its tools, by their names.
+        first: the position of the first message that goes along.
+    """
     config = agent.config
-    log = agent.recall.messages(0, 2**31 - 1)
+    log = agent.recall.messages(first, 2**31 - 1)
     shown = {message.position for message in agent.window}
     blocks, tools = _blocks(agent), _tools(agent, sources)
     messages = [_message(message, i, config["model"]) for i, message in enumerate(log)]
@@ -161,8 +183,10 @@ def _as_json(agent: Agent, sources: Mapping[str, str]) -> dict[str, Any]:
         "include_base_tools": False,
         "tools": [],
         "tool_rules": [],
-        "tags": [],
-        "metadata": {},
+        **_settings(config),
+        "description": config.get("description") or None,
+        "tags": config.get("tags", []),
+        "metadata": json.loads(config.get("metadata") or "{}"),
         "block_ids": [block["id"] for block in blocks],
         "tool_ids": [tool["id"] for tool in tools],
         "source_ids": [],
@@ -187,7 +211,8 @@ def _as_json(agent: Agent, sources: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _left_out(agent: Agent, sources: Mapping[str, str]) -> Iterable[str]:
+def left_out(agent: Agent, sources: Mapping[str, str]) -> Iterable[str]:
+    """What the file does not hold of the agent."""
     config = agent.config
     if count := len(agent.archival):
         yield f"{_counted(count, 'passage')} of archival memory, with their vectors"
@@ -272,5 +297,5 @@ def export_agent_file(agent: Agent, path: str, *, overwrite: bool, sources: bool
             f'"{path}" is no agent file, and would be lost; choose another name, or delete it first'
         )
     known = {**agent.tool_sources, **dict(sources_of(agent._own))} if sources else {}
-    _write(path, json.dumps(_as_json(agent, known), ensure_ascii=False, indent=2), overwrite)
-    told(path, _left_out(agent, known), "is a Letta agent file, which does not hold", 4)
+    _write(path, json.dumps(as_json(agent, known), ensure_ascii=False, indent=2), overwrite)
+    told(path, left_out(agent, known), "is a Letta agent file, which does not hold", 4)

@@ -15,7 +15,7 @@ from memgpt._text import clean_text
 from memgpt.errors import InvalidInput, StoreError
 from memgpt.transcript import microseconds
 
-__all__ = ["AgentFile", "History"]
+__all__ = ["AgentFile", "History", "loaded"]
 
 _MOST_BYTES = 1 << 30
 _TYPES = ("user_message", "heartbeat", "login", "system_alert")
@@ -28,7 +28,6 @@ _OWN_SECTIONS = {
 }
 _OWN_FIELDS = {
     "tool_rules": "tool rules",
-    "tags": "tags of the agent",
     "identity_ids": "identities",
     "secrets": "secrets",
     "tool_exec_environment_variables": "environment variables of tools",
@@ -54,31 +53,49 @@ def _load(path: str) -> dict[str, Any]:
         raise StoreError(f'"{path}": {error.strerror}; give the path of a file') from error
     if len(data) > _MOST_BYTES:
         raise _bad(path, "it has more than 1 GB")
+    return loaded(data, path)
+
+
+def loaded(data: bytes, path: str) -> dict[str, Any]:
+    """The object that a file holds. ``path``: what it is called.
+
+    Raises:
+        InvalidInput: where it is none.
+    """
     try:
-        loaded = json.loads(data.decode("utf-8-sig"))
+        found = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise _bad(path, f"it is not JSON ({error})") from error
-    if not isinstance(loaded, dict):
+    if not isinstance(found, dict):
         raise _bad(path, "it is no JSON object")
-    return loaded
+    return found
 
 
 class AgentFile:
-    """An agent file, field by field."""
+    """An agent file, field by field.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        path: the file, or what it is called.
+        data: what it holds; by default it is read.
+        index: which of its agents; None for the first one, where the others are left out.
+    """
+
+    def __init__(
+        self, path: str, data: dict[str, Any] | None = None, index: int | None = None
+    ) -> None:
         self.path = path
         self.left_out: list[str] = []
-        loaded = _load(path)
-        agents = self.dicts(loaded, "agents")
+        if data is None:
+            data = _load(path)
+        agents = self.dicts(data, "agents")
         if not agents:
             raise _bad(path, 'it has no "agents"')
-        self.agent = agents[0]
-        if len(agents) > 1:
+        self.agent = agents[index or 0]
+        if index is None and len(agents) > 1:
             self.left_out.append(f"all agents but the first of {len(agents)}")
-        self.blocks = {str(block.get("id")): block for block in self.dicts(loaded, "blocks")}
-        self.tools = {str(tool.get("id")): tool for tool in self.dicts(loaded, "tools")}
-        self.left_out += [what for key, what in _OWN_SECTIONS.items() if loaded.get(key)]
+        self.blocks = {str(block.get("id")): block for block in self.dicts(data, "blocks")}
+        self.tools = {str(tool.get("id")): tool for tool in self.dicts(data, "tools")}
+        self.left_out += [what for key, what in _OWN_SECTIONS.items() if data.get(key)]
         self.left_out += [what for key, what in _OWN_FIELDS.items() if self.agent.get(key)]
 
     def dicts(self, of: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from memgpt import _core
-from memgpt._agent_file import HIDDEN, told
+from memgpt._agent_file import HIDDEN, SETTINGS, told
 from memgpt._agent_file_fields import AgentFile, History
+from memgpt._text import clean_text
 from memgpt._zones import utc_offset_s
 from memgpt.errors import (
     AlreadyExists,
@@ -22,39 +24,33 @@ if TYPE_CHECKING:
     from memgpt.agent import Agent
     from memgpt.home import Home
 
-__all__ = ["import_agent_file"]
+__all__ = [
+    "described",
+    "import_agent_file",
+    "labelled",
+    "limit_of",
+    "own_parameters",
+    "window_of",
+]
 
 
 def _memory(file: AgentFile) -> ChatMemory:
     memory = ChatMemory.__new__(ChatMemory)
     sections: dict[str, MemoryModule] = {}
     memory.memory = sections
-    inline = file.dicts(file.agent, "memory_blocks")
-    for block in [*file.named("block_ids", file.blocks, "blocks"), *inline]:
-        given = file.text(block, "label")
-        label = re.sub(r"[^A-Za-z0-9_-]", "_", given)[:50] or "block"
-        while label in sections:
-            label = label[:48] + "_2"
-        if label != given:
-            file.left_out.append(f'the label "{given}" of a block, which is "{label}" here')
-        value = file.text(block, "value")
-        limit = block.get("limit")
-        if not isinstance(limit, int) or isinstance(limit, bool) or not 0 < limit < 2**31:
-            limit = 2000
-        if len(value) > limit:
-            file.left_out.append(f'the limit of block "{label}": its value is longer')
-            limit = len(value)
-        read_only = block.get("read_only") is True
+    for label, block in labelled(file):
         sections[label] = MemoryModule(
-            label, value, limit, file.text(block, "description"), read_only
+            label,
+            file.text(block, "value"),
+            limit_of(file, label, block, 2000),
+            file.text(block, "description"),
+            block.get("read_only") is True,
         )
     return memory
 
 
-def _tool(file: AgentFile, tool: dict[str, Any], known: set[str]) -> _core.PythonTool | None:
-    """A tool by its schema alone; None where that cannot be one."""
-    schema = tool.get("json_schema")
-    schema = schema if isinstance(schema, dict) else {}
+def own_parameters(schema: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a tool's schema without those that the kernels put there."""
     given = schema.get("parameters")
     parameters: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
     properties = parameters.get("properties")
@@ -63,6 +59,40 @@ def _tool(file: AgentFile, tool: dict[str, Any], known: set[str]) -> _core.Pytho
     required = parameters.get("required")
     required = required if isinstance(required, list) else []
     parameters["required"] = [name for name in required if name not in HIDDEN]
+    return parameters
+
+
+def labelled(file: AgentFile) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The agent's blocks, with labels that are good here, and each only once."""
+    known: set[str] = set()
+    inline = file.dicts(file.agent, "memory_blocks")
+    for block in [*file.named("block_ids", file.blocks, "blocks"), *inline]:
+        given = file.text(block, "label")
+        label = re.sub(r"[^A-Za-z0-9_-]", "_", given)[:50] or "block"
+        while label in known:
+            label = label[:48] + "_2"
+        if label != given:
+            file.left_out.append(f'the label "{given}" of a block, which is "{label}" here')
+        known.add(label)
+        yield label, block
+
+
+def limit_of(file: AgentFile, label: str, block: dict[str, Any], usual: int) -> int:
+    """The block's limit, which its value has to keep; ``usual`` where it has none."""
+    limit = block.get("limit")
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 0 < limit < 2**31:
+        limit = usual
+    if (length := len(file.text(block, "value"))) > limit:
+        file.left_out.append(f'the limit of block "{label}": its value is longer')
+        limit = length
+    return limit
+
+
+def _tool(file: AgentFile, tool: dict[str, Any], known: set[str]) -> _core.PythonTool | None:
+    """A tool by its schema alone; None where that cannot be one."""
+    schema = tool.get("json_schema")
+    schema = schema if isinstance(schema, dict) else {}
+    parameters = own_parameters(schema)
     name = file.text(tool, "name") or file.text(schema, "name")
     if name in known or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
         return None
@@ -106,7 +136,7 @@ def _zone(file: AgentFile) -> str | None:
     return zone
 
 
-def _window(file: AgentFile) -> int | None:
+def window_of(file: AgentFile) -> int | None:
     config = file.agent.get("llm_config")
     config = config if isinstance(config, dict) else {}
     for size in (file.agent.get("context_window_limit"), config.get("context_window")):
@@ -115,6 +145,33 @@ def _window(file: AgentFile) -> int | None:
         if size is not None:
             file.left_out.append(f"the context window {size!r:.40}")
     return None
+
+
+def described(file: AgentFile) -> dict[str, Any]:
+    """What people and clients say of the agent, by the names of the file; without what is empty."""
+    agent = file.agent
+    found: dict[str, Any] = {"description": file.text(agent, "description")}
+    tags, metadata = agent.get("tags"), agent.get("metadata")
+    if isinstance(tags, list):
+        found["tags"] = [clean_text(tag) for tag in tags if isinstance(tag, str)]
+    if isinstance(metadata, dict):
+        found["metadata"] = metadata
+    found |= {name: agent[name] for name in SETTINGS if agent.get(name) is not None}
+    for name, value in list(found.items()):
+        if value in ("", [], {}):
+            del found[name]
+        elif not _is_json(value):
+            file.left_out.append(f"the {name.replace('_', ' ')}, which is no JSON")
+            del found[name]
+    return found
+
+
+def _is_json(value: Any) -> bool:
+    """Numbers of Python that JSON does not have are read all the same."""
+    try:
+        return bool(json.dumps(value, allow_nan=False))
+    except ValueError:
+        return False
 
 
 def import_agent_file(home: Home, path: str, name: str) -> Agent:
@@ -133,7 +190,7 @@ def import_agent_file(home: Home, path: str, name: str) -> Agent:
     memory, history = _memory(file), History(file)
     zone = _zone(file)
     model = _model(file)
-    window = _window(file)
+    window = window_of(file)
     # Everything is read before anything is written.
     agent = home.create_agent(
         name,
@@ -152,8 +209,21 @@ def import_agent_file(home: Home, path: str, name: str) -> Agent:
     return agent
 
 
+def _as_text(found: dict[str, Any]) -> str:
+    return clean_text(json.dumps(found, ensure_ascii=False)) if found else ""
+
+
 def _fill(agent: Agent, file: AgentFile, history: History) -> None:
     core, sources = agent._own, []
+    said = described(file)
+    if said:
+        settings = {name: said[name] for name in SETTINGS if name in said}
+        core.describe(
+            said.get("description", ""),
+            said.get("tags", []),
+            _as_text(said.get("metadata", {})),
+            _as_text(settings),
+        )
     known = set(agent.tools)
     for tool in file.named("tool_ids", file.tools, "tools"):
         made = _tool(file, tool, known)

@@ -47,7 +47,9 @@ class _Threads:
     def run(self, job: Callable[[], None], nested: bool) -> None:
         """Run the job on a thread. A turn that another one waits for gets its thread at once."""
         with self._lock:
-            if not nested:
+            if nested:
+                job = functools.partial(self._nested, job)
+            else:
                 if self._busy >= self._limit:
                     self._waiting.append(job)
                     return
@@ -62,15 +64,20 @@ class _Threads:
     def _serve(self) -> None:
         while True:
             self._work.get()()
-            with self._lock:
-                self._idle += 1
 
+    def _nested(self, job: Callable[[], None]) -> None:
+        job()
+        with self._lock:
+            self._idle += 1
+
+    # A thread is idle at once where it is not busy any more: else one more would be begun.
     def _outermost(self, job: Callable[[], None]) -> None:
         while True:
             job()
             with self._lock:
                 if not self._waiting:
                     self._busy -= 1
+                    self._idle += 1
                     return
                 job = self._waiting.popleft()
 

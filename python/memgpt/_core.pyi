@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import memgpt._explain
 import typing
-__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreTool', 'CoreTurn', 'DecodedReply', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Repair', 'Replay', 'ReplyDecoder', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_embedder', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
+__all__: list[str] = ['AgentOptions', 'AgentRow', 'ArchivalHit', 'ArchivalQuery', 'Binding', 'Block', 'BpeCounter', 'Budget', 'Cancellation', 'Context', 'CoreAgent', 'CoreArchivalStore', 'CoreArchive', 'CoreBlockRecord', 'CoreBranch', 'CoreCounter', 'CoreEmbedder', 'CoreHome', 'CorePolicy', 'CorePurge', 'CoreRecompilation', 'CoreResponse', 'CoreServer', 'CoreTool', 'CoreTurn', 'DecodedReply', 'Divergence', 'Fit', 'Head', 'HistoryItem', 'IncrementalCount', 'Int32Array', 'Int64Array', 'LocalAnswer', 'Message', 'ModelOptions', 'Moved', 'OfflineEmbedder', 'Passage', 'PolicyWindow', 'Provider', 'Purged', 'PythonArchivalStore', 'PythonCounter', 'PythonEmbedder', 'PythonPolicy', 'PythonProvider', 'PythonTool', 'RankingOptions', 'RecallHit', 'RecompiledStep', 'Repair', 'Replay', 'ReplyDecoder', 'ServerLimits', 'ServerOptions', 'Span', 'Step', 'StepFigures', 'Summary', 'Tag', 'ToolCall', 'ToolRun', 'TranscriptItem', 'append_text', 'application_id', 'builtin_policy', 'check_fit', 'check_limit', 'embedder_for', 'importance', 'insert_text', 'make_embedder', 'make_provider', 'newest_schema', 'provider_for', 'read_chat_completion', 'replace_text', 'service_names', 'service_variables', 'time_fit']
 class ToolCall:
     """
     A call of a tool, as the model wrote it.
@@ -1022,8 +1022,8 @@ class Step:
         - missing_comma: a comma between two values was put in
         - missing_close: a closing brace or bracket was put in
         - nested_string: JSON was written as a string
-        - tool_name: a near miss of a tool's name
-        - argument_name: a near miss of an argument's name
+        - tool_name: a tool's name in another form
+        - argument_name: an argument's name in another form
         - argument_type: a number in quotation marks, or a text without
         - wrapped_arguments: the arguments stood in one more object
         - misplaced_argument: an argument stood beside the arguments
@@ -1526,6 +1526,8 @@ class CoreAgent:
         ...
     def delete_tag(self, name: str) -> None:
         ...
+    def describe(self, description: str, tags: collections.abc.Sequence[str], metadata: str, settings: str) -> None:
+        ...
     def detach_archive(self, archive_id: str) -> None:
         ...
     def detach_block(self, label: str) -> None:
@@ -1704,6 +1706,125 @@ class CoreHome:
     @property
     def path(self) -> str:
         ...
+class ServerLimits:
+    def __init__(self) -> None:
+        ...
+    @property
+    def body_bytes(self) -> int:
+        ...
+    @body_bytes.setter
+    def body_bytes(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def connections(self) -> int:
+        ...
+    @connections.setter
+    def connections(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def header_bytes(self) -> int:
+        ...
+    @header_bytes.setter
+    def header_bytes(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def idle_timeout_s(self) -> float:
+        ...
+    @idle_timeout_s.setter
+    def idle_timeout_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def queued(self) -> int:
+        ...
+    @queued.setter
+    def queued(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def request_timeout_s(self) -> float:
+        ...
+    @request_timeout_s.setter
+    def request_timeout_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def requests(self) -> int:
+        ...
+    @requests.setter
+    def requests(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def stop_timeout_s(self) -> float:
+        ...
+    @stop_timeout_s.setter
+    def stop_timeout_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def turns(self) -> int:
+        ...
+    @turns.setter
+    def turns(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+class ServerOptions:
+    allow_local_tools: bool
+    host: str
+    limits: ServerLimits
+    token: str
+    version: str
+    def __init__(self) -> None:
+        ...
+    def set_carry(self, write: typing.Any, read: typing.Any, fill: typing.Any) -> None:
+        ...
+    def set_derive(self, callable: typing.Any) -> None:
+        ...
+    def set_log(self, callable: typing.Any) -> None:
+        ...
+    def set_run(self, callable: typing.Any) -> None:
+        ...
+    @property
+    def allowed_hosts(self) -> list[str]:
+        ...
+    @allowed_hosts.setter
+    def allowed_hosts(self, arg0: collections.abc.Sequence[str]) -> None:
+        ...
+    @property
+    def embedders(self) -> dict[str, CoreEmbedder]:
+        ...
+    @embedders.setter
+    def embedders(self, arg0: collections.abc.Mapping[str, CoreEmbedder]) -> None:
+        ...
+    @property
+    def models(self) -> dict[str, Provider]:
+        ...
+    @models.setter
+    def models(self, arg0: collections.abc.Mapping[str, Provider]) -> None:
+        ...
+    @property
+    def port(self) -> int:
+        ...
+    @port.setter
+    def port(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+class LocalAnswer:
+    def close(self) -> None:
+        ...
+    def head(self) -> tuple[int, list[tuple[str, str]]]:
+        ...
+    def next(self) -> bytes | None:
+        ...
+class CoreServer:
+    def __init__(self, home: CoreHome, options: ServerOptions) -> None:
+        ...
+    def handle(self, method: str, target: str, headers: collections.abc.Sequence[tuple[str, str]], body: bytes) -> LocalAnswer:
+        ...
+    def listen(self) -> None:
+        ...
+    def stop(self) -> None:
+        ...
+    @property
+    def port(self) -> int:
+        ...
+    @property
+    def url(self) -> str:
+        ...
 def _begin_exit() -> None:
     ...
 def _dates_in_query(text: str, now_local: typing.SupportsInt | typing.SupportsIndex | None) -> tuple[list[tuple[int, int]], int]:
@@ -1757,4 +1878,4 @@ def service_variables(name: str) -> tuple[str, str] | None:
 def time_fit(policy: CorePolicy, window: PolicyWindow, rounds: typing.SupportsInt | typing.SupportsIndex) -> float:
     ...
 application_id: int = 1296387399
-newest_schema: int = 8
+newest_schema: int = 9

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from memgpt import _core
+from memgpt._carry import Carry
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
 from memgpt.errors import ConfigError, Error
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
@@ -138,7 +139,11 @@ def core_server(
         options.set_log(log)
     options.set_derive(_derived)
     options.set_run(partial(_run, seconds=seconds))
-    return _core.CoreServer(home._core, options)
+    carry = Carry(home)
+    options.set_carry(carry.write, carry.read, carry.fill)
+    server = _core.CoreServer(home._core, options)
+    _running.add(server)
+    return server
 
 
 def _some(embedder: Any) -> Any:
@@ -147,7 +152,7 @@ def _some(embedder: Any) -> Any:
     return embedder
 
 
-_running: weakref.WeakSet[Server] = weakref.WeakSet()
+_running: weakref.WeakSet[_core.CoreServer] = weakref.WeakSet()
 
 
 @atexit.register
@@ -164,7 +169,6 @@ class Server:
         self._core = core_server(home, **options)
         self._home = home  # stays open as long as it is served
         self._core.listen()
-        _running.add(self)
 
     @property
     def url(self) -> str:
@@ -179,7 +183,6 @@ class Server:
         """Take no more requests, and answer those that are under way: turns have the seconds of
         ``ServerLimits.stop_timeout_s``, and are cancelled then. What was acknowledged is in the
         journal."""
-        _running.discard(self)
         self._core.stop()
 
     def __enter__(self) -> Server:

@@ -17,6 +17,7 @@ from memgpt._async import Send, run_on_thread, send_async
 from memgpt._calls import Call, check_not_cancelled, in_call
 from memgpt._core import Message
 from memgpt._response import Response
+from memgpt.errors import StoreError
 
 __all__ = ["Event", "stream", "stream_async"]
 
@@ -35,7 +36,8 @@ class Event:
         type: ``"step"`` (a model call begins), ``"reasoning"`` (a piece of the model's thoughts),
             ``"text"`` (a piece of what it says to the user), ``"content"`` (a piece of text outside
             of a call, which the user is not meant to see), ``"tool_call"`` (a piece of the JSON of
-            a call's arguments), ``"discard"`` (what came of this step is void: it is made again),
+            a call's arguments), ``"discard"`` (what was shown of this step is void: it is made
+            again, or its reply was not said so; what was said in its place follows as ``"text"``),
             ``"message"`` (a message is in the journal) or ``"done"``, the last.
         step: which model call of the turn; 1 is the first.
         text: the piece.
@@ -70,6 +72,7 @@ def stream(core: _core.CoreAgent, send: Callable[[Call, OnEvent], Response]) -> 
 
     Raises:
         Exception: what ``send()`` raises.
+        StoreError: in a forked child; the turn is the parent's.
     """
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     call = Call(core.key, None)
@@ -90,7 +93,7 @@ def stream(core: _core.CoreAgent, send: Callable[[Call, OnEvent], Response]) -> 
     context = contextvars.copy_context()
     run_on_thread(lambda: context.run(turn))
     try:
-        while (event := _next(events)) is not _END:
+        while (event := _next(events, process)) is not _END:
             yield event
         if failed:
             raise failed[0]
@@ -110,8 +113,10 @@ def _teller(put: Callable[[Event], None]) -> OnEvent:
     return tell
 
 
-def _next(events: queue.SimpleQueue[Any]) -> Any:
+def _next(events: queue.SimpleQueue[Any], process: int) -> Any:
     while True:
+        if os.getpid() != process:  # the turn's thread is the parent's
+            raise StoreError("this home was opened before fork(): a child process opens its own")
         with contextlib.suppress(queue.Empty):
             return events.get(timeout=_LOOK_EVERY)
         check_not_cancelled()

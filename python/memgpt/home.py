@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from memgpt import _core, _memory_tools
 from memgpt._archives import Archive
@@ -23,6 +23,7 @@ from memgpt._options import (
     zone_of,
 )
 from memgpt._purge import Purge, purges_of
+from memgpt._serving import Serving
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
 from memgpt.agent import Agent, agent_getter
 from memgpt.errors import AlreadyExists, ConfigError, Reentrant
@@ -32,15 +33,12 @@ from memgpt.policy import MemoryPolicy, RecursiveSummary, to_core_policy
 from memgpt.store import THREAD_NAME, ArchivalStore, Guarded, to_core_store
 from memgpt.tools import to_core
 
-if TYPE_CHECKING:
-    from memgpt._server import Server, ServerLimits
-
 __all__ = ["Home", "open"]
 
 _DEFAULT: Any = object()  # "offline" where an agent is made, "leave it" where one is opened
 
 
-class Home:
+class Home(Serving):
     """An open database and the agents in it. Use :func:`memgpt.open`."""
 
     def __init__(
@@ -301,51 +299,6 @@ class Home:
         core, guarded = to_core_store(given)
         self._stores[id(guarded.store)] = guarded
         return core
-
-    def serve(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 8283,
-        *,
-        token: str | None = None,
-        allowed_hosts: Sequence[str] = (),
-        allow_local_tools: bool = False,
-        limits: ServerLimits | None = None,
-        models: Mapping[str, LLMProvider | type[LLMProvider]] | None = None,
-        embedders: Mapping[str, Embedder | type[Embedder]] | None = None,
-        log: Callable[[str], None] | None = None,
-    ) -> Server:
-        """Serve this home's agents to clients of the Letta V1 API, on threads of its own.
-
-        Args:
-            host: the address to listen on; one that other machines can reach needs a ``token``.
-            port: 0 for any that is free; ``server.url`` tells which.
-            token: what clients have to send, as ``api_key`` or ``token``.
-            allowed_hosts: names by which clients may call the server, beside this machine's own.
-            allow_local_tools: run tools that clients send as source also without a token. They run
-                in a sandbox, or not at all.
-            limits: of requests, connections and time.
-            models: providers of this program, by the handles that clients give.
-            embedders: the same of embedders.
-            log: is called with one JSON object, as text, for each request that was answered.
-
-        Raises:
-            ConfigError: for an address that cannot be listened on, or that needs a token.
-        """
-        from memgpt._server import Server
-
-        return Server(
-            self,
-            host=host,
-            port=port,
-            token=token,
-            allowed_hosts=allowed_hosts,
-            allow_local_tools=allow_local_tools,
-            limits=limits,
-            models=models,
-            embedders=embedders,
-            log=log,
-        )
 
     def agents(self) -> list[str]:
         """Names of the agents, oldest first."""

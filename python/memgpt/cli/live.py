@@ -54,7 +54,7 @@ def show_stream(screen: look.Screen, events: Iterable[memgpt.Event]) -> memgpt.R
                 line.add(_THOUGHT, event.text, "dim italic")
             elif event.type == "discard":
                 line.end()
-                screen.print(Text("(that step is made again)", "dim"))
+                screen.print(Text("(void: that was not said)", "dim"))
             elif event.message is not None:
                 step.append(event.message)
             if event.type in ("step", "done"):

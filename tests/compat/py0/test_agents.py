@@ -44,9 +44,9 @@ def test_the_first_kind_of_agent_has_the_six_classic_tools(client: Letta) -> Non
 
 def test_an_unknown_model_is_not_found(client: Letta) -> None:
     with pytest.raises(ApiError) as raised:
-        client.agents.create(model="openai/none", embedding="offline")
+        client.agents.create(model="nowhere/none", embedding="offline")
     assert raised.value.status_code == 404
-    assert "openai/none" in raised.value.body["detail"]
+    assert "nowhere/none" in raised.value.body["detail"]
 
 
 def test_a_list_of_agents_ends(client: Letta) -> None:

@@ -49,8 +49,8 @@ def test_the_first_kind_of_agent_has_the_six_classic_tools(client: Letta) -> Non
 
 
 def test_an_unknown_model_is_not_found(client: Letta) -> None:
-    with pytest.raises(NotFoundError, match="openai/none"):
-        client.agents.create(model="openai/none", embedding="offline")
+    with pytest.raises(NotFoundError, match="nowhere/none"):
+        client.agents.create(model="nowhere/none", embedding="offline")
 
 
 def test_a_list_of_agents_ends(client: Letta) -> None:
