@@ -157,6 +157,7 @@ def test_an_agent_calls_it_and_what_it_prints_is_kept(home: memgpt.Home) -> None
 def test_a_tool_is_attached_listed_run_and_detached(client: Client) -> None:
     made, agent = make(client), client.agent(secrets={"COLOUR": "red"})
     path = f"/v1/agents/{agent['id']}/tools"
+    state: Any = None
     for _ in range(2):
         state = client.ok("PATCH", f"{path}/attach/{made['id']}")
         assert [tool["name"] for tool in state["tools"]].count("roll") == 1
@@ -234,7 +235,7 @@ def test_source_is_run_without_an_agent(client: Client) -> None:
 def test_without_a_token_source_is_kept_and_not_run(stranger: Client) -> None:
     made = make(stranger)
     agent = stranger.agent(tool_ids=[made["id"]])
-    runs = {f"/v1/agents/{agent['id']}/tools/roll/run": {"args": {"sides": 6}}}
+    runs: dict[str, Any] = {f"/v1/agents/{agent['id']}/tools/roll/run": {"args": {"sides": 6}}}
     runs["/v1/tools/run"] = {"source_code": ROLL, "args": {"sides": 6}}
     for path, body in runs.items():
         refused = stranger.post(path, body)
