@@ -49,40 +49,45 @@ ToolRules::Kind ToolRules::kind_of(std::string_view type) {
                      std::string(utf8_prefix(type, 100)) + '"');
 }
 
-ToolRules::ToolRules(std::string_view json) {
+ToolRules::Rule ToolRules::rule_of(const json::value& item) {
+  if (!item.is_object()) throw InvalidInput("a tool rule must be an object");
+  const auto& object = item.get_object();
+  Rule rule;
+  rule.kind = kind_of(string_or(object, "type"));
+  rule.tool = string_or(object, "tool_name");
+  if (rule.tool.empty()) throw InvalidInput("a tool rule needs a \"tool_name\"");
+  rule.children = names_of(object, "children");
+  rule.limit = int_or(object, "max_count_limit", 0);
+  if (rule.kind == Kind::max_count_per_step && rule.limit < 1)
+    throw InvalidInput("a rule max_count_per_step needs a \"max_count_limit\" of 1 or more");
+  if (const auto* map = object.if_contains("child_output_mapping");
+      map != nullptr && map->is_object())
+    for (const auto& [output, child] : map->get_object())
+      rule.by_output[std::string(output)] = text_of(child);
+  rule.default_child = string_or(object, "default_child");
+  const auto* needs = object.if_contains("require_output_mapping");
+  rule.needs_output = needs != nullptr && *needs == true;
+  return rule;
+}
+
+ToolRules::ToolRules(std::string_view json, bool strict) {
   if (json.empty()) return;
   boost::system::error_code failed;
   const auto value = json::parse(json, failed);
-  if (failed || !value.is_array()) throw InvalidInput("tool rules must be a list");
+  if (failed || !value.is_array()) {
+    if (strict) throw InvalidInput("tool rules must be a list");
+    return;
+  }
   for (const auto& item : value.get_array()) {
-    if (!item.is_object()) throw InvalidInput("a tool rule must be an object");
-    const auto& object = item.get_object();
-    Rule rule;
-    rule.kind = kind_of(string_or(object, "type"));
-    rule.tool = string_or(object, "tool_name");
-    if (rule.tool.empty()) throw InvalidInput("a tool rule needs a \"tool_name\"");
-    rule.children = names_of(object, "children");
-    rule.limit = int_or(object, "max_count_limit", 0);
-    if (rule.kind == Kind::max_count_per_step && rule.limit < 1)
-      throw InvalidInput("a rule max_count_per_step needs a \"max_count_limit\" of 1 or more");
-    if (const auto* map = object.if_contains("child_output_mapping");
-        map != nullptr && map->is_object())
-      for (const auto& [output, child] : map->get_object())
-        rule.by_output[std::string(output)] = text_of(child);
-    rule.default_child = string_or(object, "default_child");
-    const auto* needs = object.if_contains("require_output_mapping");
-    rule.needs_output = needs != nullptr && *needs == true;
-    rules_.push_back(std::move(rule));
+    try {
+      rules_.push_back(rule_of(item));
+    } catch (const InvalidInput&) {
+      if (strict) throw;
+    }
   }
 }
 
-ToolRules ToolRules::read(std::string_view json) {
-  try {
-    return ToolRules(json);
-  } catch (const InvalidInput&) {
-    return ToolRules("");
-  }
-}
+ToolRules ToolRules::read(std::string_view json) { return {json, false}; }
 
 bool ToolRules::allows(const Rule& rule, const std::vector<CalledTool>& called,
                        const std::string& name) {

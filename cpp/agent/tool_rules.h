@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "memory/json.h"
+
 namespace memgpt {
 
 // A call of a turn that was run.
@@ -19,9 +21,9 @@ class ToolRules {
  public:
   // A JSON array of objects with a "type" and a "tool_name", as the Letta API has them; empty =
   // none. Throws InvalidInput for what is no rule, or one that is not known.
-  explicit ToolRules(std::string_view json);
-  // Those of a configuration; none where they are not readable: it may be of a newer version, or of
-  // a file that somebody else wrote, and the agent can still talk.
+  explicit ToolRules(std::string_view json) : ToolRules(json, true) {}
+  // Those of a configuration, without what is no rule: it may be of a newer version, or of a file
+  // that somebody else wrote, and the agent can still talk.
   [[nodiscard]] static ToolRules read(std::string_view json);
 
   [[nodiscard]] bool empty() const { return rules_.empty(); }
@@ -57,6 +59,8 @@ class ToolRules {
     std::string default_child;
     bool needs_output = false;
   };
+  ToolRules(std::string_view json, bool strict);
+  [[nodiscard]] static Rule rule_of(const json::value& item);
   [[nodiscard]] static Kind kind_of(std::string_view type);
   [[nodiscard]] bool allows(const std::vector<CalledTool>& called, const std::string& name) const;
   [[nodiscard]] static bool allows(const Rule& rule, const std::vector<CalledTool>& called,
