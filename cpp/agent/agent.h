@@ -24,6 +24,7 @@
 namespace memgpt {
 
 class ContextOverflow;
+class ToolRules;
 
 struct Input {
   std::string text;
@@ -74,6 +75,8 @@ class ToolScope {
   [[nodiscard]] std::string shown_time(TimeUs time_us) const;
   // The same however often this call is repeated; empty for a tool that may not be.
   [[nodiscard]] const std::string& idempotency_key() const { return idempotency_key_; }
+  // Of the agent that calls it.
+  [[nodiscard]] const std::string& agent_id() const;
   // DecodedCall::exact, for a tool that can read it.
   [[nodiscard]] std::string_view exact_arguments() const { return exact_arguments_; }
 
@@ -276,6 +279,13 @@ class Agent {
   void add_tool(const std::shared_ptr<Tool>& tool);
   void remove_tool(const std::string& name);
   void bind(const Binding& binding);
+  // Somebody has its turn: to change it is to wait.
+  [[nodiscard]] bool is_busy() { return turn_.held(); }
+  // Runs one of its tools outside of a turn, as a user does. What a tool of the kernel or of its
+  // memory does to the agent is a step of its own; one of the program's own runs beside turns, and
+  // what it does is no part of the agent. Throws ToolNotFound; what is wrong with the arguments is
+  // a failed result, like any failure of the tool.
+  [[nodiscard]] ToolResult run_tool_now(const std::string& name, const json::object& arguments);
 
   void rename(const std::string& name);  // of the home
   [[nodiscard]] const std::string& id() const { return id_; }
@@ -322,6 +332,10 @@ class Agent {
   void make_room(TurnRun& run, ModelCall& call, const ContextOverflow& overflow);
   bool finish_step(TurnRun& run, ModelCall& call, const Reply& raw);
   bool run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decoded_reply);
+  [[nodiscard]] bool goes_on(TurnRun& run, WriteSet& writes, const ToolRules& rules,
+                             const std::string& called, bool asked);
+  [[nodiscard]] std::vector<std::string> offered_tools() const;
+  void append_alert(WriteSet& writes, std::string_view text);
   bool record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& decoded);
 
   // calls.cpp
@@ -330,7 +344,7 @@ class Agent {
   ToolResult run_on(TurnRun& run, WriteSet& writes, const DecodedCall& call,
                     const std::string& idempotency_key);
   void record_outcome(WriteSet& writes, const ToolCall& call, const std::string& key,
-                      const std::string& status);
+                      const std::string& status, const std::string& printed);
   void append_returns(WriteSet& writes, const Reply& reply, const ToolResult& result, Trust trust);
   void take_back(TurnRun& run, WriteSet& writes, const Reply& reply, const std::string& why);
   void append_return(WriteSet& writes, const ToolCall& call, ToolResult result, Trust trust,

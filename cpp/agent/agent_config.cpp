@@ -44,6 +44,7 @@ std::string to_json(const AgentConfig& config) {
       archives.push_back({{"id", archive.id}, {"read_only", archive.read_only}});
     object["archives"] = std::move(archives);
   }
+  if (!config.tool_rules.empty()) object["tool_rules"] = config.tool_rules;
   // Nor those from before agents could be described.
   if (!config.description.empty()) object["description"] = config.description;
   if (!config.tags.empty()) object["tags"] = json::array(config.tags.begin(), config.tags.end());
@@ -93,6 +94,7 @@ AgentConfig agent_config_from_json(std::string_view text) {
         config.archives.push_back(
             {string_or(item.as_object(), "id"), read_only != nullptr && *read_only == true});
       }
+  config.tool_rules = string_or(object, "tool_rules");
   config.description = string_or(object, "description");
   if (const auto* tags = object.if_contains("tags"); tags != nullptr && tags->is_array())
     for (const auto& tag : tags->as_array())

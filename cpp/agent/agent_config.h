@@ -52,6 +52,7 @@ struct AgentConfig {
   std::string timezone = "UTC";        // of dates in words, and of times that searches show
   std::vector<ToolConfig> tools;       // in the order in which the model sees them
   std::vector<AttachedArchive> archives;
+  std::string tool_rules;  // a JSON array, see tool_rules.h; may be empty
   // What people say of the agent; the kernel makes no use of it.
   std::string description;
   std::vector<std::string> tags;

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "llm/embedder.h"
 #include "llm/provider.h"
+#include "memory/json.h"
 
 namespace memgpt {
 
@@ -146,7 +147,16 @@ void Agent::describe(const std::string& description, const std::vector<std::stri
     config.description = description;
     config.tags = tags;
     config.metadata = metadata;
-    config.settings = settings;
+    // In a file they stand among what clients set.
+    boost::system::error_code failed;
+    auto read = json::parse(settings, failed);
+    const auto* rules =
+        failed || !read.is_object() ? nullptr : read.get_object().if_contains("tool_rules");
+    config.tool_rules = rules == nullptr || !rules->is_array() ? "" : json::serialize(*rules);
+    if (rules != nullptr) read.get_object().erase("tool_rules");
+    config.settings = rules == nullptr            ? settings
+                      : read.get_object().empty() ? ""
+                                                  : json::serialize(read);
   };
   bind(binding);
 }

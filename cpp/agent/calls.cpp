@@ -26,6 +26,7 @@ void Agent::append_return(WriteSet& writes, const ToolCall& call, ToolResult res
   message.name = call.name;
   message.text = valid_utf8(std::move(result.text));
   message.failed = result.failed;
+  message.printed = std::move(result.printed);
   message.tool_call_id = call.id;
   message.author = "tool:" + call.name;
   message.trust = trust;
@@ -57,16 +58,16 @@ ToolResult Agent::run_tool(TurnRun& run, WriteSet& writes, const ToolCall& call,
   commit(writes);
   writes = begin("outcome", "agent");
   auto result = run_on(run, writes, decoded, key);
-  record_outcome(writes, call, key, result.failed ? "failed" : "ok");
+  record_outcome(writes, call, key, result.failed ? "failed" : "ok", result.printed);
   return result;
 }
 
 // The text itself is the tool message's. A call without outside effects needs no record of its own:
 // it is there with its step, or not at all.
 void Agent::record_outcome(WriteSet& writes, const ToolCall& call, const std::string& key,
-                           const std::string& status) {
+                           const std::string& status, const std::string& printed) {
   writes.commit.tool_runs.push_back(
-      {call.id, "result", call.name, call.arguments, "outside", key, status, "", now_us()});
+      {call.id, "result", call.name, call.arguments, "outside", key, status, printed, now_us()});
 }
 
 // A failure puts the write-set back as it was before the call. Only an Error is a failure of the
@@ -154,7 +155,8 @@ void Agent::append_outcomes(WriteSet& writes, const std::vector<ToolCall>& calls
     record_outcome(writes, calls[i], outcome.key,
                    !outcome.status.empty() ? outcome.status
                    : outcome.result.failed ? "failed"
-                                           : "ok");
+                                           : "ok",
+                   outcome.result.printed);
   }
 }
 

@@ -208,6 +208,7 @@ std::shared_ptr<Agent> Home::create_agent(const std::string& name, const AgentOp
   config.description = options.description;
   config.tags = options.tags;
   config.metadata = options.metadata;
+  config.tool_rules = options.tool_rules;
   config.settings = options.settings;
   config.reasoning = to_string(!options.reasoning.empty() ? reasoning_from_string(options.reasoning)
                                : options.provider->reasons_natively() ? Reasoning::native

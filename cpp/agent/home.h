@@ -56,6 +56,7 @@ struct AgentOptions {
   std::string memory_class;
   std::vector<Block> blocks;
   std::vector<std::string> shared_blocks;  // ids of blocks of Home::create_block()
+  std::string tool_rules;                  // a JSON array, see tool_rules.h; may be empty
   // What people say of it, see AgentConfig.
   std::string description;
   std::vector<std::string> tags;

@@ -254,13 +254,44 @@ bool Agent::record_no_call(TurnRun& run, WriteSet& writes, const DecodedReply& d
     return false;
   }
   writes.append(measure(std::move(message), *parts()->counter));
+  append_alert(writes, decoded.problem.empty() ? kNoToolCall : std::string_view(decoded.problem));
+  if (++run.bad_replies < kMaxBadReplies) return true;
+  run.response.stop_reason = "no_tool_call";
+  return false;
+}
+
+void Agent::append_alert(WriteSet& writes, std::string_view text) {
   auto alert = new_message(writes.state, Role::system, "system_alert", now_us());
-  alert.text = decoded.problem.empty() ? kNoToolCall : std::string_view(decoded.problem);
+  alert.text = text;
   alert.author = "kernel";
   alert.trust = Trust::kernel;
   writes.append(measure(std::move(alert), *parts()->counter));
-  if (++run.bad_replies < kMaxBadReplies) return true;
-  run.response.stop_reason = "no_tool_call";
+}
+
+// In the order in which the model sees them.
+std::vector<std::string> Agent::offered_tools() const {
+  const auto parts = this->parts();
+  std::vector<std::string> names;
+  for (const auto& tool : parts->config.tools)
+    if (parts->tools.contains(tool.schema.name)) names.push_back(tool.schema.name);
+  return names;
+}
+
+// By the rules that a client set, after a call that did not fail. `asked`: for a heartbeat.
+bool Agent::goes_on(TurnRun& run, WriteSet& writes, const ToolRules& rules,
+                    const std::string& called, bool asked) {
+  if (rules.empty()) return asked;
+  const auto after = rules.after(called);
+  const bool ends = after == ToolRules::After::ends || (!after && !asked);
+  if (!ends) return true;
+  std::string names;
+  for (const auto& name : rules.missing(run.called, offered_tools()))
+    names += (names.empty() ? "" : ", ") + name;
+  if (!names.empty()) {
+    append_alert(writes, "Go on: the user expects these tools to be called, too: " + names + ".");
+    return true;
+  }
+  if (asked) run.response.stop_reason = "tool_rule";
   return false;
 }
 
@@ -277,21 +308,26 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decode
   message.tool_calls = reply.tool_calls;
   message.author = "agent";
   message.trust = Trust::model;
-  const bool speaks = decoded.tool && call.name == "send_message";
+  const auto rules = ToolRules::read(parts()->config.tool_rules);
+  const auto forbidden =
+      decoded.tool ? rules.violation(run.called, call.name, offered_tools()) : std::string();
+  const bool runs = decoded.tool && forbidden.empty();
+  const bool speaks = runs && call.name == "send_message";
   if (speaks) {
     message.text = spoken_text(decoded);
     if (repeats_any(message.text, run.found)) message.type = kSearchEcho;
   }
   writes.append(measure(std::move(message), *parts()->counter));
 
-  ToolResult result{true, decoded.problem};
+  ToolResult result{true, forbidden.empty() ? decoded.problem : forbidden};
   Trust trust = Trust::kernel;
-  if (decoded.tool) {
+  if (runs) {
     trust = trust_of(*decoded.tool);
     result = run_tool(run, writes, call, decoded);
+    if (!rules.empty()) run.called.push_back({call.name, result.text});
   }
   if (speaks && !result.failed) run.response.spoken.push_back(spoken_text(decoded));
-  run.bad_replies = decoded.tool ? 0 : run.bad_replies + 1;
+  run.bad_replies = runs ? 0 : run.bad_replies + 1;
   const bool failed = result.failed;
   append_returns(writes, reply, result, trust);
   run.ran = call.id;
@@ -301,7 +337,9 @@ bool Agent::run_calls(TurnRun& run, WriteSet& writes, const DecodedReply& decode
     run.response.stop_reason = "invalid_tool_call";
     return false;
   }
-  return failed || decoded.request_heartbeat || reply.tool_calls.size() > 1;
+  if (failed) return true;
+  return goes_on(run, writes, rules, call.name,
+                 decoded.request_heartbeat || reply.tool_calls.size() > 1);
 }
 
 }  // namespace memgpt

@@ -24,6 +24,9 @@ enum class ToolOrigin { builtin, memory, user };
 struct ToolResult {
   bool failed = false;
   std::string text;
+  // What it wrote beside its result, which no model sees: a JSON object of lists, "stdout" and
+  // "stderr"; empty = nothing. It is kept of calls with outside effects.
+  std::string printed = {};
 };
 
 class Tool {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/agent.h"
+#include "agent/tool_rules.h"
 
 namespace memgpt {
 
@@ -10,6 +11,7 @@ struct Agent::TurnRun {
   std::int64_t begin_position = 0;  // of the input
   bool preview = false;             // of the window only: no model is called for a summary
   std::vector<std::string> found;   // texts that the turn's searches returned
+  std::vector<CalledTool> called;   // by the turn, in order
   int bad_replies = 0;              // in a row: no call, or one that cannot be run
   // Of the step's tool, where it may have edited what agents share.
   std::optional<WriteSet> before_tool;

@@ -11,7 +11,20 @@ namespace {
 
 constexpr std::size_t kMaxFactCharacters = 300;  // of one message
 
+// The names of agents of the type memgpt_agent, and those of memgpt_v2_agent.
+constexpr CoreEditor kFirst = {"core_memory_append", "core_memory_replace", "name", "content",
+                               "old_content",        "new_content"};
+constexpr CoreEditor kSecond = {"memory_insert", "memory_replace", "label",
+                                "new_str",       "old_str",        "new_str"};
+
 }  // namespace
+
+const CoreEditor& Step::editor() const {
+  const auto offers = [&](const CoreEditor& editor) {
+    return turn_.tool(editor.append) != nullptr || turn_.tool(editor.replace) != nullptr;
+  };
+  return offers(kFirst) || !offers(kSecond) ? kFirst : kSecond;
+}
 
 std::string Step::speaker_prefix(const CoreBlock& block) const {
   if (turn_.input.name.empty()) return "";
@@ -48,9 +61,9 @@ FactLine Step::settle(const Fact& fact, const CoreBlock& block) const {
     }
   }
   for (const Done& done : turn_.done) {
-    const bool appended = done.tool == "core_memory_append";
-    if (!appended && done.tool != "core_memory_replace") continue;
-    const auto lines = split_lines(done.argument(appended ? "content" : "new_content"));
+    const bool appended = done.tool == editor().append;
+    if (!appended && done.tool != editor().replace) continue;
+    const auto lines = split_lines(done.argument(appended ? editor().content : editor().new_text));
     if (std::find(lines.begin(), lines.end(), line.text) == lines.end()) continue;
     line.status = done.ok ? FactLine::Status::stored : FactLine::Status::failed;
   }
@@ -76,8 +89,8 @@ void Step::collect_facts(const std::vector<std::string>& statements) {
 std::optional<Reply> Step::store_facts() {
   std::string appended;
   const CoreBlock* block = turn_.block(kHuman);
-  const bool can_append = turn_.tool("core_memory_append") != nullptr;
-  const bool can_replace = turn_.tool("core_memory_replace") != nullptr;
+  const bool can_append = turn_.tool(editor().append) != nullptr;
+  const bool can_replace = turn_.tool(editor().replace) != nullptr;
   for (const FactLine& line : facts_) {
     if (line.status != FactLine::Status::pending) continue;
     if (block == nullptr) {
@@ -89,9 +102,7 @@ std::optional<Reply> Step::store_facts() {
     } else if (!line.old.empty() && can_replace &&
                block->characters + count_characters(line.text) <=
                    block->limit + count_characters(line.old)) {
-      return call("core_memory_replace",
-                  {{"name", kHuman}, {"old_content", line.old}, {"new_content", line.text}},
-                  "What they say about themselves has changed.");
+      return replace(line.old, line.text, "What they say about themselves has changed.");
     } else {
       appended = append_word(std::move(appended), "\n", line.text);
     }
@@ -104,8 +115,16 @@ std::optional<Reply> Step::store_facts() {
     if (auto reply = make_room(*block, needed - block->limit)) return reply;
   }
   if (!not_stored_.empty()) return std::nullopt;
-  return call("core_memory_append", {{"name", kHuman}, {"content", appended}},
+  return call(editor().append, {{editor().label, kHuman}, {editor().content, appended}},
               "They tell me something about themselves.");
+}
+
+Reply Step::replace(std::string_view old_text, std::string_view new_text,
+                    std::string_view thinking) const {
+  return call(
+      editor().replace,
+      {{editor().label, kHuman}, {editor().old_text, old_text}, {editor().new_text, new_text}},
+      thinking);
 }
 
 // Moves the oldest lines to archival memory first, and only then out of the block.
@@ -123,9 +142,8 @@ std::optional<Reply> Step::make_room(const CoreBlock& block, std::size_t over) {
   moved.pop_back();
   not_stored_ = "the memory block \"human\" is full";
   const Done* insert = find_done("archival_memory_insert", "content", moved);
-  const Done* removal = find_done("core_memory_replace", "old_content", old);
-  if (turn_.tool("archival_memory_insert") == nullptr ||
-      turn_.tool("core_memory_replace") == nullptr) {
+  const Done* removal = find_done(editor().replace, editor().old_text, old);
+  if (turn_.tool("archival_memory_insert") == nullptr || turn_.tool(editor().replace) == nullptr) {
     return std::nullopt;
   }
   if (insert == nullptr) {
@@ -133,9 +151,8 @@ std::optional<Reply> Step::make_room(const CoreBlock& block, std::size_t over) {
                 "The human block is full: its oldest lines go to archival memory first.");
   }
   if (insert->ok && removal == nullptr) {
-    return call("core_memory_replace",
-                {{"name", kHuman}, {"old_content", old}, {"new_content", ""}},
-                "The oldest lines are in archival memory now, so they can leave the block.");
+    return replace(old, "",
+                   "The oldest lines are in archival memory now, so they can leave the block.");
   }
   if (insert->ok && removal->ok) not_stored_.clear();
   return std::nullopt;

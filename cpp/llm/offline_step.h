@@ -29,6 +29,16 @@ struct FactLine {
   Status status = Status::pending;
 };
 
+// The tools that edit core memory, and their arguments.
+struct CoreEditor {
+  std::string_view append;
+  std::string_view replace;
+  std::string_view label;
+  std::string_view content;
+  std::string_view old_text;
+  std::string_view new_text;
+};
+
 // One step of the open turn. Everything that was done is read from the request, so that a step
 // needs nothing but the request: the first thing that is still to do is done.
 class Step {
@@ -46,6 +56,10 @@ class Step {
 
   [[nodiscard]] std::optional<Reply> keep(const std::vector<std::string>& texts) const;
 
+  // Of those that are offered.
+  [[nodiscard]] const CoreEditor& editor() const;
+  [[nodiscard]] Reply replace(std::string_view old_text, std::string_view new_text,
+                              std::string_view thinking) const;
   [[nodiscard]] std::string speaker_prefix(const CoreBlock& block) const;
   [[nodiscard]] FactLine settle(const Fact& fact, const CoreBlock& block) const;
   void collect_facts(const std::vector<std::string>& statements);

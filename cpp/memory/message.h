@@ -42,6 +42,7 @@ struct Message {
   std::vector<ToolCall> tool_calls;
   std::string tool_call_id;       // tool only
   bool failed = false;            // tool only: the call failed
+  std::string printed;            // tool only: see ToolResult; kept with the tool's run
   std::int64_t shown_bytes = -1;  // how much of text the context shows; -1 = all
   TimeUs time_us = 0;
   std::string author;  // "user", "agent", "kernel", "tool:<name>"

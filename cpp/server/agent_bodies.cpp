@@ -5,6 +5,7 @@
 
 #include "agent/builtin_tools.h"
 #include "agent/prompts.h"
+#include "agent/tool_rules.h"
 #include "llm/services.h"
 #include "server/api.h"
 #include "server/block_bodies.h"
@@ -17,17 +18,11 @@ namespace memgpt {
 namespace {
 
 // Kept as they came, and shown again.
-constexpr std::array<const char*, 11> kKept = {"model_settings",
-                                               "tool_rules",
-                                               "compaction_settings",
-                                               "message_buffer_autoclear",
-                                               "response_format",
-                                               "max_files_open",
-                                               "per_file_view_window_char_limit",
-                                               "hidden",
-                                               "project_id",
-                                               "llm_config",
-                                               "enable_sleeptime"};
+constexpr std::array<const char*, 10> kKept = {
+    "model_settings",  "compaction_settings", "message_buffer_autoclear",
+    "response_format", "max_files_open",      "per_file_view_window_char_limit",
+    "hidden",          "project_id",          "llm_config",
+    "enable_sleeptime"};
 
 std::string agent_type(const json::object& body) {
   const auto type = body::text(body, "agent_type").value_or(kAgentV2);
@@ -54,6 +49,22 @@ void refuse_what_is_not_served(const json::object& body) {
     throw Refusal(501, "tools for several agents are not served");
 }
 
+// A list of rules as the kernel has it; empty = none.
+std::string rules_text(const json::object& body) {
+  const auto* list = body::array(body, "tool_rules");
+  if (list == nullptr || list->empty()) return "";
+  for (const auto& rule : *list)
+    if (rule.is_object() && string_or(rule.get_object(), "type") == "requires_approval")
+      throw Refusal(501, "approvals of tool calls are not served yet: leave out requires_approval");
+  auto text = json::serialize(*list);
+  try {
+    static_cast<void>(ToolRules(text));
+  } catch (const InvalidInput& error) {
+    throw Refusal(422, error.what());
+  }
+  return text;
+}
+
 // A key goes only to the endpoint it was configured with: a request names no address.
 std::optional<std::string> model_handle(const json::object& body) {
   if (auto handle = body::text(body, "model")) return handle;
@@ -68,8 +79,7 @@ std::optional<std::string> model_handle(const json::object& body) {
     throw Refusal(400,
                   "an llm_config may not name an address of its own; give a handle, and tell the "
                   "server by its environment where that service is");
-  return model == "offline" || model.find('/') != std::string::npos ? model
-                                                                    : service + '/' + model;
+  return model == "offline" || model.find('/') != std::string::npos ? model : service + '/' + model;
 }
 
 }  // namespace
@@ -81,8 +91,7 @@ std::optional<std::string> embedding_handle(const json::object& body) {
   if (auto handle = body::text(*config, "handle")) return handle;
   const auto model = body::needed_text(*config, "embedding_model");
   const auto service = body::text(*config, "embedding_endpoint_type").value_or("openai");
-  return model == "offline" || model.find('/') != std::string::npos ? model
-                                                                    : service + '/' + model;
+  return model == "offline" || model.find('/') != std::string::npos ? model : service + '/' + model;
 }
 
 namespace {
@@ -202,6 +211,7 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   options.description = body::text(body, "description").value_or("");
   options.tags = body::texts(body, "tags").value_or(std::vector<std::string>());
   options.metadata = json_text(body, "metadata");
+  options.tool_rules = rules_text(body);
   options.base_tools = body::flag(body, "include_base_tools").value_or(true);
   if (options.base_tools) options.tools = memory_tools(options.agent_type);
   for (auto& tool : asked_tools(api, body)) options.tools.push_back(std::move(tool));
@@ -212,8 +222,8 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
     options.shared_blocks.push_back(id);
   }
 
-  const auto wanted = body::text(body, "name").value_or(
-      "agent " + api.home().environment().new_uuid().substr(24));
+  const auto wanted =
+      body::text(body, "name").value_or("agent " + api.home().environment().new_uuid().substr(24));
   check_agent_name(wanted);
   const auto name = free_name(api, wanted);
   json::object settings;
@@ -272,12 +282,12 @@ void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
   if (const auto reasoning = body::flag(body, "reasoning"))
     binding.reasoning = *reasoning ? "argument" : "none";
   const auto name = body::text(body, "name");
-  binding.change = [&body, name, system = body::text(body, "system"),
-                    tags = body::texts(body, "tags"),
-                    description = body::text(body, "description"),
+  binding.change = [&body, name, rules = rules_text(body), system = body::text(body, "system"),
+                    tags = body::texts(body, "tags"), description = body::text(body, "description"),
                     metadata = json_text(body, "metadata")](AgentConfig& config) {
     if (system) config.system_prompt = *system;
     if (tags) config.tags = *tags;
+    if (body.contains("tool_rules")) config.tool_rules = rules;
     if (body.contains("description")) config.description = description.value_or("");
     if (body.contains("metadata")) config.metadata = metadata;
     auto settings = object_of(config.settings);

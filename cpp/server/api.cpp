@@ -5,13 +5,15 @@
 
 #include "memory/text.h"
 #include "server/refusal.h"
-#include "server/source_tools.h"
 
 namespace memgpt {
 
 namespace {
 
 constexpr std::size_t kKeptAgents = 1024;
+// Tools that clients run: what they cost, they cost in processes of their own.
+constexpr std::size_t kAsideThreads = 8;
+constexpr std::size_t kAsideQueued = 256;
 
 // Tells of each answer: to the metrics and the log.
 class WatchedExchange final : public ServerExchange {
@@ -67,10 +69,9 @@ class WatchedExchange final : public ServerExchange {
 };
 
 bool is_plain(std::string_view id) {
-  return !id.empty() && id.size() <= 128 &&
-         std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-         });
+  return !id.empty() && id.size() <= 128 && std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  });
 }
 
 }  // namespace
@@ -79,7 +80,10 @@ ServerApi::ServerApi(std::shared_ptr<Home> home, ServerOptions options)
     : home_(std::move(home)),
       options_(std::move(options)),
       guard_(options_),
+      sources_(
+          std::make_shared<const SourceRunner>(options_.sources, guard_.runs_sources(), home_)),
       turns_(options_.limits.turns, options_.limits.queued, options_.around),
+      aside_(kAsideThreads, kAsideQueued, options_.around),
       requests_(options_.limits.requests, options_.limits.queued, options_.around) {
   add_base_routes(router_, *this);
   add_model_routes(router_, *this);
@@ -99,8 +103,24 @@ ServerApi::ServerApi(std::shared_ptr<Home> home, ServerOptions options)
 ServerApi::~ServerApi() { stop(); }
 
 void ServerApi::stop() {
+  stopping_ = true;
   turns_.stop(std::chrono::duration<double>(options_.limits.stop_timeout_s));
   requests_.stop();
+  aside_.stop();
+}
+
+Handler ServerApi::aside(Answer answer) {
+  return [this, answer = std::move(answer)](const std::shared_ptr<Call>& call) {
+    const bool taken = aside_.post([this, answer, call] {
+      try {
+        if (stopping_) throw Refusal(503, "the server is stopping");
+        call->exchange()->respond(answer(*call));
+      } catch (...) {
+        call->exchange()->respond(response_of_exception());
+      }
+    });
+    if (!taken) throw Refusal(503, "too many tools run already; ask again later");
+  };
 }
 
 void ServerApi::handle(ServerRequest request, std::shared_ptr<ServerExchange> exchange) {
@@ -152,6 +172,7 @@ std::shared_ptr<Agent> ServerApi::agent(const std::string& id) {
 }
 
 void ServerApi::forget(const std::string& agent_id) {
+  source_bindings_.forget(agent_id);
   const std::scoped_lock lock(mutex_);
   const auto kept = kept_by_id_.find(agent_id);
   if (kept == kept_by_id_.end()) return;
@@ -160,6 +181,7 @@ void ServerApi::forget(const std::string& agent_id) {
 }
 
 void ServerApi::bind(Agent& agent) {
+  source_bindings_.follow(*this, agent);
   if (agent.unbound().empty()) return;
   Binding binding;
   const auto config = agent.config();
@@ -178,13 +200,6 @@ void ServerApi::bind(Agent& agent) {
       own != options_.embedders.end() && is_unbound("embedding=")) {
     binding.embedder = own->second;
     any = true;
-  }
-  for (const auto& tool : config.tools) {
-    if (!is_unbound("tools=[" + tool.schema.name + "]")) continue;
-    if (auto bound = source_tool(*this, tool)) {
-      binding.tools.push_back(std::move(bound));
-      any = true;
-    }
   }
   if (any) agent.bind(binding);
 }

@@ -16,6 +16,7 @@
 #include "server/metrics.h"
 #include "server/router.h"
 #include "server/server_options.h"
+#include "server/source_tools.h"
 #include "server/turns.h"
 #include "server/workers.h"
 
@@ -49,6 +50,11 @@ class ServerApi {
 
   // With what the program brought bound to it. Throws Refusal: 404, 422 for what is no agent's id.
   [[nodiscard]] std::shared_ptr<Agent> agent(const std::string& id);
+  // Of tools that clients sent.
+  [[nodiscard]] const std::shared_ptr<const SourceRunner>& sources() const { return sources_; }
+  [[nodiscard]] SourceBindings& source_bindings() { return source_bindings_; }
+  // For what takes long and is no turn: a few threads of its own, so that nothing else waits.
+  [[nodiscard]] Handler aside(Answer answer);
   // Not kept any more.
   void forget(const std::string& agent_id);
   // A model or embedder by its handle, of the program's own or one that binds itself. Throws
@@ -68,7 +74,11 @@ class ServerApi {
   // The agents that were asked for last stay loaded.
   std::list<std::shared_ptr<Agent>> kept_;  // the newest first
   std::unordered_map<std::string, std::list<std::shared_ptr<Agent>>::iterator> kept_by_id_;
+  std::shared_ptr<const SourceRunner> sources_;
+  SourceBindings source_bindings_;
+  std::atomic<bool> stopping_{false};
   Turns turns_;
+  Workers aside_;
   Workers requests_;
 };
 
@@ -82,6 +92,7 @@ void add_message_routes(Router& router, ServerApi& api);
 void add_passage_routes(Router& router, ServerApi& api);
 void add_archive_routes(Router& router, ServerApi& api);
 void add_tool_routes(Router& router, ServerApi& api);
+void add_agent_tool_routes(Router& router, ServerApi& api);
 void add_step_routes(Router& router, ServerApi& api);
 void add_carry_routes(Router& router, ServerApi& api);
 void add_context_routes(Router& router, ServerApi& api);

@@ -133,6 +133,7 @@ std::string store_tool(Import& import, const json::object& tool, const std::stri
   const auto now = api.now_us();
   api.home().journal()->put_card({"tool", known ? known->id : api.new_id("tool"), name,
                                   json::serialize(fields), known ? known->created_us : now, now});
+  api.source_bindings().change();
   return name;
 }
 

@@ -1,5 +1,6 @@
 #include "server/source_tools.h"
 
+#include "memory/block.h"
 #include "memory/text.h"
 #include "server/api.h"
 #include "server/tool_library.h"
@@ -9,36 +10,160 @@ namespace memgpt {
 
 namespace {
 
+constexpr std::string_view kFingerprint = "source:";
+
 // What a model says of a call that was refused, so that it does not try again.
 constexpr const char* kNotAllowed =
-    "was not run: this server runs tools from source only with a token, or where it was started "
-    "with --allow-local-tools";
+    "this server runs tools from source only with a token, or where it was started with "
+    "--allow-local-tools";
+
+SourceResult failure(std::string text) { return {true, std::move(text), {}, {}}; }
+
+// Names of what it needs and the sandbox does not have.
+std::string requirements_of(const json::object& tool) {
+  std::string names;
+  for (const char* kind : {"pip_requirements", "npm_requirements"}) {
+    const auto* list = tool.if_contains(kind);
+    if (list == nullptr || !list->is_array()) continue;
+    for (const auto& item : list->get_array())
+      if (item.is_object())
+        names += (names.empty() ? "" : ", ") + string_or(item.get_object(), "name");
+  }
+  return names;
+}
+
+// As Letta says it.
+void limit_text(std::string& text, std::int64_t limit) {
+  const auto length = count_characters(text);
+  if (limit <= 0 || length <= static_cast<std::size_t>(limit)) return;
+  std::size_t bytes = 0;
+  for (std::int64_t kept = 0; bytes < text.size(); ++bytes)
+    if ((static_cast<unsigned char>(text[bytes]) & 0xC0U) != 0x80 && kept++ == limit) break;
+  text.resize(bytes);
+  text += "... [NOTE: function output was truncated since it exceeded the character limit (" +
+          std::to_string(length) + " > " + std::to_string(limit) + ")]";
+}
 
 class SourceTool final : public Tool {
  public:
-  SourceTool(ServerApi& api, ToolSchema schema, std::string source)
-      : api_(api), schema_(std::move(schema)), source_(std::move(source)) {}
+  SourceTool(std::shared_ptr<const SourceRunner> runner, std::string card_id, ToolSchema schema,
+             std::string source)
+      : runner_(std::move(runner)),
+        card_id_(std::move(card_id)),
+        schema_(std::move(schema)),
+        source_(std::move(source)) {}
   [[nodiscard]] const ToolSchema& schema() const override { return schema_; }
   [[nodiscard]] Effects effects() const override { return Effects::outside; }
   [[nodiscard]] ToolOrigin origin() const override { return ToolOrigin::user; }
   [[nodiscard]] std::string fingerprint() const override {
-    return "source:" + to_hex(sha256(source_)).substr(0, 16);
+    return std::string(kFingerprint) + to_hex(sha256(source_)).substr(0, 16);
   }
-  [[nodiscard]] ToolResult run(ToolScope& /*scope*/, const json::object& arguments) override {
-    if (!api_.options().sources.run || !api_.guard().runs_sources())
-      return {true, schema_.name + ' ' + kNotAllowed};
-    const auto result =
-        api_.options().sources.run({source_, schema_.name, "{}"}, json::serialize(arguments));
-    return {result.failed, result.value};
+  [[nodiscard]] ToolResult run(ToolScope& scope, const json::object& arguments) override {
+    auto result = runner_->run_for(card_id_, source_, schema_.name, arguments, scope.agent_id());
+    auto printed = printed_json(result);
+    return {result.failed, std::move(result.value), std::move(printed)};
   }
 
  private:
-  ServerApi& api_;
+  std::shared_ptr<const SourceRunner> runner_;
+  std::string card_id_;
   ToolSchema schema_;
   std::string source_;
 };
 
 }  // namespace
+
+SourceResult SourceRunner::run(const json::object& tool, const std::string& name,
+                               const json::object& arguments,
+                               const json::object& environment) const {
+  if (!allowed()) return failure(name + " was not run: " + kNotAllowed);
+  const auto type = string_or(tool, "source_type", "python");
+  if (type != "python")
+    return failure(name + " was not run: it is of the source_type \"" + type +
+                   "\", and tools run here in Python alone");
+  if (const auto names = requirements_of(tool); !names.empty())
+    return failure(name + " was not run: it asks for packages (" + names +
+                   "), and the sandbox has Python's standard library alone. Write it without them");
+  try {
+    auto result = hooks_.run({string_or(tool, "source_code"), name, json::serialize(environment)},
+                             json::serialize(arguments));
+    result.value = valid_utf8(std::move(result.value));
+    for (auto* texts : {&result.out, &result.err})
+      for (auto& text : *texts) text = valid_utf8(std::move(text));
+    limit_text(result.value, int_or(tool, "return_char_limit", 50'000));
+    return result;
+  } catch (const Error& error) {
+    return failure(name + " was not run: " + error.what());
+  }
+}
+
+SourceResult SourceRunner::run_for(const std::string& card_id, const std::string& source,
+                                   const std::string& name, const json::object& arguments,
+                                   const std::string& agent_id) const {
+  json::object tool;
+  json::object environment;
+  try {
+    const auto home = home_.lock();
+    if (!home) return failure(name + " was not run: its home was closed");
+    const auto card = home->journal()->card("tool", card_id);
+    if (!card) return failure(name + " was not run: this tool was deleted");
+    tool = object_of(card->json);
+    if (const auto secrets = home->journal()->card("secrets", agent_id))
+      environment = object_of(secrets->json);
+  } catch (const Error& error) {
+    return failure(name + " was not run: " + error.what());
+  }
+  // What the journal says that the agent has.
+  tool["source_code"] = source;
+  return run(tool, name, arguments, environment);
+}
+
+json::object SourceRunner::derive(const json::object& body) const {
+  if (!hooks_.derive) throw ToolError("tools from source are not taken here");
+  return object_of(hooks_.derive(json::serialize(body)));
+}
+
+void SourceBindings::follow(ServerApi& api, Agent& agent) {
+  const std::int64_t version = version_;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto seen = seen_.find(agent.id());
+    if (seen != seen_.end() && seen->second == version && agent.unbound().empty()) return;
+  }
+  if (agent.is_busy()) return;
+  const auto unbound = agent.unbound();
+  Binding binding;
+  for (const auto& tool : agent.config().tools) {
+    if (!is_source_tool(tool)) continue;
+    const auto card = tool_card(api, tool.schema.name);
+    if (!card) continue;
+    auto made = source_tool(api, *card);
+    const auto missing = "tools=[" + tool.schema.name + "]";
+    if (tool_config(*made) != tool ||
+        std::find(unbound.begin(), unbound.end(), missing) != unbound.end())
+      binding.tools.push_back(std::move(made));
+  }
+  try {
+    if (!binding.tools.empty()) agent.bind(binding);
+  } catch (const Busy&) {
+    return;
+  }
+  const std::scoped_lock lock(mutex_);
+  seen_[agent.id()] = version;
+}
+
+void SourceBindings::forget(const std::string& agent_id) {
+  const std::scoped_lock lock(mutex_);
+  seen_.erase(agent_id);
+}
+
+std::string not_allowed_text() { return kNotAllowed; }
+
+std::string printed_json(const SourceResult& result) {
+  if (result.out.empty() && result.err.empty()) return "";
+  return json::serialize(
+      json::object{{"stdout", array_of(result.out)}, {"stderr", array_of(result.err)}});
+}
 
 std::shared_ptr<Tool> source_tool(ServerApi& api, const Card& card) {
   const auto fields = object_of(card.json);
@@ -52,15 +177,12 @@ std::shared_ptr<Tool> source_tool(ServerApi& api, const Card& card) {
     if (parameters != nullptr && parameters->is_object())
       schema.parameters = json::serialize(*parameters);
   }
-  return std::make_shared<SourceTool>(api, std::move(schema), string_or(fields, "source_code"));
+  return std::make_shared<SourceTool>(api.sources(), card.id, std::move(schema),
+                                      string_or(fields, "source_code"));
 }
 
-std::shared_ptr<Tool> source_tool(ServerApi& api, const ToolConfig& wanted) {
-  const auto card = tool_card(api, wanted.schema.name);
-  if (!card) return nullptr;
-  auto tool = source_tool(api, *card);
-  // What the model was shown is what it calls.
-  return tool->schema().parameters == wanted.schema.parameters ? tool : nullptr;
+bool is_source_tool(const ToolConfig& tool) {
+  return tool.origin == "user" && tool.fingerprint.starts_with(kFingerprint);
 }
 
 }  // namespace memgpt

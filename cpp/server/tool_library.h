@@ -8,6 +8,7 @@
 
 #include "agent/agent_config.h"
 #include "agent/tool.h"
+#include "memory/json.h"
 #include "store/card.h"
 
 namespace memgpt {
@@ -18,11 +19,18 @@ class ServerApi;
 [[nodiscard]] std::vector<std::shared_ptr<Tool>> base_tools();
 // "tool-..." of a tool that is no client's: made of its name.
 [[nodiscard]] std::string base_tool_id(std::string_view name);
+[[nodiscard]] std::shared_ptr<Tool> base_tool(std::string_view name);  // null: there is none
 // The card of a tool that a client sent.
 [[nodiscard]] std::optional<Card> tool_card(ServerApi& api, const std::string& name);
+// As clients see it.
+[[nodiscard]] json::object card_json(const Card& card);
+// Every tool there is, oldest first: the kernel's own, then those that clients sent.
+[[nodiscard]] std::vector<json::object> all_tools(ServerApi& api);
 
 // What an agent is given. Throw Refusal (404).
 [[nodiscard]] std::shared_ptr<Tool> tool_named(ServerApi& api, const std::string& name);
 [[nodiscard]] std::shared_ptr<Tool> tool_by_id(ServerApi& api, const std::string& id);
+// Of a tool that a client sent. Throws Refusal: 404, and 400 for one of the kernel's own.
+[[nodiscard]] Card card_by_id(ServerApi& api, const std::string& id);
 
 }  // namespace memgpt

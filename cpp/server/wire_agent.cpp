@@ -27,10 +27,18 @@ json::array default_rules(const AgentConfig& config) {
     const auto& name = tool.schema.name;
     if (tool.origin == "user") continue;
     const bool ends = name == "send_message" || name == "memory_finish_edits";
-    rules.push_back({{"type", ends ? "exit_loop" : "continue_loop"}, {"tool_name", name},
+    rules.push_back({{"type", ends ? "exit_loop" : "continue_loop"},
+                     {"tool_name", name},
                      {"prompt_template", nullptr}});
   }
   return rules;
+}
+
+json::array rules_json(const AgentConfig& config) {
+  if (config.tool_rules.empty()) return default_rules(config);
+  boost::system::error_code failed;
+  const auto rules = json::parse(config.tool_rules, failed);
+  return failed || !rules.is_array() ? json::array() : rules.get_array();
 }
 
 // What a client set stands; what it did not is as given here.
@@ -118,8 +126,8 @@ json::object agent_json(ServerApi& api, Agent& agent) {
   json::array blocks;
   for (const auto& version : state.blocks) {
     const auto card = cards.find(version.block.id);
-    blocks.push_back(block_json(
-        version.block, card == cards.end() ? std::nullopt : std::optional(card->second)));
+    blocks.push_back(block_json(version.block,
+                                card == cards.end() ? std::nullopt : std::optional(card->second)));
   }
   json::array tools;
   for (const auto& tool : config.tools) tools.push_back(tool_json(api, tool));
@@ -134,7 +142,8 @@ json::object agent_json(ServerApi& api, Agent& agent) {
       {"created_at", wire_time(state.agent.created_us)},
       {"updated_at", wire_time(std::max(state.agent.created_us, state.last_time_us))},
       {"description", text_or_null(config.description)},
-      {"metadata", config.metadata.empty() ? json::value() : json::value(object_of(config.metadata))},
+      {"metadata",
+       config.metadata.empty() ? json::value() : json::value(object_of(config.metadata))},
       {"timezone", config.timezone},
       {"model", config.model},
       {"embedding", text_or_null(config.embedding)},
@@ -162,16 +171,16 @@ json::object agent_json(ServerApi& api, Agent& agent) {
       {"created_by_id", nullptr},
       {"last_updated_by_id", nullptr}};
   for (const char* name :
-       {"model_settings", "tool_rules", "compaction_settings", "message_buffer_autoclear",
-        "enable_sleeptime", "response_format", "max_files_open", "per_file_view_window_char_limit",
-        "hidden", "project_id", "template_id", "base_template_id", "deployment_id", "entity_id"})
+       {"model_settings", "compaction_settings", "message_buffer_autoclear", "enable_sleeptime",
+        "response_format", "max_files_open", "per_file_view_window_char_limit", "hidden",
+        "project_id", "template_id", "base_template_id", "deployment_id", "entity_id"})
     if (const auto* value = settings.if_contains(name); value != nullptr) out[name] = *value;
   json::object model_settings = model_settings_json(config.model);
   if (const auto* given = out.if_contains("model_settings"); given != nullptr && given->is_object())
     for (const auto& [name, value] : given->get_object()) model_settings[name] = value;
   out["model_settings"] = std::move(model_settings);
-  set_defaults(out, {{"tool_rules", default_rules(config)},
-                     {"compaction_settings", nullptr},
+  out["tool_rules"] = rules_json(config);
+  set_defaults(out, {{"compaction_settings", nullptr},
                      {"message_buffer_autoclear", false},
                      {"enable_sleeptime", nullptr},
                      {"response_format", nullptr},

@@ -44,6 +44,19 @@ void append_call(std::string& out, std::string_view name, std::string_view argum
   out += '}';
 }
 
+// Of ToolResult::printed.
+std::string printed_fields(std::string_view printed) {
+  if (printed.empty()) return ", \"stdout\": null, \"stderr\": null";
+  const auto lists = object_of(printed);
+  std::string out;
+  for (const char* name : {"stdout", "stderr"}) {
+    const auto* list = lists.if_contains(name);
+    out += std::string(", \"") + name +
+           "\": " + (list != nullptr && list->is_array() ? json::serialize(*list) : "null");
+  }
+  return out;
+}
+
 // The call's arguments without the thoughts, which stand in a part of their own.
 struct Arguments {
   std::string text;
@@ -142,11 +155,12 @@ class Splitter {
     field(out, "tool_return", message_.text);
     field(out, "status", status);
     field(out, "tool_call_id", message_.tool_call_id);
-    out += ", \"stdout\": null, \"stderr\": null, \"tool_returns\": [{\"type\": \"tool\"";
+    const auto printed = printed_fields(message_.printed);
+    out += printed + ", \"tool_returns\": [{\"type\": \"tool\"";
     field(out, "tool_call_id", message_.tool_call_id);
     field(out, "status", status);
     field(out, "tool_return", message_.text);
-    out += ", \"stdout\": null, \"stderr\": null}]}";
+    out += printed + "}]}";
     give("tool_return_message", std::move(out));
   }
 

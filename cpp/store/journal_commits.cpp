@@ -231,7 +231,7 @@ class CommitReader {
     static const std::string sql = std::string("SELECT ") + kMessageColumns +
                                    ", m.seq, m.tokenizer FROM message m WHERE m.branch = ?1 AND "
                                    "m.position >= ?2 ORDER BY m.position";
-    constexpr int kSeq = 18;
+    constexpr int kSeq = kMessageColumnCount;
     auto& row = db_.prepare(sql);
     const Reset reset(row);
     row.bind(branch_, position);

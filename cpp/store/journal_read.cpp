@@ -173,7 +173,7 @@ void load_messages(Database& db, const Lineage& line, AgentState& state) {
     state.last_time_us = last.time_us;
     return true;
   });
-  constexpr int kTokenizer = 18;
+  constexpr int kTokenizer = kMessageColumnCount;
   for (std::size_t i = 0; i < state.window.ranges.size(); ++i) {
     const auto range = state.window.ranges[i];
     const bool last = i + 1 == state.window.ranges.size();

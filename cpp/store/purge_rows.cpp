@@ -74,7 +74,7 @@ class TextPurger {
   void gather_messages() {
     Statement row(db_.get(), std::string("SELECT ") + kMessageColumns +
                                  ", m.id, m.branch, m.seq, m.tokenizer FROM message m");
-    constexpr int kId = 18;
+    constexpr int kId = kMessageColumnCount;
     while (row.step()) {
       if (!may_hold(row, 4, 9) && !may_hold(row, 17, 17)) continue;
       Message message = read_message(row);

@@ -116,6 +116,7 @@ Message read_message(const Statement& row, int first) {
   message.trust = static_cast<Trust>(row.integer(first + 15));
   message.tokens = static_cast<int>(row.integer(first + 16));
   message.source_id = row.text(first + 17);
+  message.printed = row.text(first + 18);
   return message;
 }
 

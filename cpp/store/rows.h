@@ -14,7 +14,10 @@ namespace memgpt {
 inline constexpr const char* kMessageColumns =
     "m.uid, m.position, m.role, m.type, m.name, m.text, m.content, m.thinking, m.tool_calls, "
     "m.tool_call_id, m.failed, m.shown_bytes, m.time_us, m.session, m.author, m.trust, m.tokens, "
-    "m.source_id";
+    "m.source_id, iif(m.role = 'tool' AND m.trust = 0, ifnull((SELECT r.result FROM tool_run r "
+    "WHERE r.branch = m.branch AND r.seq = m.seq AND r.call_id = m.tool_call_id AND r.phase = "
+    "'result'), ''), '')";
+inline constexpr int kMessageColumnCount = 19;
 [[nodiscard]] Message read_message(const Statement& row, int first_column = 0);
 
 // A row of `step` selected by kStepColumns.

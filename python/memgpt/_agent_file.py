@@ -148,6 +148,7 @@ def _blocks(agent: Agent) -> list[dict[str, Any]]:
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = json.loads(config.get("settings") or "{}")
+    kept["tool_rules"] = json.loads(config.get("tool_rules") or "[]")
     return {name: kept[name] for name in SETTINGS if name in kept}
 
 

@@ -7,12 +7,13 @@ import json
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from memgpt import _core
 from memgpt._carry import Carry
 from memgpt._text import checked_flag, checked_number, checked_seconds, checked_text
-from memgpt.errors import ConfigError
+from memgpt.errors import ConfigError, Error
 from memgpt.llm import Embedder, LLMProvider, to_core_embedder, to_core_provider
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class ServerLimits:
         turns: threads that turns run on. One that waits for a hosted model's answer takes none.
         requests: threads that everything else is answered on.
         queued: requests that wait for a thread; more are refused (503).
+        tool_timeout_s: seconds that a call of a tool from source may take.
     """
 
     body_bytes: int = 16 << 20
@@ -47,6 +49,7 @@ class ServerLimits:
     turns: int = 16
     requests: int = 4
     queued: int = 4096
+    tool_timeout_s: float = 60.0
 
     def _core(self) -> _core.ServerLimits:
         limits = _core.ServerLimits()
@@ -65,6 +68,7 @@ def _derived(request: str) -> str:
     given = json.loads(request)
     spec = derive(
         given["source_code"],
+        source_type=given.get("source_type") or "python",
         args_json_schema=given.get("args_json_schema"),
         json_schema=given.get("json_schema"),
     )
@@ -77,12 +81,21 @@ def _derived(request: str) -> str:
 
 
 def _run(
-    source: str, name: str, arguments: str, environment: str
+    source: str, name: str, arguments: str, environment: str, *, seconds: float
 ) -> tuple[bool, str, list[str], list[str]]:
     """Call a tool that a client sent, in a sandbox."""
-    from memgpt._sandbox import run_source
+    from memgpt._sandbox import Limits, run_source
 
-    result = run_source(source, name, json.loads(arguments), environment=json.loads(environment))
+    try:
+        result = run_source(
+            source,
+            name,
+            json.loads(arguments),
+            environment=json.loads(environment),
+            limits=Limits(seconds=seconds),
+        )
+    except Error as error:  # there is no sandbox, or it cannot be handed over
+        return True, str(error), [], []
     return result.status != "success", result.value, result.stdout, result.stderr
 
 
@@ -110,7 +123,9 @@ def core_server(
         raise ConfigError("the token is empty: give a long random text, or none at all")
     options.allowed_hosts = [checked_text(name, "a host's name") for name in allowed_hosts]
     options.allow_local_tools = checked_flag(allow_local_tools, "allow_local_tools")
-    options.limits = (limits or ServerLimits())._core()
+    limits = limits or ServerLimits()
+    options.limits = limits._core()
+    seconds = checked_seconds(limits.tool_timeout_s, "tool_timeout_s")
     options.version = __version__
     options.models = {
         checked_text(handle, "a model's handle"): to_core_provider(model)
@@ -123,7 +138,7 @@ def core_server(
     if log is not None:
         options.set_log(log)
     options.set_derive(_derived)
-    options.set_run(_run)
+    options.set_run(partial(_run, seconds=seconds))
     carry = Carry(home)
     options.set_carry(carry.write, carry.read, carry.fill)
     server = _core.CoreServer(home._core, options)

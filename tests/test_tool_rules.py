@@ -1,0 +1,184 @@
+"""Rules that clients set for the order of an agent's tool calls, obeyed by the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import memgpt
+import pytest
+from memgpt.testing import ScriptedLLM
+
+from tests.server_client import Client
+
+Rules = list[dict[str, Any]]
+Talk = Callable[..., tuple[Any, list[tuple[str, str]]]]
+
+
+def call(tool: str, heartbeat: bool = True, **arguments: Any) -> dict[str, Any]:
+    return {"tool": tool, "args": arguments, "heartbeat": heartbeat}
+
+
+SEARCH = call("conversation_search", query="tea")
+ARCHIVE = call("archival_memory_search", query="tea")
+FILE = call("archival_memory_insert", content="Tea.")
+SAY = call("send_message", heartbeat=False, message="Hello.")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[memgpt.Home]:
+    with memgpt.open(tmp_path / "home.db") as home:
+        yield home
+
+
+@pytest.fixture
+def talk(home: memgpt.Home) -> Iterator[Talk]:
+    """The answer to a message, and (tool, status) of each call, from rules and a script."""
+    servers: list[memgpt.Server] = []
+
+    def talk(rules: Rules, *script: dict[str, Any], **more: Any) -> Any:
+        server = home.serve(port=0, models={"scripted": ScriptedLLM(list(script))})
+        servers.append(server)
+        client = Client(server.url)
+        agent = client.agent(name="Sam", model="scripted", tool_rules=rules)
+        assert agent["tool_rules"] == rules
+        said = client.say(agent["id"], "Hello", use_assistant_message=False, **more)
+        returns = [m for m in said["messages"] if m["message_type"] == "tool_return_message"]
+        return said, [(m["name"], m["status"]) for m in returns]
+
+    yield talk
+    for server in servers:
+        server.stop()
+    assert home.check(replay=True) == []
+
+
+def rule(kind: str, tool: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "tool_name": tool, **more}
+
+
+def stop_reason(said: Any) -> str:
+    return said["stop_reason"]["stop_reason"]
+
+
+def violation(said: Any) -> str:
+    failed = [m for m in said["messages"] if m.get("status") == "error"]
+    return str(failed[0]["tool_return"])
+
+
+def test_an_exit_rule_ends_the_turn_although_a_heartbeat_was_asked_for(talk: Talk) -> None:
+    said, called = talk([rule("exit_loop", "conversation_search")], SEARCH, SAY)
+    assert called == [("conversation_search", "success")]
+    assert stop_reason(said) == "tool_rule"
+
+
+def test_an_exit_rule_ends_the_turn_as_it_would_have_ended(talk: Talk) -> None:
+    said, _ = talk([rule("exit_loop", "send_message")], SAY)
+    assert stop_reason(said) == "end_turn"
+
+
+def test_a_continue_rule_goes_on_without_a_heartbeat(talk: Talk) -> None:
+    quiet = {**SEARCH, "heartbeat": False}
+    said, called = talk([rule("continue_loop", "conversation_search")], quiet, SAY)
+    assert [name for name, _ in called] == ["conversation_search", "send_message"]
+    assert stop_reason(said) == "end_turn"
+
+
+def test_the_first_call_is_the_one_that_must_be_first(talk: Talk) -> None:
+    rules = [rule("run_first", "conversation_search")]
+    said, called = talk(rules, SAY, SEARCH, SAY)
+    assert called == [
+        ("send_message", "error"),
+        ("conversation_search", "success"),
+        ("send_message", "success"),
+    ]
+    text = "[ToolConstraintError] Cannot call send_message, valid tools include: "
+    assert violation(said).startswith(text + "['conversation_search'].")
+
+
+def test_after_a_tool_only_its_children_are_called(talk: Talk) -> None:
+    rules = [
+        rule("constrain_child_tools", "conversation_search", children=["archival_memory_search"])
+    ]
+    said, called = talk(rules, {**SEARCH, "heartbeat": False}, FILE, ARCHIVE, FILE, SAY)
+    assert [status for _, status in called] == ["success", "error", "success", "success", "success"]
+    assert violation(said).endswith("valid tools include: ['archival_memory_search'].")
+
+
+def test_a_child_is_called_only_after_its_parent(talk: Talk) -> None:
+    rules = [rule("parent_last_tool", "conversation_search", children=["archival_memory_search"])]
+    _, called = talk(rules, ARCHIVE, SEARCH, ARCHIVE, SAY)
+    assert [status for _, status in called] == ["error", "success", "success", "success"]
+
+
+def test_a_tool_is_called_no_more_often_than_it_may(talk: Talk) -> None:
+    rules = [rule("max_count_per_step", "conversation_search", max_count_limit=2)]
+    said, called = talk(rules, SEARCH, SEARCH, SEARCH, SAY)
+    assert [status for _, status in called] == ["success", "success", "error", "success"]
+    assert "'conversation_search'" not in violation(said)
+
+
+def test_the_turn_goes_on_until_what_is_required_was_called(talk: Talk) -> None:
+    rules = [
+        rule("required_before_exit", "archival_memory_insert"),
+        rule("exit_loop", "send_message"),
+    ]
+    said, called = talk(rules, SAY, FILE, SAY)
+    assert [name for name, _ in called] == [
+        "send_message",
+        "archival_memory_insert",
+        "send_message",
+    ]
+    (alert,) = [m for m in said["messages"] if m["message_type"] == "user_message"]
+    assert "archival_memory_insert" in alert["content"]
+    assert stop_reason(said) == "end_turn"
+
+
+def test_what_a_tool_returned_decides_which_one_is_next(talk: Talk) -> None:
+    rules = [
+        rule(
+            "conditional",
+            "archival_memory_insert",
+            child_output_mapping={"stored in archival memory": "archival_memory_search"},
+            default_child="send_message",
+        )
+    ]
+    _, called = talk(rules, FILE, SAY, ARCHIVE, SAY)
+    assert [status for _, status in called] == ["success", "error", "success", "success"]
+
+
+def test_one_that_never_obeys_ends_its_turn(talk: Talk) -> None:
+    said, called = talk([rule("run_first", "conversation_search")], *[SAY] * 10)
+    assert len(called) == 3 and stop_reason(said) == "invalid_tool_call"
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        ([rule("requires_approval", "send_message")], 501),
+        ([rule("unheard_of", "send_message")], 422),
+        ([{"type": "exit_loop"}], 422),
+        ([7], 422),
+        ([rule("max_count_per_step", "send_message")], 422),
+    ],
+)
+def test_rules_that_are_none_are_refused(home: memgpt.Home, rules: Any, status: int) -> None:
+    with home.serve(port=0) as server:
+        client = Client(server.url)
+        made = client.post("/v1/agents/", {"model": "offline", "tool_rules": rules})
+        assert made.status == status
+        agent = client.agent()
+        path = f"/v1/agents/{agent['id']}"
+        assert client.patch(path, {"tool_rules": rules}).status == status
+
+
+def test_rules_are_shown_changed_and_taken_away(home: memgpt.Home) -> None:
+    with home.serve(port=0) as server:
+        client = Client(server.url)
+        agent = client.agent()
+        path = f"/v1/agents/{agent['id']}"
+        assert {"exit_loop", "continue_loop"} == {r["type"] for r in agent["tool_rules"]}
+        rules = [rule("exit_loop", "memory_insert")]
+        assert client.ok("PATCH", path, {"tool_rules": rules})["tool_rules"] == rules
+        assert client.ok("PATCH", path, {"name": "Ann"})["tool_rules"] == rules
+        assert client.ok("PATCH", path, {"tool_rules": []})["tool_rules"] == agent["tool_rules"]
