@@ -187,7 +187,7 @@ def test_a_reset_agent_goes_without_what_it_no_longer_shows(client: Client) -> N
     assert "Turin" not in json.dumps(exported(client, agent)["agents"][0]["messages"])
     assert exported(client, agent, "?scrub_messages=true")["agents"][0]["messages"] == []
     legacy = client.get(f"/v1/agents/{agent['id']}/export?use_legacy_format=true")
-    assert legacy.status == 501
+    assert legacy.status == 400
 
 
 def test_python_carries_what_rest_says(client: Client, home: memgpt.Home, tmp_path: Path) -> None:

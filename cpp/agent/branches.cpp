@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/agent.h"
+#include "agent/builtin_tools.h"
 #include "agent/context_at.h"
 #include "error.h"
 #include "llm/provider.h"
@@ -262,6 +263,7 @@ std::shared_ptr<Agent> Agent::fork(const std::string& name, std::optional<Head> 
   std::erase_if(parts.tools,
                 [](const auto& entry) { return entry.second->origin() != ToolOrigin::builtin; });
   for (const auto& tool : tools) parts.tools[tool->schema().name] = tool;
+  bind_own_tools(parts.config, parts.tools);
   Commit first;
   first.step.kind = "fork";
   first.step.author = "user";

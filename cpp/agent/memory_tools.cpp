@@ -33,11 +33,11 @@ std::string replace_content(const std::string& value, const json::object& argume
 
 std::string insert(const std::string& value, const json::object& arguments) {
   const auto line = std::clamp<std::int64_t>(int_or(arguments, "insert_line", -1), -2, 1 << 30);
-  return insert_text(value, string_or(arguments, "new_str"), static_cast<int>(line));
+  return insert_text(value, string_or(arguments, "new_string"), static_cast<int>(line));
 }
 
 std::string replace(const std::string& value, const json::object& arguments) {
-  return replace_text(value, string_or(arguments, "old_str"), string_or(arguments, "new_str"));
+  return replace_text(value, string_or(arguments, "old_string"), string_or(arguments, "new_string"));
 }
 
 std::string rethink(const std::string& /*value*/, const json::object& arguments) {
@@ -52,10 +52,10 @@ constexpr std::array<MemoryTool, 6> kTools = {{
      R"({"type": "object", "properties": {"name": {"type": "string", "description": "the block's label."}, "old_content": {"type": "string", "description": "exact text that is there now."}, "new_content": {"type": "string", "description": "what to put in its place; empty to delete."}}, "required": ["name", "old_content", "new_content"]})",
      "name", replace_content},
     {kAgentV2, "memory_insert", "Insert a text into a block of core memory.",
-     R"({"type": "object", "properties": {"label": {"type": "string", "description": "the block's label."}, "new_str": {"type": "string", "description": "what to insert."}, "insert_line": {"type": "integer", "description": "the line after which to insert: 0 for the beginning, -1 for the end.", "default": -1}}, "required": ["label", "new_str"]})",
+     R"({"type": "object", "properties": {"label": {"type": "string", "description": "the block's label."}, "new_string": {"type": "string", "description": "what to insert."}, "insert_line": {"type": "integer", "description": "the line after which to insert: 0 for the beginning, -1 for the end.", "default": -1}}, "required": ["label", "new_string"]})",
      "label", insert},
     {kAgentV2, "memory_replace", "Replace text in a block of core memory.",
-     R"({"type": "object", "properties": {"label": {"type": "string", "description": "the block's label."}, "old_str": {"type": "string", "description": "exact text that is there now."}, "new_str": {"type": "string", "description": "what to put in its place; empty to delete."}}, "required": ["label", "old_str", "new_str"]})",
+     R"({"type": "object", "properties": {"label": {"type": "string", "description": "the block's label."}, "old_string": {"type": "string", "description": "exact text that is there now."}, "new_string": {"type": "string", "description": "what to put in its place; empty to delete."}}, "required": ["label", "old_string", "new_string"]})",
      "label", replace},
     {kAgentV2, "memory_rethink", "Rewrite a whole block of core memory.",
      R"({"type": "object", "properties": {"label": {"type": "string", "description": "the block's label."}, "new_memory": {"type": "string", "description": "the block's new text."}}, "required": ["label", "new_memory"]})",

@@ -23,11 +23,11 @@ void check_carries(ServerApi& api) {
 ServerResponse export_agent(ServerApi& api, Call& call) {
   check_carries(api);
   if (call.asked_flag("use_legacy_format", false))
-    throw Refusal(501,
+    throw Refusal(400,
                   "the legacy format of agent files is not written: leave out "
                   "use_legacy_format");
   if (call.asked("conversation_id").value_or("default") != "default")
-    throw Refusal(501, "conversations are not served: an agent has one");
+    throw Refusal(400, "conversations are not served: an agent has one");
   const auto agent = api.agent(call.at("agent_id"));
   const auto config = agent->config();
   json::object sources;

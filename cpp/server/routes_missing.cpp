@@ -54,7 +54,7 @@ constexpr Missing kMissing[] = {
     {"*", "/v1/agents/{agent_id}/sources/*", kFolders},
     {"*", "/v1/agents/{agent_id}/files/*", kFolders},
     {"*", "/v1/jobs/*", kJobs},
-    {"DELETE", "/v1/runs/{run_id}", kHistory},
+    {"DELETE", "/v1/runs/{run_id}", kHistory, 405},
     {"*", "/v1/runs/{run_id}/stream", kBackground},
     {"*", "/v1/runs/{run_id}/metrics", kTelemetry},
     {"*", "/v1/runs/{run_id}/trace", kTelemetry},

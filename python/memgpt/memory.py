@@ -330,27 +330,27 @@ class ChatMemory(BaseMemory):
         module.value = _core.replace_text(module.value, old_content, new_content)
         return None
 
-    def memory_insert(self, label: str, new_str: str, insert_line: int = -1) -> str | None:
+    def memory_insert(self, label: str, new_string: str, insert_line: int = -1) -> str | None:
         """Insert a text into a block of core memory.
 
         Args:
             label: the block's label.
-            new_str: what to insert.
+            new_string: what to insert.
             insert_line: the line after which to insert: 0 for the beginning, -1 for the end.
         """
         module = self.memory[label]
-        module.value = _core.insert_text(module.value, new_str, insert_line)
+        module.value = _core.insert_text(module.value, new_string, insert_line)
         return None
 
-    def memory_replace(self, label: str, old_str: str, new_str: str) -> str | None:
+    def memory_replace(self, label: str, old_string: str, new_string: str) -> str | None:
         """Replace text in a block of core memory.
 
         Args:
             label: the block's label.
-            old_str: exact text that is there now.
-            new_str: what to put in its place; empty to delete.
+            old_string: exact text that is there now.
+            new_string: what to put in its place; empty to delete.
         """
-        return self.core_memory_replace(label, old_str, new_str)
+        return self.core_memory_replace(label, old_string, new_string)
 
     def memory_rethink(self, label: str, new_memory: str) -> str | None:
         """Rewrite a whole block of core memory.

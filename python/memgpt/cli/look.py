@@ -32,8 +32,8 @@ __all__ = [
 BAR = 60
 # Where a memory tool keeps the block's label, the old text and the new one.
 _LABELS = ("name", "label")
-_OLD = ("old_content", "old_str")
-_NEW = ("content", "new_content", "new_str", "new_memory")
+_OLD = ("old_content", "old_string")
+_NEW = ("content", "new_content", "new_string", "new_memory")
 
 
 class Screen(Console):
