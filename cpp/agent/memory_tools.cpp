@@ -37,7 +37,8 @@ std::string insert(const std::string& value, const json::object& arguments) {
 }
 
 std::string replace(const std::string& value, const json::object& arguments) {
-  return replace_text(value, string_or(arguments, "old_string"), string_or(arguments, "new_string"));
+  return replace_text(value, string_or(arguments, "old_string"),
+                      string_or(arguments, "new_string"));
 }
 
 std::string rethink(const std::string& /*value*/, const json::object& arguments) {

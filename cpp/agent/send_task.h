@@ -12,10 +12,9 @@ namespace memgpt {
 // go on with it, one at a time.
 class Agent::SendTask {
  public:
-  // `inputs`: at least one; one commit has them all, and the model sees them all. What `on_event` refers to must outlive the
-  // task. `max_steps`: model calls at most; 0 = as the agent is set up.
-  SendTask(Agent& agent, std::vector<Input> inputs, const OnTurnEvent& on_event,
-           int max_steps = 0);
+  // `inputs`: at least one; one commit has them all, and the model sees them all. What `on_event`
+  // refers to must outlive the task. `max_steps`: model calls at most; 0 = as the agent is set up.
+  SendTask(Agent& agent, std::vector<Input> inputs, const OnTurnEvent& on_event, int max_steps = 0);
   ~SendTask();
   SendTask(const SendTask&) = delete;
   SendTask& operator=(const SendTask&) = delete;

@@ -35,8 +35,8 @@ void check_length(const Block& block, bool is_new, bool lowered) {
   if (lowered)
     throw Refusal(422, "Limit (" + limit + ") cannot be less than current value length (" + n +
                            " characters)");
-  throw Refusal(422, "Value length (" + n + " characters) exceeds block limit (" + limit +
-                         " characters)");
+  throw Refusal(
+      422, "Value length (" + n + " characters) exceeds block limit (" + limit + " characters)");
 }
 
 }  // namespace
@@ -73,7 +73,8 @@ void keep_block_card(ServerApi& api, const std::string& block_id, const json::ob
   static_cast<void>(body::texts(body, "tags"));  // refuses what is no list
   const auto journal = api.home().journal();
   const auto now = api.now_us();
-  auto card = journal->card("block", block_id).value_or(Card{"block", block_id, "", "{}", now, now});
+  auto card =
+      journal->card("block", block_id).value_or(Card{"block", block_id, "", "{}", now, now});
   auto known = object_of(card.json);
   for (const auto& [name, value] : changes) known[name] = value;
   // Each generation has its own word for one thing.

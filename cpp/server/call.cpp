@@ -81,8 +81,8 @@ std::optional<TimeUs> read_time(std::string_view text) {
   int year = 0;
   int month = 0;
   int day = 0;
-  if (!read_digits(text, at, 4, year) || !skip(text, at, "-") ||
-      !read_digits(text, at, 2, month) || !skip(text, at, "-") || !read_digits(text, at, 2, day))
+  if (!read_digits(text, at, 4, year) || !skip(text, at, "-") || !read_digits(text, at, 2, month) ||
+      !skip(text, at, "-") || !read_digits(text, at, 2, day))
     return std::nullopt;
   const auto date = std::chrono::year(year) / std::chrono::month(static_cast<unsigned>(month)) /
                     std::chrono::day(static_cast<unsigned>(day));

@@ -72,19 +72,19 @@ struct HttpServer::Impl {
   }
 
   void accept() {
-    acceptor.async_accept(
-        boost::asio::make_strand(io), [this](boost::system::error_code error, tcp::socket socket) {
-          if (!acceptor.is_open()) return;
-          if (!error) {
-            open(std::move(socket));
-            return accept();
-          }
-          // Out of descriptors: what is open has to end first.
-          pause.expires_after(std::chrono::milliseconds(100));
-          pause.async_wait([this](boost::system::error_code) {
-            if (acceptor.is_open()) accept();
-          });
-        });
+    acceptor.async_accept(boost::asio::make_strand(io),
+                          [this](boost::system::error_code error, tcp::socket socket) {
+                            if (!acceptor.is_open()) return;
+                            if (!error) {
+                              open(std::move(socket));
+                              return accept();
+                            }
+                            // Out of descriptors: what is open has to end first.
+                            pause.expires_after(std::chrono::milliseconds(100));
+                            pause.async_wait([this](boost::system::error_code) {
+                              if (acceptor.is_open()) accept();
+                            });
+                          });
   }
 
   void open(tcp::socket socket) {

@@ -86,9 +86,9 @@ HttpSession::HttpSession(boost::asio::ip::tcp::socket socket, std::shared_ptr<Se
 HttpSession::~HttpSession() { --api_->metrics().connections; }
 
 void HttpSession::start() {
-  boost::asio::dispatch(stream_.get_executor(),
-                        beast::bind_front_handler(&HttpSession::wait_for_request,
-                                                  shared_from_this()));
+  boost::asio::dispatch(
+      stream_.get_executor(),
+      beast::bind_front_handler(&HttpSession::wait_for_request, shared_from_this()));
 }
 
 void HttpSession::stop() {
@@ -127,8 +127,7 @@ void HttpSession::read_header() {
   parser_->body_limit(limits.body_bytes);
   stream_.expires_after(seconds(limits.request_timeout_s));
   http::async_read_header(
-      stream_, buffer_, *parser_,
-      [self = shared_from_this()](error_code error, std::size_t) {
+      stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
         if (error == http::error::body_limit)
           return self->refuse(413, "the body is larger than this server takes");
         if (error == http::error::header_limit)
@@ -152,16 +151,16 @@ void HttpSession::read_body() {
     static_cast<void>(
         stream_.socket().send(boost::asio::buffer(kContinue.data(), kContinue.size()), 0, ignored));
   }
-  http::async_read(stream_, buffer_, *parser_,
-                   [self = shared_from_this()](error_code error, std::size_t) {
-                     if (error == http::error::body_limit)
-                       return self->refuse(413, "the body is larger than this server takes");
-                     if (error == beast::error::timeout) return self->end_writing();
-                     if (error == http::error::bad_chunk || error == http::error::bad_chunk_extension)
-                       return self->refuse(400, "the body is not in the form that it says");
-                     if (error) return self->end_writing();
-                     self->dispatch();
-                   });
+  http::async_read(
+      stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
+        if (error == http::error::body_limit)
+          return self->refuse(413, "the body is larger than this server takes");
+        if (error == beast::error::timeout) return self->end_writing();
+        if (error == http::error::bad_chunk || error == http::error::bad_chunk_extension)
+          return self->refuse(400, "the body is not in the form that it says");
+        if (error) return self->end_writing();
+        self->dispatch();
+      });
 }
 
 void HttpSession::dispatch() {
@@ -188,8 +187,8 @@ namespace {
 
 std::string head_text(const ServerResponse& response, bool keep_alive, std::string_view length) {
   std::string out = "HTTP/1.1 " + std::to_string(response.status) + ' ' +
-                    std::string(http::obsolete_reason(http::int_to_status(
-                        static_cast<unsigned>(response.status)))) +
+                    std::string(http::obsolete_reason(
+                        http::int_to_status(static_cast<unsigned>(response.status)))) +
                     "\r\nServer: memgpt\r\n";
   if (!response.content_type.empty() && response.status != 204)
     out += "Content-Type: " + response.content_type + "\r\n";
@@ -203,9 +202,10 @@ std::string head_text(const ServerResponse& response, bool keep_alive, std::stri
 
 void HttpSession::respond(ServerResponse response) {
   if (stopping_) keep_alive_ = false;
-  auto bytes = head_text(
-      response, keep_alive_,
-      response.status == 204 ? "" : "Content-Length: " + std::to_string(response.body.size()) + "\r\n");
+  auto bytes = head_text(response, keep_alive_,
+                         response.status == 204
+                             ? ""
+                             : "Content-Length: " + std::to_string(response.body.size()) + "\r\n");
   if (response.status != 204) bytes += response.body;
   chunked_ = false;
   send(std::move(bytes), true);
@@ -241,20 +241,19 @@ void HttpSession::send(std::string bytes, bool last) {
 
 void HttpSession::write_next() {
   stream_.expires_after(seconds(kWriteTimeout));
-  boost::asio::async_write(
-      stream_, boost::asio::buffer(out_.front()),
-      [self = shared_from_this()](error_code error, std::size_t) {
-        if (error) {
-          *self->gone_ = true;
-          self->out_.clear();
-          return self->stream_.close();
-        }
-        self->stream_.expires_never();
-        self->out_bytes_ -= self->out_.front().size();
-        self->out_.pop_front();
-        if (!self->out_.empty()) return self->write_next();
-        if (self->last_) self->answered();
-      });
+  boost::asio::async_write(stream_, boost::asio::buffer(out_.front()),
+                           [self = shared_from_this()](error_code error, std::size_t) {
+                             if (error) {
+                               *self->gone_ = true;
+                               self->out_.clear();
+                               return self->stream_.close();
+                             }
+                             self->stream_.expires_never();
+                             self->out_bytes_ -= self->out_.front().size();
+                             self->out_.pop_front();
+                             if (!self->out_.empty()) return self->write_next();
+                             if (self->last_) self->answered();
+                           });
 }
 
 void HttpSession::answered() {

@@ -8,7 +8,8 @@
 
 namespace memgpt {
 
-// A JSON array. Ids of the page's bounds are those of the kernel's messages, whose parts share them.
+// A JSON array. Ids of the page's bounds are those of the kernel's messages, whose parts share
+// them.
 [[nodiscard]] std::string messages_page(ServerApi& api, Agent& agent, const Page& page,
                                         const MessageForm& form);
 

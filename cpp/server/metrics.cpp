@@ -51,7 +51,8 @@ std::string Metrics::text(const Gauges& gauges) const {
   for (const auto& [status, count] : requests_)
     out += "memgpt_requests_total{status=\"" + std::to_string(status) + "\"} " +
            std::to_string(count) + '\n';
-  head(out, "memgpt_request_seconds", "histogram", "From a whole request to the end of its answer.");
+  head(out, "memgpt_request_seconds", "histogram",
+       "From a whole request to the end of its answer.");
   std::int64_t sum = 0;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     sum += buckets_[i];

@@ -25,8 +25,7 @@ class Metrics {
   [[nodiscard]] std::string text(const Gauges& gauges) const;
 
  private:
-  static constexpr std::array<double, 10> kBounds = {.001, .0025, .005, .01, .05,
-                                                     .1,   .5,    1,    5,   30};
+  static constexpr std::array<double, 10> kBounds = {.001, .0025, .005, .01, .05, .1, .5, 1, 5, 30};
   mutable std::mutex mutex_;
   std::map<int, std::int64_t> requests_;
   std::array<std::int64_t, kBounds.size() + 1> buckets_{};

@@ -8,7 +8,8 @@ namespace {
 json::array parameters_of(const Route& route) {
   json::array parameters;
   std::string_view path = route.path;
-  for (auto open = path.find('{'); open != std::string_view::npos; open = path.find('{', open + 1)) {
+  for (auto open = path.find('{'); open != std::string_view::npos;
+       open = path.find('{', open + 1)) {
     const auto close = path.find('}', open);
     parameters.push_back({{"name", path.substr(open + 1, close - open - 1)},
                           {"in", "path"},
@@ -35,7 +36,8 @@ json::object operation_of(const Route& route) {
   responses["default"] = {
       {"description", "It was refused."},
       {"content",
-       json_content(R"({"type": "object", "properties": {"detail": {}}, "required": ["detail"]})")}};
+       json_content(
+           R"({"type": "object", "properties": {"detail": {}}, "required": ["detail"]})")}};
   json::object operation = {{"operationId", route.id},
                             {"summary", route.summary},
                             {"parameters", parameters_of(route)},
@@ -63,8 +65,7 @@ std::string openapi_document(const Router& router, std::string_view version) {
   return json::serialize(json::object{
       {"openapi", "3.1.0"},
       {"info", {{"title", "memgpt"}, {"version", version}}},
-      {"components",
-       {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}},
+      {"components", {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}},
       {"paths", std::move(paths)}});
 }
 

@@ -83,8 +83,7 @@ void Router::handle(const std::shared_ptr<Call>& call) const {
     break;
   }
   if (best == nullptr) {
-    if (!allowed.empty())
-      throw Refusal(405, "Method Not Allowed: this path takes " + allowed);
+    if (!allowed.empty()) throw Refusal(405, "Method Not Allowed: this path takes " + allowed);
     throw Refusal(404, "Not Found: there is no such path; /openapi.json lists what is served");
   }
   for (std::size_t i = 0; i < best->parts.size(); ++i) {

@@ -26,7 +26,7 @@ struct Route {
   std::string_view method;  // "*": any
   // "/v1/agents/{agent_id}", without a slash at the end; "/v1/agents/*": also all that is below.
   std::string_view path;
-  std::string_view id;    // of the operation
+  std::string_view id;  // of the operation
   std::string_view summary;
   Handler handler;
   std::vector<Parameter> query = {};

@@ -87,8 +87,8 @@ ServerResponse delete_agent(ServerApi& api, Call& call) {
   api.home().delete_agent(agent->name());
   api.home().journal()->delete_card("secrets", id, api.now_us());
   api.forget(id);
-  return {200, json::serialize(
-                   json::object{{"message", "Agent id=" + id + " successfully deleted"}})};
+  return {200,
+          json::serialize(json::object{{"message", "Agent id=" + id + " successfully deleted"}})};
 }
 
 ServerResponse list_tags(ServerApi& api, Call& call) {
@@ -100,20 +100,28 @@ ServerResponse list_tags(ServerApi& api, Call& call) {
   if (const auto text = call.asked("name"))
     std::erase_if(tags, [&](const std::string& tag) { return tag != *text; });
   const auto page = page_of(call, 100, true);
-  return {200, json::serialize(array_of(
-                   paged(std::vector<std::string>(tags.begin(), tags.end()), page,
-                         [](const std::string& tag) { return std::string_view(tag); })))};
+  return {200, json::serialize(
+                   array_of(paged(std::vector<std::string>(tags.begin(), tags.end()), page,
+                                  [](const std::string& tag) { return std::string_view(tag); })))};
 }
 
 }  // namespace
 
 void add_agent_routes(Router& router, ServerApi& api) {
-  router.add({"GET", "/v1/agents/count", "count_agents", "How many agents there are",
+  router.add({"GET",
+              "/v1/agents/count",
+              "count_agents",
+              "How many agents there are",
               answering([&api](Call&) {
                 return ServerResponse{200, std::to_string(api.home().agents().size())};
               }),
-              {}, {}, R"({"type": "integer"})"});
-  router.add({"GET", "/v1/agents", "list_agents", "Agents, the newest first",
+              {},
+              {},
+              R"({"type": "integer"})"});
+  router.add({"GET",
+              "/v1/agents",
+              "list_agents",
+              "Agents, the newest first",
               answering([&api](Call& call) { return list_agents(api, call); }),
               {{"name", kText},
                {"tags", kTexts},
@@ -124,32 +132,56 @@ void add_agent_routes(Router& router, ServerApi& api) {
                {"limit", R"({"type": "integer"})"},
                {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
                {"ascending", kFlag}},
-              {}, kAgents});
-  router.add({"POST", "/v1/agents", "create_agent", "Make an agent", answering([&api](Call& call) {
+              {},
+              kAgents});
+  router.add({"POST",
+              "/v1/agents",
+              "create_agent",
+              "Make an agent",
+              answering([&api](Call& call) {
                 const auto agent = create_agent(api, call.body());
                 return ServerResponse{200, json::serialize(agent_json(api, *agent))};
               }),
-              {}, kBody, kAgent});
-  router.add({"GET", "/v1/agents/{agent_id}", "retrieve_agent", "One agent",
+              {},
+              kBody,
+              kAgent});
+  router.add({"GET",
+              "/v1/agents/{agent_id}",
+              "retrieve_agent",
+              "One agent",
               answering([&api](Call& call) {
                 return ServerResponse{
                     200, json::serialize(agent_json(api, *api.agent(call.at("agent_id"))))};
               }),
-              {}, {}, kAgent});
-  router.add({"PATCH", "/v1/agents/{agent_id}", "modify_agent", "Change an agent",
+              {},
+              {},
+              kAgent});
+  router.add({"PATCH",
+              "/v1/agents/{agent_id}",
+              "modify_agent",
+              "Change an agent",
               answering([&api](Call& call) {
                 const auto agent = api.agent(call.at("agent_id"));
                 change_agent(api, *agent, call.body());
                 return ServerResponse{200, json::serialize(agent_json(api, *agent))};
               }),
-              {}, kBody, kAgent});
+              {},
+              kBody,
+              kAgent});
   router.add({"DELETE", "/v1/agents/{agent_id}", "delete_agent", "Delete an agent",
               answering([&api](Call& call) { return delete_agent(api, call); })});
-  router.add({"GET", "/v1/tags", "list_tags", "Tags of all agents",
+  router.add({"GET",
+              "/v1/tags",
+              "list_tags",
+              "Tags of all agents",
               answering([&api](Call& call) { return list_tags(api, call); }),
-              {{"query_text", kText}, {"name", kText}, {"before", kText}, {"after", kText},
+              {{"query_text", kText},
+               {"name", kText},
+               {"before", kText},
+               {"after", kText},
                {"limit", R"({"type": "integer"})"}},
-              {}, R"({"type": "array", "items": {"type": "string"}})"});
+              {},
+              R"({"type": "array", "items": {"type": "string"}})"});
 }
 
 }  // namespace memgpt

@@ -9,8 +9,14 @@ void add_base_routes(Router& router, ServerApi& api) {
     return ServerResponse{
         200, json::serialize(json::object{{"version", api.options().version}, {"status", "ok"}})};
   };
-  router.add({"GET", "/v1/health", "health", "Whether the server answers", answering(health), {},
-              {}, R"({"type": "object", "properties": {"version": {"type": "string"},
+  router.add({"GET",
+              "/v1/health",
+              "health",
+              "Whether the server answers",
+              answering(health),
+              {},
+              {},
+              R"({"type": "object", "properties": {"version": {"type": "string"},
                   "status": {"type": "string"}}, "required": ["version", "status"]})"});
   router.add({"GET", "/metrics", "metrics", "Figures for Prometheus", answering([&api](Call&) {
                 Metrics::Gauges gauges;

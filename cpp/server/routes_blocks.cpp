@@ -23,8 +23,11 @@ constexpr const char* kNumber = R"({"type": "integer"})";
 
 const std::vector<Parameter>& page_query() {
   static const std::vector<Parameter> query = {
-      {"before", kText}, {"after", kText}, {"limit", kNumber},
-      {"order", R"({"type": "string", "enum": ["asc", "desc"]})"}, {"order_by", kText}};
+      {"before", kText},
+      {"after", kText},
+      {"limit", kNumber},
+      {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
+      {"order_by", kText}};
   return query;
 }
 
@@ -70,8 +73,7 @@ ServerResponse list_blocks(ServerApi& api, Call& call) {
         !holds(block.value, call.asked("value_search")))
       continue;
     const auto card = cards.find(block.id);
-    auto item =
-        block_json(block, card == cards.end() ? std::nullopt : std::optional(card->second));
+    auto item = block_json(block, card == cards.end() ? std::nullopt : std::optional(card->second));
     if (const auto name = call.asked("name"); name && item["name"] != json::value(*name)) continue;
     if (call.asked_flag("templates_only", false) && item["is_template"] != true) continue;
     if (!has_tags(item, tags, all_tags)) continue;
@@ -158,51 +160,80 @@ ServerResponse delete_block(ServerApi& api, Call& call) {
 }
 
 void add_global(Router& router, ServerApi& api) {
-  router.add({"GET", "/v1/blocks/count", "count_blocks", "How many blocks there are",
+  router.add({"GET",
+              "/v1/blocks/count",
+              "count_blocks",
+              "How many blocks there are",
               answering([&api](Call&) {
                 return ServerResponse{200, std::to_string(all_blocks(api).size())};
               }),
-              {}, {}, R"({"type": "integer"})"});
+              {},
+              {},
+              R"({"type": "integer"})"});
   auto query = page_query();
   for (const char* name : {"label", "name", "label_search", "description_search", "value_search"})
     query.push_back({name, kText});
   query.push_back({"templates_only", R"({"type": "boolean"})"});
   query.push_back({"tags", R"({"type": "array", "items": {"type": "string"}})"});
   query.push_back({"match_all_tags", R"({"type": "boolean"})"});
-  router.add({"GET", "/v1/blocks", "list_blocks", "Blocks of all agents",
-              answering([&api](Call& call) { return list_blocks(api, call); }), query, {},
+  router.add({"GET",
+              "/v1/blocks",
+              "list_blocks",
+              "Blocks of all agents",
+              answering([&api](Call& call) { return list_blocks(api, call); }),
+              query,
+              {},
               kBlocks});
-  router.add({"POST", "/v1/blocks", "create_block", "Make a block that agents can be given",
+  router.add({"POST",
+              "/v1/blocks",
+              "create_block",
+              "Make a block that agents can be given",
               answering([&api](Call& call) {
                 const auto block = new_block(call.body());
                 const auto id = api.home().create_block(block);
                 keep_block_card(api, id, call.body());
                 return block_response(api, block_by_id(api, id));
               }),
-              {}, kBody, kBlock});
-  router.add({"GET", "/v1/blocks/{block_id}", "retrieve_block", "One block",
+              {},
+              kBody,
+              kBlock});
+  router.add({"GET",
+              "/v1/blocks/{block_id}",
+              "retrieve_block",
+              "One block",
               answering([&api](Call& call) {
                 return block_response(api, block_by_id(api, call.at("block_id")));
               }),
-              {}, {}, kBlock});
-  router.add({"PATCH", "/v1/blocks/{block_id}", "modify_block", "Change a block",
-              answering([&api](Call& call) { return change_by_id(api, call); }), {}, kBody,
+              {},
+              {},
+              kBlock});
+  router.add({"PATCH",
+              "/v1/blocks/{block_id}",
+              "modify_block",
+              "Change a block",
+              answering([&api](Call& call) { return change_by_id(api, call); }),
+              {},
+              kBody,
               kBlock});
   router.add({"DELETE", "/v1/blocks/{block_id}", "delete_block",
               "Take a block from all agents, and forget it",
               answering([&api](Call& call) { return delete_block(api, call); })});
-  router.add({"GET", "/v1/blocks/{block_id}/agents", "list_agents_for_block",
-              "Agents that have a block", answering([&api](Call& call) {
+  router.add({"GET",
+              "/v1/blocks/{block_id}/agents",
+              "list_agents_for_block",
+              "Agents that have a block",
+              answering([&api](Call& call) {
                 const auto id = block_by_id(api, call.at("block_id")).id;
                 json::array out;
                 for (const auto& agent :
-                     paged(agents_with(api, id), page_of(call, 50), [](const auto& agent) {
-                       return std::string_view(agent->id());
-                     }))
+                     paged(agents_with(api, id), page_of(call, 50),
+                           [](const auto& agent) { return std::string_view(agent->id()); }))
                   out.push_back(agent_json(api, *agent));
                 return ServerResponse{200, json::serialize(out)};
               }),
-              page_query(), {}, kBlocks});
+              page_query(),
+              {},
+              kBlocks});
 }
 
 ServerResponse attach(ServerApi& api, Call& call, bool attached) {
@@ -239,7 +270,10 @@ void add_block_routes(Router& router, ServerApi& api) {
                 const auto agent = api.agent(call.at("agent_id"));
                 return ServerResponse{200, json::serialize(agent_json(api, *agent).at("memory"))};
               })});
-  router.add({"GET", kOfAgent, "list_agent_blocks", "Blocks of an agent",
+  router.add({"GET",
+              kOfAgent,
+              "list_agent_blocks",
+              "Blocks of an agent",
               answering([&api](Call& call) {
                 const auto agent = api.agent(call.at("agent_id"));
                 const auto cards = block_cards(api);
@@ -255,21 +289,31 @@ void add_block_routes(Router& router, ServerApi& api) {
                 }
                 return ServerResponse{200, json::serialize(out)};
               }),
-              page_query(), {}, kBlocks});
-  router.add({"PATCH", "/v1/agents/{agent_id}/core-memory/blocks/attach/{block_id}",
-              "attach_block", "Give an agent a block",
+              page_query(),
+              {},
+              kBlocks});
+  router.add({"PATCH", "/v1/agents/{agent_id}/core-memory/blocks/attach/{block_id}", "attach_block",
+              "Give an agent a block",
               answering([&api](Call& call) { return attach(api, call, true); })});
-  router.add({"PATCH", "/v1/agents/{agent_id}/core-memory/blocks/detach/{block_id}",
-              "detach_block", "Take a block from an agent",
+  router.add({"PATCH", "/v1/agents/{agent_id}/core-memory/blocks/detach/{block_id}", "detach_block",
+              "Take a block from an agent",
               answering([&api](Call& call) { return attach(api, call, false); })});
-  router.add({"GET", "/v1/agents/{agent_id}/core-memory/blocks/{label}", "retrieve_agent_block",
-              "One block of an agent", answering([&api](Call& call) {
+  router.add({"GET",
+              "/v1/agents/{agent_id}/core-memory/blocks/{label}",
+              "retrieve_agent_block",
+              "One block of an agent",
+              answering([&api](Call& call) {
                 const auto agent = api.agent(call.at("agent_id"));
                 return block_response(api, version_of(agent->state(), call.at("label")).block);
               }),
-              {}, {}, kBlock});
-  router.add({"PATCH", "/v1/agents/{agent_id}/core-memory/blocks/{label}", "modify_agent_block",
-              "Change a block of an agent", answering([&api](Call& call) {
+              {},
+              {},
+              kBlock});
+  router.add({"PATCH",
+              "/v1/agents/{agent_id}/core-memory/blocks/{label}",
+              "modify_agent_block",
+              "Change a block of an agent",
+              answering([&api](Call& call) {
                 const auto agent = api.agent(call.at("agent_id"));
                 const auto before = version_of(agent->state(), call.at("label"));
                 const auto change = block_change(call.body());
@@ -284,7 +328,9 @@ void add_block_routes(Router& router, ServerApi& api) {
                     return block_response(api, version.block);
                 throw Refusal(404, "Block field " + call.at("label") + " does not exist any more");
               }),
-              {}, kBody, kBlock});
+              {},
+              kBody,
+              kBlock});
 }
 
 }  // namespace memgpt

@@ -131,8 +131,7 @@ ServerResponse reset_messages(ServerApi& api, Call& call) {
 ServerResponse cancel(ServerApi& api, Call& call) {
   const auto agent = api.agent(call.at("agent_id"));
   std::vector<Head> inputs;
-  for (const auto& id :
-       body::texts(call.body(), "run_ids").value_or(std::vector<std::string>())) {
+  for (const auto& id : body::texts(call.body(), "run_ids").value_or(std::vector<std::string>())) {
     const auto place = place_of_id(id, "run");
     if (!place) throw Refusal(422, "\"" + id + "\" is no id of a run");
     inputs.push_back(*place);
@@ -149,28 +148,44 @@ ServerResponse cancel(ServerApi& api, Call& call) {
 
 void add_message_routes(Router& router, ServerApi& api) {
   constexpr const char* kMessages = "/v1/agents/{agent_id}/messages";
-  router.add({"POST", kMessages, "send_message", "Send messages to an agent",
-              [&api](const std::shared_ptr<Call>& call) { send(api, call, false); }, {}, kBody});
-  router.add({"POST", "/v1/agents/{agent_id}/messages/stream", "create_agent_message_stream",
+  router.add({"POST",
+              kMessages,
+              "send_message",
+              "Send messages to an agent",
+              [&api](const std::shared_ptr<Call>& call) { send(api, call, false); },
+              {},
+              kBody});
+  router.add({"POST",
+              "/v1/agents/{agent_id}/messages/stream",
+              "create_agent_message_stream",
               "Send messages to an agent, and see its answer as it comes",
-              [&api](const std::shared_ptr<Call>& call) { send(api, call, true); }, {}, kBody});
-  router.add({"POST", "/v1/agents/{agent_id}/messages/cancel", "cancel_agent_run",
+              [&api](const std::shared_ptr<Call>& call) { send(api, call, true); },
+              {},
+              kBody});
+  router.add({"POST",
+              "/v1/agents/{agent_id}/messages/cancel",
+              "cancel_agent_run",
               "End turns that are under way",
-              answering([&api](Call& call) { return cancel(api, call); }), {},
+              answering([&api](Call& call) { return cancel(api, call); }),
+              {},
               R"({"type": "object", "properties": {"run_ids": {"type": ["array", "null"],
                  "items": {"type": "string"}}}})"});
-  router.add({"GET", kMessages, "list_messages", "Messages of an agent, the newest first",
-              answering([&api](Call& call) { return list_messages(api, call); }),
-              {{"before", kText},
-               {"after", kText},
-               {"limit", R"({"type": "integer"})"},
-               {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
-               {"use_assistant_message", R"({"type": "boolean"})"},
-               {"assistant_message_tool_name", kText},
-               {"assistant_message_tool_kwarg", kText},
-               {"include_return_message_types",
-                R"({"type": "array", "items": {"type": "string"}})"}},
-              {}, R"({"type": "array", "items": {"type": "object"}})"});
+  router.add(
+      {"GET",
+       kMessages,
+       "list_messages",
+       "Messages of an agent, the newest first",
+       answering([&api](Call& call) { return list_messages(api, call); }),
+       {{"before", kText},
+        {"after", kText},
+        {"limit", R"({"type": "integer"})"},
+        {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
+        {"use_assistant_message", R"({"type": "boolean"})"},
+        {"assistant_message_tool_name", kText},
+        {"assistant_message_tool_kwarg", kText},
+        {"include_return_message_types", R"({"type": "array", "items": {"type": "string"}})"}},
+       {},
+       R"({"type": "array", "items": {"type": "object"}})"});
   router.add({"PATCH", "/v1/agents/{agent_id}/reset-messages", "reset_messages",
               "Begin a new conversation: what was said stays in the journal",
               answering([&api](Call& call) { return reset_messages(api, call); })});

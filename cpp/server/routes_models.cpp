@@ -64,7 +64,10 @@ void add_model_routes(Router& router, ServerApi& api) {
       {"provider_name", R"({"type": "string"})"},
       {"provider_type", R"({"type": "string"})"}};
   constexpr std::string_view kList = R"({"type": "array", "items": {"type": "object"}})";
-  router.add({"GET", "/v1/models", "list_models", "Models that agents can be given",
+  router.add({"GET",
+              "/v1/models",
+              "list_models",
+              "Models that agents can be given",
               answering([&api](Call& call) {
                 std::vector<std::string> handles = {"offline"};
                 for (const auto& [handle, provider] : api.options().models)
@@ -78,7 +81,9 @@ void add_model_routes(Router& router, ServerApi& api) {
                     models.push_back(std::move(model));
                 return ServerResponse{200, json::serialize(models)};
               }),
-              query, {}, kList});
+              query,
+              {},
+              kList});
   const Answer embedders = [&api](Call& call) {
     json::array all;
     const auto add = [&](const std::string& handle, int dimension) {
@@ -94,8 +99,15 @@ void add_model_routes(Router& router, ServerApi& api) {
     return ServerResponse{200, json::serialize(all)};
   };
   for (const char* path : {"/v1/models/embedding", "/v1/models/embeddings"})
-    router.add({"GET", path, path == std::string_view("/v1/models/embedding") ? "list_embedding_models" : "list_embeddings_models",
-                "Embedders that agents can be given", answering(embedders), query, {}, kList});
+    router.add({"GET",
+                path,
+                path == std::string_view("/v1/models/embedding") ? "list_embedding_models"
+                                                                 : "list_embeddings_models",
+                "Embedders that agents can be given",
+                answering(embedders),
+                query,
+                {},
+                kList});
 }
 
 }  // namespace memgpt

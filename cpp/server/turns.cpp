@@ -102,19 +102,18 @@ void Turns::wait_for_server(const std::shared_ptr<Job>& job, const PendingReply&
   const auto left = std::chrono::duration<double>(job->deadline - std::chrono::steady_clock::now());
   const double seconds = std::max(0.0, left.count());
   const std::scoped_lock lock(mutex_);
-  job->wait = waiter_.wait(
-      pending.descriptor(), std::min(seconds, kPingSeconds),
-      [this, job, &pending, last = seconds <= kPingSeconds](bool ready) {
-        workers_.resume([this, job, &pending, ready, last] {
-          {
-            const std::scoped_lock resumed(mutex_);
-            job->wait = 0;
-          }
-          if (ready || last || job->cancelled) return run(job);
-          if (job->order.waiting) job->order.waiting();
-          wait_for_server(job, pending);
-        });
-      });
+  job->wait = waiter_.wait(pending.descriptor(), std::min(seconds, kPingSeconds),
+                           [this, job, &pending, last = seconds <= kPingSeconds](bool ready) {
+                             workers_.resume([this, job, &pending, ready, last] {
+                               {
+                                 const std::scoped_lock resumed(mutex_);
+                                 job->wait = 0;
+                               }
+                               if (ready || last || job->cancelled) return run(job);
+                               if (job->order.waiting) job->order.waiting();
+                               wait_for_server(job, pending);
+                             });
+                           });
   // A cancellation that came just before found nothing to wake.
   if (job->cancelled && waiter_.forget(job->wait)) {
     job->wait = 0;
@@ -154,8 +153,7 @@ std::vector<Head> Turns::cancel(const std::string& agent_id, const std::vector<H
     const auto found = jobs_.find(agent_id);
     if (found == jobs_.end()) return ended;
     for (const auto& job : found->second) {
-      if (!inputs.empty() &&
-          std::find(inputs.begin(), inputs.end(), job->input) == inputs.end())
+      if (!inputs.empty() && std::find(inputs.begin(), inputs.end(), job->input) == inputs.end())
         continue;
       job->cancelled = true;
       ended.push_back(job->input);

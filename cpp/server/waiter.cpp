@@ -84,7 +84,8 @@ void Waiter::run() {
       const auto now = Clock::now();
       std::erase_if(entries_, [&](Entry& entry) {
         const auto at = std::find(ids.begin(), ids.end(), entry.id) - ids.begin();
-        const bool can_read = at < std::ssize(ids) && polled[static_cast<std::size_t>(at)].revents != 0;
+        const bool can_read =
+            at < std::ssize(ids) && polled[static_cast<std::size_t>(at)].revents != 0;
         if (!can_read && now < entry.deadline) return false;
         ready.emplace_back(std::move(entry.then), can_read);
         return true;

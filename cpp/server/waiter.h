@@ -19,8 +19,8 @@ class Waiter {
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
-  // Calls `then` once, on the waiter's thread: it must be quick, and not throw. The descriptor stays
-  // open until then.
+  // Calls `then` once, on the waiter's thread: it must be quick, and not throw. The descriptor
+  // stays open until then.
   std::uint64_t wait(int descriptor, double seconds, Then then);
   // True: `then` will not be called.
   bool forget(std::uint64_t id);

@@ -25,8 +25,7 @@ std::optional<Head> place_of_id(std::string_view id, std::string_view kind) {
   const auto digits = kind.size() + 1;
   if (id.size() != digits + 36 || !id.starts_with(kind)) return std::nullopt;
   const auto read = [](std::string_view text, std::int64_t& number) {
-    const auto [stop, error] =
-        std::from_chars(text.data(), text.data() + text.size(), number, 16);
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number, 16);
     return error == std::errc() && stop == text.data() + text.size();
   };
   if (!read(id.substr(digits, 8), place.branch) || !read(id.substr(digits + 24, 12), place.seq))

@@ -145,7 +145,7 @@ class Splitter {
       if (said != nullptr && said->is_string())
         return give("assistant_message", assistant_piece(head(number), said->get_string()));
     }
-    give("tool_call_message", call_piece(head(number), call.name, arguments.text, call.id));
+    give("tool_call_message", call_message(head(number), {call.id, call.name, arguments.text}));
   }
 
   void tool_return() {
@@ -216,13 +216,27 @@ std::string assistant_piece(const PieceHead& head, std::string_view text) {
   return out + ", \"name\": null}";
 }
 
+namespace {
+
+std::string call_text(const PieceHead& head, const std::string& call, bool whole) {
+  return head_text(head, "tool_call_message") + ", \"name\": null, \"tool_call\": " + call +
+         ", \"tool_calls\": " + (whole ? '[' + call + ']' : call) + '}';
+}
+
+}  // namespace
+
+std::string call_message(const PieceHead& head, const ToolCall& call) {
+  std::string text;
+  append_call(text, call.name, call.arguments, call.id);
+  return call_text(head, text, true);
+}
+
+// One object in both places: a list is of whole calls.
 std::string call_piece(const PieceHead& head, std::string_view name, std::string_view arguments,
                        std::string_view call_id) {
-  auto out = head_text(head, "tool_call_message") + ", \"name\": null, \"tool_call\": ";
-  append_call(out, name, arguments, call_id);
-  out += ", \"tool_calls\": [";
-  append_call(out, name, arguments, call_id);
-  return out + "]}";
+  std::string text;
+  append_call(text, name, arguments, call_id);
+  return call_text(head, text, false);
 }
 
 }  // namespace memgpt

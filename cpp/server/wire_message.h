@@ -54,6 +54,7 @@ struct PieceHead {
 [[nodiscard]] std::string reasoning_piece(const PieceHead& head, std::string_view text,
                                           bool natively);
 [[nodiscard]] std::string assistant_piece(const PieceHead& head, std::string_view text);
+[[nodiscard]] std::string call_message(const PieceHead& head, const ToolCall& call);
 // `name`: in the first one of a call.
 [[nodiscard]] std::string call_piece(const PieceHead& head, std::string_view name,
                                      std::string_view arguments, std::string_view call_id);

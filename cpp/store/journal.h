@@ -347,8 +347,7 @@ class Journal {
                                               std::int64_t limit);
 
   // The commits of the same messages as messages() gives.
-  [[nodiscard]] std::vector<Head> places(Head head, std::int64_t from_position,
-                                         std::int64_t limit);
+  [[nodiscard]] std::vector<Head> places(Head head, std::int64_t from_position, std::int64_t limit);
   // Where a message stands in the log that the head sees; none where it does not.
   [[nodiscard]] std::optional<std::int64_t> position_of(Head head, const std::string& message_id);
   // Messages of several logs in one list, as they were committed; one that several see is there

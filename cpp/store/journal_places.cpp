@@ -125,7 +125,7 @@ std::vector<std::pair<Message, Head>> Journal::messages_between(Head head, std::
     const Reset reset(row);
     row.bind(segment.branch, begin);
     while (row.step()) {
-      const Head place{segment.branch, row.integer(18)};
+      const Head place{segment.branch, row.integer(kMessageColumnCount)};
       if (place.seq >= end) break;
       messages.emplace_back(read_message(row), place);
     }

@@ -117,7 +117,7 @@ class Logs {
   std::unordered_map<std::int64_t, std::vector<std::pair<std::int64_t, std::size_t>>> seen_;
 };
 
-constexpr int kBranch = 18;  // behind kMessageColumns
+constexpr int kBranch = kMessageColumnCount;
 constexpr int kPosition = 1;
 
 std::optional<LoggedMessage> logged(const Logs& logs, const Statement& row) {

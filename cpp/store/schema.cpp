@@ -401,7 +401,7 @@ CREATE INDEX passage_time ON passage(archive, time_us);
 
 constexpr std::array kMigrations = {k001_initial,          k002_source_id, k003_replay,
                                     k004_policy,           k005_branches,  k006_shared_and_purged,
-                                    k007_passage_versions, k008_archives, k009_cards};
+                                    k007_passage_versions, k008_archives,  k009_cards};
 constexpr std::int64_t kLastWithTextTables = 6;
 
 bool has_tables(Database& db) {
