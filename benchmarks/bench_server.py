@@ -116,8 +116,8 @@ def new_agent(connection: Connection) -> str:
 
 
 def send(connection: Connection, agent: str, number: int) -> None:
-    connection.ask("POST", f"/v1/agents/{agent}/messages",
-                   {"messages": [{"role": "user", "content": f"Message {number}: I went out."}]})  # fmt: skip
+    message = {"role": "user", "content": f"Message {number}: I went out."}
+    connection.ask("POST", f"/v1/agents/{agent}/messages", {"messages": [message]})
 
 
 def client(url: str, seconds: float, begin: Any, counts: Any) -> None:
@@ -201,9 +201,11 @@ def measure_ready(folder: Path) -> None:
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         nothing.append(time.perf_counter() - begin)
         in_program.append(_serve_s(folder / f"serve{number}.db"))
-    print(f"\nready, from exec to the first answer: {statistics.median(served) * 1e3:.0f} ms; "
-          f"`python -c pass`: {statistics.median(nothing) * 1e3:.0f} ms; "
-          f"home.serve() to the first answer: {statistics.median(in_program) * 1e3:.1f} ms")  # fmt: skip
+    print(
+        f"\nready, from exec to the first answer: {statistics.median(served) * 1e3:.0f} ms; "
+        f"`python -c pass`: {statistics.median(nothing) * 1e3:.0f} ms; "
+        f"home.serve() to the first answer: {statistics.median(in_program) * 1e3:.1f} ms"
+    )
 
 
 def _serve_s(path: Path) -> float:
@@ -214,6 +216,18 @@ def _serve_s(path: Path) -> float:
         with home.serve(port=0) as server:
             Connection(server.url).ask("GET", "/v1/health")
             return time.perf_counter() - begin
+
+
+def _asking(
+    connection: Connection, method: str, path: str, body: dict[str, str] | None
+) -> Callable[[int], object]:
+    """A request with the number of its call in it."""
+
+    def ask(number: int) -> bytes:
+        texts = body and {key: value.replace("{n}", str(number)) for key, value in body.items()}
+        return connection.ask(method, path.replace("{n}", str(number)), texts)
+
+    return ask
 
 
 def measure_requests(server: Server, idle_mb: float) -> None:
@@ -231,22 +245,24 @@ def measure_requests(server: Server, idle_mb: float) -> None:
         send(connection, agent, number)
     after_mb = server.resident_mb()
     show("message step, 3,000 messages", 300, lambda n: send(connection, agent, n))
-    show("list 1,000 messages", 20,
-         lambda n: connection.ask("GET", f"{path}/messages?limit=1000&order=asc"))  # fmt: skip
-    show("block update", 300, lambda n: connection.ask(
-        "PATCH", f"{path}/core-memory/blocks/human", {"value": f"Version {n}."}))  # fmt: skip
-    show("passage insert", 300, lambda n: connection.ask(
-        "POST", f"{path}/archival-memory", {"text": f"Note {n}: we met at the bridge."}))  # fmt: skip
-    show("passage search among 300", 200, lambda n: connection.ask(
-        "GET", f"{path}/archival-memory/search?query=bridge+{n}&top_k=5"))  # fmt: skip
-    show("retrieve agent", 200, lambda n: connection.ask("GET", path))
-    show("health", 500, lambda n: connection.ask("GET", "/v1/health"))
+    blocks, passages = f"{path}/core-memory/blocks", f"{path}/archival-memory"
+    for name, count, method, asked, body in (
+        ("list 1,000 messages", 20, "GET", f"{path}/messages?limit=1000&order=asc", None),
+        ("block update", 300, "PATCH", f"{blocks}/human", {"value": "Version {n}."}),
+        ("passage insert", 300, "POST", passages, {"text": "Note {n}: we met at the bridge."}),
+        ("passage search among 300", 200, "GET", f"{passages}/search?query=bridge+{{n}}", None),
+        ("retrieve agent", 200, "GET", path, None),
+        ("health", 500, "GET", "/v1/health", None),
+    ):
+        show(name, count, _asking(connection, method, asked, body))
     kept = [Connection(server.url) for _ in range(1000)]
     for one in kept:
         one.ask("GET", "/v1/health")
     show("message step beside 1,000 idle connections", 200, lambda n: send(connection, agent, n))
-    print(f"\nresident memory: idle {idle_mb:.0f} MB, after 1,000 messages sent {after_mb:.0f} MB, "
-          f"with 1,000 idle connections {server.resident_mb():.0f} MB")  # fmt: skip
+    print(
+        f"\nresident memory: idle {idle_mb:.0f} MB, after 1,000 messages sent {after_mb:.0f} MB, "
+        f"with 1,000 idle connections {server.resident_mb():.0f} MB"
+    )
 
 
 def main() -> None:
