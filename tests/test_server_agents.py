@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,19 @@ def test_names_need_not_be_unique_over_rest(client: Client, home: memgpt.Home) -
     assert first["name"] == second["name"] == "Sam" and first["id"] != second["id"]
     assert home.agents() == ["Sam", "Sam (2)"]
     assert len(client.ok("GET", "/v1/agents/?name=Sam")) == 2
+
+
+def test_one_name_given_to_many_at_once(client: Client, home: memgpt.Home) -> None:
+    made: list[str] = []
+    makers = [
+        threading.Thread(target=lambda: made.append(client.agent(name="Sam")["name"]))
+        for _ in range(8)
+    ]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    assert made == ["Sam"] * 8 and len(set(home.agents())) == 8
 
 
 def test_a_deleted_agent_is_gone(client: Client, home: memgpt.Home) -> None:

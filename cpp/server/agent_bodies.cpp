@@ -17,6 +17,8 @@ namespace memgpt {
 
 namespace {
 
+constexpr int kMostTaken = 100;  // names that others took first
+
 // Kept as they came, and shown again.
 constexpr std::array<const char*, 10> kKept = {
     "model_settings",  "compaction_settings", "message_buffer_autoclear",
@@ -194,6 +196,27 @@ std::string free_name(ServerApi& api, const std::string& wanted) {
   return name;
 }
 
+namespace {
+
+// Another request may take the name meanwhile: then the next one that is free.
+std::shared_ptr<Agent> created(ServerApi& api, const std::string& wanted, const json::object& body,
+                               AgentOptions& options) {
+  for (int tries = 0;; ++tries) {
+    const auto name = free_name(api, wanted);
+    json::object settings;
+    keep_settings(settings, body);
+    if (name != wanted) settings["name"] = wanted;
+    options.settings = settings_text(settings);
+    try {
+      return api.home().create_agent(name, options);
+    } catch (const AlreadyExists&) {
+      if (tries == kMostTaken || !api.home().journal()->find_agent(name)) throw;
+    }
+  }
+}
+
+}  // namespace
+
 std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   refuse_what_is_not_served(body);
   AgentOptions options;
@@ -225,15 +248,9 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   const auto wanted =
       body::text(body, "name").value_or("agent " + api.home().environment().new_uuid().substr(24));
   check_agent_name(wanted);
-  const auto name = free_name(api, wanted);
-  json::object settings;
-  keep_settings(settings, body);
-  if (name != wanted) settings["name"] = wanted;
-  options.settings = settings_text(settings);
-
   NewBlocks made(api);
   for (const auto& block : blocks) options.shared_blocks.push_back(made.add(block));
-  auto agent = api.home().create_agent(name, options);
+  auto agent = created(api, wanted, body, options);
   made.keep();
   keep_secrets(api, agent->id(), body);
   return agent;
