@@ -23,7 +23,7 @@ case $name in
       cpp/agent/argument_schema.cpp cpp/agent/tool.cpp cpp/memory/text.cpp cpp/memory/json.cpp" ;;
   sse)
     sources="cpp/llm/sse.cpp cpp/llm/chat_completion.cpp cpp/llm/ollama_stream.cpp
-      cpp/llm/json_call.cpp cpp/llm/wire_error.cpp cpp/agent/json_strings.cpp
+      cpp/llm/json_call.cpp cpp/llm/wire_error.cpp cpp/llm/raw_arguments.cpp cpp/agent/json_strings.cpp
       cpp/agent/turn_events.cpp cpp/memory/text.cpp cpp/memory/json.cpp" ;;
   server)
     sources="cpp/server/router.cpp cpp/server/openapi.cpp cpp/server/call.cpp cpp/server/refusal.cpp
