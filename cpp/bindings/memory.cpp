@@ -6,6 +6,7 @@
 #include "bindings/bindings.h"
 #include "error.h"
 #include "memory/block.h"
+#include "memory/calendar.h"
 #include "memory/context.h"
 #include "memory/dates.h"
 #include "memory/token_counter.h"
@@ -34,6 +35,11 @@ struct pybind11::detail::handle_type_name<memgpt::ContextDiff> {
 namespace memgpt {
 
 py::object to_datetime(TimeUs time_us) {
+  static const TimeUs kFirst = calendar::start_of(calendar::kFirstDay);
+  static const TimeUs kBehindLast = calendar::start_of(calendar::kBehindLast);
+  if (time_us < kFirst || time_us >= kBehindLast)
+    throw StoreError("a time in this file is no time (" + std::to_string(time_us) +
+                     " microseconds since 1970): the file is damaged; restore it from a copy");
   const auto datetime = py::module_::import("datetime");
   const auto epoch = datetime.attr("datetime")(
       1970, 1, 1, py::arg("tzinfo") = datetime.attr("timezone").attr("utc"));
