@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import memgpt
+import memgpt.testing
 import pytest
 
 from tests.server_client import Client
@@ -74,6 +75,7 @@ def test_what_is_sent_is_changed_and_nothing_else(client: Client, home: memgpt.H
     agent = client.agent(name="Sam", tags=["a", "b"], metadata={"team": 1}, description="It.")
     changed = client.ok("PATCH", f"/v1/agents/{agent['id']}", {"name": "Ann", "tags": ["c"]})
     assert changed == {**agent, "name": "Ann", "tags": ["c"], "updated_at": changed["updated_at"]}
+    assert changed["updated_at"] > agent["updated_at"]
     assert home.agents() == ["Ann"] and home.agent("Ann").name == "Ann"
     assert client.ok("GET", "/v1/tags/") == ["c"]
 
@@ -133,3 +135,37 @@ def test_what_cannot_be_made(
     answered = client.post("/v1/agents/", body)
     assert (answered.status, words in answered.detail) == (status, True), answered.body
     assert home.agents() == [] and client.ok("GET", "/v1/blocks/") == []
+
+
+def test_forks_have_blocks_of_their_own(client: Client, home: memgpt.Home) -> None:
+    """In the journal they have the ids of those that they began as."""
+    first = home.create_agent("py", memory=memgpt.ChatMemory(persona="I.", human="orig"))
+    first.fork("fork").memory["human"].value = "forked"
+    blocks = client.ok("GET", "/v1/blocks/?label=human")
+    assert len({block["id"] for block in blocks}) == 2
+    (of_fork,) = (block for block in blocks if block["value"] == "forked")
+    seen: list[str] = []
+    while page := client.ok("GET", f"/v1/blocks/?limit=1&after={seen[-1] if seen else ''}"):
+        seen.append(page[0]["id"])
+    assert len(seen) == len(set(seen)) == 4
+    path = f"/v1/blocks/{of_fork['id']}"
+    assert [agent["name"] for agent in client.ok("GET", path + "/agents")] == ["fork"]
+    assert client.ok("PATCH", path, {"value": "changed"})["value"] == "changed"
+    assert client.ok("DELETE", path) is None
+    assert first.memory["human"].value == "orig" and "human" not in home.agent("fork").memory
+
+
+def test_a_model_of_the_program_has_the_handle_that_it_is_served_by(tmp_path: Path) -> None:
+    scripted = memgpt.testing.ScriptedLLM(
+        lambda context: {"tool": "send_message", "args": {"message": "ok"}}
+    )
+    with memgpt.open(tmp_path / "home.db") as home:
+        with home.serve(port=0, models={"test/m": scripted}) as server:
+            client = Client(server.url)
+            agent = client.agent(model="test/m", embedding="offline")
+            assert (agent["model"], agent["embedding"]) == ("test/m", "offline")
+            client.say(agent["id"], "hello")
+    with memgpt.open(tmp_path / "home.db") as home:
+        with home.serve(port=0, models={"test/m": scripted}) as server:
+            assert Client(server.url).say(agent["id"], "again")["usage"]["step_count"] == 1
+        assert home.check(replay=True) == []

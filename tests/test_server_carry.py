@@ -135,7 +135,7 @@ def test_names_models_and_secrets_can_be_given(client: Client) -> None:
     assert "v" not in [s["value"] for s in named["secrets"]]
     embedded = sent(client, form({}, json.dumps(file)), **{"x-override-embedding-model": "offline"})
     (agent_id,) = embedded.json["agent_ids"]
-    assert client.ok("GET", f"/v1/agents/{agent_id}")["embedding"] == "offline-1"
+    assert client.ok("GET", f"/v1/agents/{agent_id}")["embedding"] == "offline"
     file["agents"][0]["model"] = "nobody/nothing"
     refused = sent(client, form({}, json.dumps(file)))
     assert refused.status == 404 and "override_model_handle" in refused.detail

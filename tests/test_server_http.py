@@ -109,6 +109,11 @@ BAD = {
         b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         400,
     ),
+    "two hosts": (
+        b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n"
+        b"Connection: close\r\n\r\n",
+        400,
+    ),
     "a broken chunk": (
         b"POST /v1/agents HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         400,
@@ -229,7 +234,13 @@ def test_bodies_that_are_not_as_they_should_be(body: bytes, status: int, serve: 
 def test_only_json_is_taken(serve: Serve) -> None:
     """A page on another site can post a form or plain text without being asked."""
     client = Client(serve().url)
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+    for kind in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/jsonp",
+        "",
+    ):
         answered = client.post("/v1/agents", raw=b'{"model": "offline"}',
                                headers={"Content-Type": kind})  # fmt: skip
         assert answered.status == 415

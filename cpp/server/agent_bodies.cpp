@@ -274,13 +274,12 @@ void replace_tools(ServerApi& api, const std::vector<std::string>& ids, Binding&
 }
 
 void replace_blocks(Agent& agent, const std::vector<std::string>& ids) {
-  const auto state = agent.state();
-  for (const auto& version : state.blocks)
-    if (std::find(ids.begin(), ids.end(), version.block.id) == ids.end())
-      agent.detach_block(version.block.label);
+  const auto blocks = wire_blocks(agent.id(), agent.state());
+  for (const auto& block : blocks)
+    if (std::find(ids.begin(), ids.end(), block.id) == ids.end()) agent.detach_block(block.label);
   for (const auto& id : ids)
-    if (std::none_of(state.blocks.begin(), state.blocks.end(),
-                     [&](const BlockVersion& version) { return version.block.id == id; }))
+    if (std::none_of(blocks.begin(), blocks.end(),
+                     [&](const Block& block) { return block.id == id; }))
       agent.attach_block(id);
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "memory/text.h"
+#include "server/named_model.h"
 #include "server/refusal.h"
 
 namespace memgpt {
@@ -85,6 +86,8 @@ ServerApi::ServerApi(std::shared_ptr<Home> home, ServerOptions options)
       turns_(options_.limits.turns, options_.limits.queued, options_.around),
       aside_(kAsideThreads, kAsideQueued, options_.around),
       requests_(options_.limits.requests, options_.limits.queued, options_.around) {
+  for (auto& [handle, model] : options_.models)
+    if (model->model() != handle) model = std::make_shared<NamedModel>(handle, model);
   add_base_routes(router_, *this);
   add_model_routes(router_, *this);
   add_search_routes(router_, *this);

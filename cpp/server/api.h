@@ -111,7 +111,7 @@ struct Page {
   bool ascending = false;
 };
 [[nodiscard]] Page page_of(const Call& call, std::int64_t limit, bool ascending = false);
-inline constexpr std::int64_t kLongestPage = 1000;
+inline constexpr std::int64_t kLongestPage = 10'000;
 
 // Of items that are oldest first; id_of(item) names them. An id that is not there gives nothing
 // more: a list that is read to its end must come to it.

@@ -171,10 +171,13 @@ std::optional<TimeUs> Call::asked_time(std::string_view name) const {
 const json::object& Call::body() {
   if (body_) return *body_;
   if (is_blank(request_.body)) return body_.emplace();
-  const auto type = request_.header("content-type");
+  std::string type(request_.header("content-type"));
+  type.resize(std::min(type.find(';'), type.size()));
+  while (type.ends_with(' ')) type.pop_back();
+  for (char& c : type)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   // A page on another site can post anything but this without being asked first.
-  if (!type.starts_with("application/json"))
-    throw Refusal(415, "the content type must be application/json");
+  if (type != "application/json") throw Refusal(415, "the content type must be application/json");
   if (!is_valid_utf8(request_.body)) throw Refusal(422, "the body is not valid UTF-8");
   boost::system::error_code failed;
   json::parse_options options;

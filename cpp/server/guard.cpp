@@ -66,6 +66,9 @@ bool Guard::knows_host(std::string_view host) const {
 void Guard::check(const ServerRequest& request) const {
   if (request.in_process) return;
   const auto host = request.header("host");
+  if (std::count_if(request.headers.begin(), request.headers.end(),
+                    [](const ServerHeader& header) { return header.name == "host"; }) > 1)
+    throw Refusal(400, "a request has one Host header");
   // A name that its owner lets point here makes a page on it ours, in a browser's eyes.
   if (token_.empty() && !knows_host(host_of(host)))
     throw Refusal(421, "this server does not answer for the host \"" +

@@ -50,7 +50,7 @@ std::vector<Block> all_blocks(ServerApi& api) {
   for (const auto& row : api.home().agents()) {
     const auto agent = api.home().agent_by_id(row.id);
     for (const auto& version : agent->state().blocks)
-      if (version.shared == 0) blocks.push_back(version.block);
+      if (version.shared == 0) blocks.push_back(wire_block(row.id, version));
   }
   return blocks;
 }
@@ -96,7 +96,7 @@ std::shared_ptr<Agent> owner_of(ServerApi& api, const std::string& id, std::stri
   for (const auto& row : api.home().agents()) {
     const auto agent = api.home().agent_by_id(row.id);
     for (const auto& version : agent->state().blocks)
-      if (version.shared == 0 && version.block.id == id) {
+      if (version.shared == 0 && wire_block(row.id, version).id == id) {
         label = version.block.label;
         return agent;
       }
@@ -118,7 +118,7 @@ Block block_by_id(ServerApi& api, const std::string& id) {
   if (auto shared = shared_block(api, id)) return *std::move(shared);
   std::string label;
   const auto agent = owner_of(api, id, label);
-  return version_of(agent->state(), label).block;
+  return wire_block(agent->id(), version_of(agent->state(), label));
 }
 
 ServerResponse change_by_id(ServerApi& api, Call& call) {
@@ -141,8 +141,9 @@ std::vector<std::shared_ptr<Agent>> agents_with(ServerApi& api, const std::strin
   for (const auto& row : api.home().agents()) {
     auto agent = api.home().agent_by_id(row.id);
     const auto state = agent->state();
-    if (std::any_of(state.blocks.begin(), state.blocks.end(),
-                    [&](const BlockVersion& version) { return version.block.id == id; }))
+    const auto blocks = wire_blocks(row.id, state);
+    if (std::any_of(blocks.begin(), blocks.end(),
+                    [&](const Block& block) { return block.id == id; }))
       agents.push_back(std::move(agent));
   }
   return agents;
@@ -151,9 +152,8 @@ std::vector<std::shared_ptr<Agent>> agents_with(ServerApi& api, const std::strin
 ServerResponse delete_block(ServerApi& api, Call& call) {
   const auto id = block_by_id(api, call.at("block_id")).id;
   for (const auto& agent : agents_with(api, id)) {
-    const auto state = agent->state();
-    for (const auto& version : state.blocks)
-      if (version.block.id == id) agent->detach_block(version.block.label);
+    for (const auto& block : wire_blocks(agent->id(), agent->state()))
+      if (block.id == id) agent->detach_block(block.label);
   }
   forget_block(api, id);
   return {200, "null"};
@@ -239,15 +239,14 @@ void add_global(Router& router, ServerApi& api) {
 ServerResponse attach(ServerApi& api, Call& call, bool attached) {
   const auto agent = api.agent(call.at("agent_id"));
   const auto& id = call.at("block_id");
-  const auto state = agent->state();
-  const auto found =
-      std::find_if(state.blocks.begin(), state.blocks.end(),
-                   [&](const BlockVersion& version) { return version.block.id == id; });
+  const auto blocks = wire_blocks(agent->id(), agent->state());
+  const auto found = std::find_if(blocks.begin(), blocks.end(),
+                                  [&](const Block& block) { return block.id == id; });
   if (!attached) {
-    if (found == state.blocks.end())
+    if (found == blocks.end())
       throw Refusal(404, "Block with id " + id + " is not attached to this agent");
-    agent->detach_block(found->block.label);
-  } else if (found == state.blocks.end()) {
+    agent->detach_block(found->label);
+  } else if (found == blocks.end()) {
     if (!shared_block(api, id)) {
       std::string label;
       static_cast<void>(owner_of(api, id, label));
@@ -278,7 +277,7 @@ void add_block_routes(Router& router, ServerApi& api) {
                 const auto agent = api.agent(call.at("agent_id"));
                 const auto cards = block_cards(api);
                 json::array out;
-                auto blocks = agent->state().block_values();
+                auto blocks = wire_blocks(agent->id(), agent->state());
                 auto page = page_of(call, 100, true);
                 for (const auto& block : paged(std::move(blocks), page, [](const Block& block) {
                        return std::string_view(block.id);
@@ -304,7 +303,8 @@ void add_block_routes(Router& router, ServerApi& api) {
               "One block of an agent",
               answering([&api](Call& call) {
                 const auto agent = api.agent(call.at("agent_id"));
-                return block_response(api, version_of(agent->state(), call.at("label")).block);
+                return block_response(
+                    api, wire_block(agent->id(), version_of(agent->state(), call.at("label"))));
               }),
               {},
               {},
@@ -321,11 +321,10 @@ void add_block_routes(Router& router, ServerApi& api) {
                   static_cast<void>(api.home().change_shared_block(before.block.id, change));
                 else
                   agent->change_block(call.at("label"), change);
-                keep_block_card(api, before.block.id, call.body());
-                const auto state = agent->state();
-                for (const auto& version : state.blocks)
-                  if (version.block.id == before.block.id)
-                    return block_response(api, version.block);
+                const auto id = wire_block(agent->id(), before).id;
+                keep_block_card(api, id, call.body());
+                for (const auto& block : wire_blocks(agent->id(), agent->state()))
+                  if (block.id == id) return block_response(api, block);
                 throw Refusal(404, "Block field " + call.at("label") + " does not exist any more");
               }),
               {},

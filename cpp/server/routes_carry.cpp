@@ -37,7 +37,7 @@ ServerResponse export_agent(ServerApi& api, Call& call) {
         if (const auto text = string_or(object_of(card->json), "source_code"); !text.empty())
           sources[tool.schema.name] = text;
   json::object blocks;
-  for (const auto& block : agent->state().block_values())
+  for (const auto& block : wire_blocks(agent->id(), agent->state()))
     if (const auto card = api.home().journal()->card("block", block.id))
       blocks[block.label] = object_of(card->json);
   const json::object more = {{"name", string_or(object_of(config.settings), "name", agent->name())},

@@ -33,6 +33,10 @@ class ServerApi;
 // Of a model that was named by its handle alone.
 [[nodiscard]] json::object model_settings_json(std::string_view handle);
 
+// The blocks of an agent by the ids that clients know. One that is not shared has an id made of the
+// agent's, too: forks have blocks of the same id in the journal, and go on by themselves.
+[[nodiscard]] std::vector<Block> wire_blocks(const std::string& agent_id, const LiveState& state);
+[[nodiscard]] Block wire_block(const std::string& agent_id, const BlockVersion& version);
 [[nodiscard]] json::object block_json(const Block& block, const std::optional<Card>& card);
 // Of all blocks that have one, by their ids.
 [[nodiscard]] std::unordered_map<std::string, Card> block_cards(ServerApi& api);

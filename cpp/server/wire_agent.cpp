@@ -1,3 +1,4 @@
+#include "llm/offline_embedder.h"
 #include "llm/services.h"
 #include "server/api.h"
 #include "server/wire.h"
@@ -52,6 +53,11 @@ std::string shown_name(const Agent& agent, const AgentConfig& config) {
   return string_or(object_of(config.settings), "name", agent.name());
 }
 
+TimeUs head_time(ServerApi& api, const LiveState& state) {
+  const auto head = api.home().journal()->step(state.agent.head);
+  return head ? head->first.time_us : state.agent.created_us;
+}
+
 }  // namespace
 
 json::object llm_config_json(ServerApi& api, const AgentConfig& config) {
@@ -91,8 +97,14 @@ json::object llm_config_json(ServerApi& api, const AgentConfig& config) {
   return config_out;
 }
 
-json::value embedding_config_json(std::string_view handle, int dimension) {
-  if (handle.empty()) return nullptr;
+// The offline embedder names its vectors by their version.
+std::string embedding_handle_of(std::string_view embedder) {
+  return embedder == OfflineEmbedder().name() ? "offline" : std::string(embedder);
+}
+
+json::value embedding_config_json(std::string_view embedder, int dimension) {
+  if (embedder.empty()) return nullptr;
+  const auto handle = embedding_handle_of(embedder);
   const auto service = service_of(handle);
   return json::object{{"embedding_model", model_of(handle)},
                       {"handle", handle},
@@ -124,10 +136,10 @@ json::object agent_json(ServerApi& api, Agent& agent) {
   const auto state = agent.state();
   const auto cards = block_cards(api);
   json::array blocks;
-  for (const auto& version : state.blocks) {
-    const auto card = cards.find(version.block.id);
-    blocks.push_back(block_json(version.block,
-                                card == cards.end() ? std::nullopt : std::optional(card->second)));
+  for (const auto& block : wire_blocks(agent.id(), state)) {
+    const auto card = cards.find(block.id);
+    blocks.push_back(
+        block_json(block, card == cards.end() ? std::nullopt : std::optional(card->second)));
   }
   json::array tools;
   for (const auto& tool : config.tools) tools.push_back(tool_json(api, tool));
@@ -140,13 +152,13 @@ json::object agent_json(ServerApi& api, Agent& agent) {
       {"agent_type", config.agent_type},
       {"system", config.system_prompt},
       {"created_at", wire_time(state.agent.created_us)},
-      {"updated_at", wire_time(std::max(state.agent.created_us, state.last_time_us))},
+      {"updated_at", wire_time(head_time(api, state))},
       {"description", text_or_null(config.description)},
       {"metadata",
        config.metadata.empty() ? json::value() : json::value(object_of(config.metadata))},
       {"timezone", config.timezone},
       {"model", config.model},
-      {"embedding", text_or_null(config.embedding)},
+      {"embedding", text_or_null(embedding_handle_of(config.embedding))},
       {"llm_config", llm_config_json(api, config)},
       {"embedding_config", embedding_config_json(config.embedding, config.embedding_dimension)},
       {"memory",

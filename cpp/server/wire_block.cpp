@@ -1,3 +1,4 @@
+#include "memory/text.h"
 #include "server/api.h"
 #include "server/wire.h"
 
@@ -40,6 +41,21 @@ json::object block_json(const Block& block, const std::optional<Card>& card) {
   if (card)
     for (const auto& [name, value] : object_of(card->json)) out[name] = value;
   return out;
+}
+
+Block wire_block(const std::string& agent_id, const BlockVersion& version) {
+  Block block = version.block;
+  if (version.shared > 0) return block;
+  const auto hex = to_hex(sha256(agent_id + ' ' + block.id));
+  block.id = "block-" + hex.substr(0, 8) + '-' + hex.substr(8, 4) + "-4" + hex.substr(13, 3) +
+             "-8" + hex.substr(17, 3) + '-' + hex.substr(20, 12);
+  return block;
+}
+
+std::vector<Block> wire_blocks(const std::string& agent_id, const LiveState& state) {
+  std::vector<Block> blocks;
+  for (const auto& version : state.blocks) blocks.push_back(wire_block(agent_id, version));
+  return blocks;
 }
 
 std::unordered_map<std::string, Card> block_cards(ServerApi& api) {
