@@ -169,3 +169,38 @@ def test_a_model_of_the_program_has_the_handle_that_it_is_served_by(tmp_path: Pa
         with home.serve(port=0, models={"test/m": scripted}) as server:
             assert Client(server.url).say(agent["id"], "again")["usage"]["step_count"] == 1
         assert home.check(replay=True) == []
+
+
+def test_undo_and_forks_have_the_blocks_of_an_agent_made_over_rest(
+    client: Client, home: memgpt.Home
+) -> None:
+    agent = client.agent(name="r", memory_blocks=[{"label": "human", "value": ""}])
+    client.say(agent["id"], "My name is Chad.")
+    own = home.agent("r")
+    assert "Chad" in own.memory["human"].value
+    own.fork("other").send("I moved to Turin.")
+    assert "Turin" not in own.memory["human"].value
+    own.undo()
+    assert own.memory["human"].value == ""
+    path = f"/v1/agents/{agent['id']}/core-memory/blocks/human"
+    assert client.ok("GET", path)["value"] == ""
+    assert home.check(replay=True) == []
+
+
+def test_a_block_of_one_agent_is_given_to_another(client: Client, home: memgpt.Home) -> None:
+    first = client.agent(
+        name="first", memory_blocks=[{"label": "plan", "value": "Go.", "tags": ["t"]}]
+    )
+    (block,) = first["blocks"]
+    second = client.agent(name="second", block_ids=[block["id"]])
+    third = client.agent(name="third")
+    path = f"/v1/agents/{third['id']}/core-memory/blocks/attach/{block['id']}"
+    assert client.ok("PATCH", path)["blocks"] == second["blocks"] == [block]
+    client.ok("PATCH", f"/v1/agents/{second['id']}/core-memory/blocks/plan", {"value": "Stay."})
+    for agent in (first, second, third):
+        shown = client.ok("GET", f"/v1/agents/{agent['id']}/core-memory/blocks/plan")
+        assert shown == {**block, "value": "Stay."}
+    assert len(client.ok("GET", f"/v1/blocks/{block['id']}/agents")) == 3
+    for agent in (first, second, third):
+        client.say(agent["id"], "What is the plan?")
+    assert home.check(replay=True) == []

@@ -288,6 +288,22 @@ void Agent::change_block(const std::string& label,
        [&](WriteSet& writes, const std::string&, Trust) { writes.change_block(label, change); });
 }
 
+void Agent::share_block(const std::string& label, const std::string& block_id) {
+  bool made = false;
+  edit("user", [&](WriteSet& writes, const std::string&, Trust) {
+    const auto own = writes.edit_block(label);
+    if (own.shared > 0) return;
+    // Made by a try that was overtaken: it may hold something else by now.
+    if (std::exchange(made, true))
+      static_cast<void>(home_->change_shared_block(
+          block_id, [&](Block& block) { block.value = own.block.value; }));
+    else
+      static_cast<void>(home_->create_block(own.block, block_id));
+    writes.detach_block(label, true);
+    writes.attach_block(home_->journal()->shared_block(block_id));
+  });
+}
+
 void Agent::attach_block(const std::string& block_id) {
   const auto shared = home_->journal()->shared_block(block_id);
   edit("user", [&](WriteSet& writes, const std::string&, Trust) { writes.attach_block(shared); });

@@ -218,6 +218,8 @@ class Agent {
   void create_block(const Block& block);
   // Of a block that is not shared: value, limit, description, label, and whether it is read-only.
   void change_block(const std::string& label, const std::function<void(Block& block)>& change);
+  // Makes a block of this agent's own one that others can have, by this id: with what it holds now.
+  void share_block(const std::string& label, const std::string& block_id);
   // Makes a block of Home::create_block() one of this agent's, too.
   void attach_block(const std::string& block_id);
   void detach_block(const std::string& label);

@@ -338,10 +338,11 @@ std::shared_ptr<Agent> Home::agent(const std::string& name) {
 
 std::vector<AgentRow> Home::agents() { return journal()->agents(); }
 
-std::string Home::create_block(const Block& block) {
+std::string Home::create_block(const Block& block, std::string id) {
   // As an agent would make it, so that the same is refused.
   WriteSet made;
-  made.create_block(block, "block-" + environment_.new_uuid());
+  if (id.empty()) id = "block-" + environment_.new_uuid();
+  made.create_block(block, std::move(id));
   Block first = std::move(made.state.blocks.front().block);
   first.version = 1;
   journal()->add_shared_version(first, environment_.now_us());

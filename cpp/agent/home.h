@@ -136,7 +136,8 @@ class Home : public std::enable_shared_from_this<Home> {
   // Throws InvalidInput where agents have it, naming them.
   void delete_archive(const std::string& name);
   // A block for several agents: Agent::attach_block() gives it to one. Returns its id.
-  [[nodiscard]] std::string create_block(const Block& block);
+  // `id`: empty = a new one.
+  [[nodiscard]] std::string create_block(const Block& block, std::string id = "");
   // The newest versions, by label.
   [[nodiscard]] std::vector<BlockRecord> shared_blocks();
   [[nodiscard]] std::vector<BlockRecord> shared_history(const std::string& block_id);

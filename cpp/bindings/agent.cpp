@@ -495,7 +495,9 @@ void bind_agent(py::module_& module) {
       .def("archive", &Home::archive, py::arg("name"), Release())
       .def("archives", &Home::archives, Release())
       .def("delete_archive", &Home::delete_archive, py::arg("name"), Release())
-      .def("create_block", &Home::create_block, py::arg("block"), Release())
+      .def(
+          "create_block", [](Home& home, const Block& block) { return home.create_block(block); },
+          py::arg("block"), Release())
       .def("shared_blocks", &Home::shared_blocks, Release())
       .def("shared_history", &Home::shared_history, py::arg("block_id"), Release())
       .def("set_shared_block", &Home::set_shared_block, py::arg("block_id"), py::arg("value"),

@@ -148,32 +148,6 @@ std::vector<std::shared_ptr<Tool>> asked_tools(ServerApi& api, const json::objec
   return tools;
 }
 
-// Blocks that exist only once the agent does: they are forgotten where it cannot be made.
-class NewBlocks {
- public:
-  explicit NewBlocks(ServerApi& api) : api_(api) {}
-  ~NewBlocks() {
-    try {
-      for (const auto& id : ids_) forget_block(api_, id);
-    } catch (const Error&) {
-      return;  // they belong to nobody, and harm nobody
-    }
-  }
-  NewBlocks(const NewBlocks&) = delete;
-  NewBlocks& operator=(const NewBlocks&) = delete;
-
-  const std::string& add(const json::object& body) {
-    ids_.push_back(api_.home().create_block(new_block(body)));
-    keep_block_card(api_, ids_.back(), body);
-    return ids_.back();
-  }
-  void keep() { ids_.clear(); }
-
- private:
-  ServerApi& api_;
-  std::vector<std::string> ids_;
-};
-
 std::vector<json::object> given_blocks(const json::object& body) {
   std::vector<json::object> blocks;
   const auto* list = body::array(body, "memory_blocks");
@@ -239,19 +213,19 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   if (options.base_tools) options.tools = memory_tools(options.agent_type);
   for (auto& tool : asked_tools(api, body)) options.tools.push_back(std::move(tool));
   const auto blocks = given_blocks(body);
+  for (const auto& block : blocks) options.blocks.push_back(new_block(block));
   for (const auto& id : body::texts(body, "block_ids").value_or(std::vector<std::string>())) {
-    check_id(id, "block");
-    if (is_deleted_block(api, id)) throw Refusal(404, "Block with id " + id + " not found");
+    share_block(api, id);
     options.shared_blocks.push_back(id);
   }
 
   const auto wanted =
       body::text(body, "name").value_or("agent " + api.home().environment().new_uuid().substr(24));
   check_agent_name(wanted);
-  NewBlocks made(api);
-  for (const auto& block : blocks) options.shared_blocks.push_back(made.add(block));
   auto agent = created(api, wanted, body, options);
-  made.keep();
+  for (const auto& block : wire_blocks(agent->id(), agent->state()))
+    for (const auto& given : blocks)
+      if (string_or(given, "label") == block.label) keep_block_card(api, block.id, given);
   keep_secrets(api, agent->id(), body);
   return agent;
 }
@@ -273,14 +247,16 @@ void replace_tools(ServerApi& api, const std::vector<std::string>& ids, Binding&
   };
 }
 
-void replace_blocks(Agent& agent, const std::vector<std::string>& ids) {
+void replace_blocks(ServerApi& api, Agent& agent, const std::vector<std::string>& ids) {
   const auto blocks = wire_blocks(agent.id(), agent.state());
   for (const auto& block : blocks)
     if (std::find(ids.begin(), ids.end(), block.id) == ids.end()) agent.detach_block(block.label);
   for (const auto& id : ids)
     if (std::none_of(blocks.begin(), blocks.end(),
-                     [&](const Block& block) { return block.id == id; }))
+                     [&](const Block& block) { return block.id == id; })) {
+      share_block(api, id);
       agent.attach_block(id);
+    }
 }
 
 }  // namespace
@@ -315,7 +291,7 @@ void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
   const auto blocks = body::texts(body, "block_ids");
   if (name) check_agent_name(*name);
   agent.bind(binding);
-  if (blocks) replace_blocks(agent, *blocks);
+  if (blocks) replace_blocks(api, agent, *blocks);
   keep_secrets(api, agent.id(), body);
   if (!name || *name == agent.name()) return;
   const auto unique = free_name(api, *name);

@@ -18,6 +18,9 @@ class ServerApi;
 [[nodiscard]] std::function<void(Block& block)> block_change(const json::object& body);
 // What the kernel makes no use of: metadata, tags, names.
 void keep_block_card(ServerApi& api, const std::string& block_id, const json::object& body);
+// So that an agent can be given it: a block that one agent alone has becomes shared. Throws Refusal
+// (404).
+void share_block(ServerApi& api, const std::string& block_id);
 // A shared block that a client deleted: its history stays in the file.
 void forget_block(ServerApi& api, const std::string& block_id);
 [[nodiscard]] bool is_deleted_block(ServerApi& api, const std::string& block_id);

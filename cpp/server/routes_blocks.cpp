@@ -136,6 +136,16 @@ ServerResponse change_by_id(ServerApi& api, Call& call) {
   return block_response(api, block_by_id(api, id));
 }
 
+}  // namespace
+
+void share_block(ServerApi& api, const std::string& block_id) {
+  if (shared_block(api, block_id)) return;
+  std::string label;
+  owner_of(api, block_id, label)->share_block(label, block_id);
+}
+
+namespace {
+
 std::vector<std::shared_ptr<Agent>> agents_with(ServerApi& api, const std::string& id) {
   std::vector<std::shared_ptr<Agent>> agents;
   for (const auto& row : api.home().agents()) {
@@ -247,13 +257,7 @@ ServerResponse attach(ServerApi& api, Call& call, bool attached) {
       throw Refusal(404, "Block with id " + id + " is not attached to this agent");
     agent->detach_block(found->label);
   } else if (found == blocks.end()) {
-    if (!shared_block(api, id)) {
-      std::string label;
-      static_cast<void>(owner_of(api, id, label));
-      throw Refusal(409, "the block \"" + label +
-                             "\" belongs to an agent that was not made over this API, and cannot "
-                             "be shared; make one with POST /v1/blocks");
-    }
+    share_block(api, id);
     agent->attach_block(id);
   }
   return {200, json::serialize(agent_json(api, *agent))};
