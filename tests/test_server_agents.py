@@ -159,12 +159,14 @@ def test_a_model_of_the_program_has_the_handle_that_it_is_served_by(tmp_path: Pa
     scripted = memgpt.testing.ScriptedLLM(
         lambda context: {"tool": "send_message", "args": {"message": "ok"}}
     )
-    with memgpt.open(tmp_path / "home.db") as home:
-        with home.serve(port=0, models={"test/m": scripted}) as server:
-            client = Client(server.url)
-            agent = client.agent(model="test/m", embedding="offline")
-            assert (agent["model"], agent["embedding"]) == ("test/m", "offline")
-            client.say(agent["id"], "hello")
+    with (
+        memgpt.open(tmp_path / "home.db") as home,
+        home.serve(port=0, models={"test/m": scripted}) as server,
+    ):
+        client = Client(server.url)
+        agent = client.agent(model="test/m", embedding="offline")
+        assert (agent["model"], agent["embedding"]) == ("test/m", "offline")
+        client.say(agent["id"], "hello")
     with memgpt.open(tmp_path / "home.db") as home:
         with home.serve(port=0, models={"test/m": scripted}) as server:
             assert Client(server.url).say(agent["id"], "again")["usage"]["step_count"] == 1
