@@ -104,6 +104,16 @@ def test_calls_that_are_numbered_from_1(home: memgpt.Home) -> None:
     assert [c["function"]["name"] for c in reply["tool_calls"]] == ["send_message", "lock"]
 
 
+def test_a_call_that_begins_behind_a_later_one(home: memgpt.Home) -> None:
+    """Which one is the first, and run, was shown already."""
+    late = chunks(piece(5, '{"message": "h', name="send_message"), piece(0, "{}", name="lock"))
+    with FakeOpenAI([late, says("ok")]) as server:
+        agent = home.create_agent("sam", model=model_at(server))
+        with pytest.raises(memgpt.InvalidReply, match="behind a later one"):
+            list(agent.stream("Hi"))
+        assert left(list(agent.stream("Again"))) == "ok"
+
+
 @pytest.mark.parametrize("like", ["openai", "ollama"])
 def test_a_piece_that_cannot_be_read_is_shown(home: memgpt.Home, like: str) -> None:
     if like == "openai":

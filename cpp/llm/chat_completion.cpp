@@ -240,6 +240,11 @@ void ChatStream::add_call(const json::object& call, std::size_t position) {
                        " tool calls");
   if (place >= reply_.tool_calls.size()) reply_.tool_calls.resize(place + 1);
   ToolCall& whole = reply_.tool_calls[place];
+  // Which call is the first was told already.
+  if (never_began(whole) &&
+      !std::all_of(reply_.tool_calls.begin() + static_cast<std::ptrdiff_t>(place),
+                   reply_.tool_calls.end(), never_began))
+    throw InvalidReply("the model's stream begins a tool call behind a later one");
   const auto* nested = call.if_contains("function");
   const auto& function = nested != nullptr && nested->is_object() ? nested->get_object() : call;
   if (whole.id.empty()) whole.id = string_or(call, "id");
