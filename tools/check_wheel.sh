@@ -7,7 +7,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 size=$(stat -c %s "$wheel")
 echo "$(basename "$wheel"): $size bytes"
-[ "$size" -le 8388608 ] || { echo "the wheel is larger than 8 MB"; exit 1; }
+[ "$size" -le 10485760 ] || { echo "the wheel is larger than 10 MB"; exit 1; }
 # What it depends on is fetched first: without its libraries, Python has no TLS.
 "$python" -m pip download -q --disable-pip-version-check -d "$folder/wheels" "$wheel"
 # For another Python, pip says why it cannot be.
