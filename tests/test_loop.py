@@ -328,13 +328,14 @@ def test_a_summary_that_raises_falls_back_to_the_digest(kit):
     kit.still_answers(agent, llm)
 
 
-def test_a_long_system_message_is_seen_even_in_a_full_window(kit):
+@pytest.mark.parametrize("role", ["system", "assistant"])
+def test_a_long_message_that_is_no_user_s_is_seen_even_in_a_full_window(kit, role):
     llm = kit.LLM(lambda context: kit.say("so"))
     agent = full_agent(kit, llm)
     for length in range(1, 60):
         text = f"Notice {length}: " + WORDS * length
         try:
-            agent.send(text, role="system")
+            agent.send(text, role=role)
         except memgpt.errors.MessageTooLarge:
             assert length > 10
             break
@@ -352,7 +353,7 @@ def test_role_name_and_time_are_kept(kit):
     assert (hi.role, hi.name, hi.time.day) == ("user", "Carla", 9)
     assert "Carla" in kit.llm.seen() and "2023-05-08 13:56" in kit.llm.seen()
     with pytest.raises(memgpt.errors.InvalidInput, match="role"):
-        agent.send("Hi", role="assistant")
+        agent.send("Hi", role="tool")
 
 
 def test_senders_to_one_agent_queue_up_in_order(kit):

@@ -28,8 +28,9 @@ class ToolRules;
 
 struct Input {
   std::string text;
-  Role role = Role::user;  // user or system
-  std::string type;        // empty = by role: user_message, system_message
+  // user, system; or assistant: what the agent is to have said, which its model sees as its own
+  Role role = Role::user;
+  std::string type;  // empty = by role: user_message, system_message, assistant_message
   std::string name;
   std::optional<TimeUs> time_us;
 };

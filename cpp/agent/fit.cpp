@@ -97,6 +97,12 @@ TurnCosts turn_costs(const Window& window) {
   return costs;
 }
 
+int kept_beside(Role role, const Window& window) {
+  if (role == Role::user) return 0;
+  const auto costs = turn_costs(window);
+  return role == Role::system ? costs.newest_user : costs.kept();
+}
+
 int pinned_cost(const LiveState& state) {
   if (state.pins.empty()) return 0;
   const auto window = policy_window(state, 0);

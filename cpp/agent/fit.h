@@ -32,6 +32,8 @@ struct TurnCosts {
   [[nodiscard]] int kept() const { return newest_user + (same ? 0 : newest_input); }
 };
 [[nodiscard]] TurnCosts turn_costs(const Window& window);
+// What stays in the window beside a new message of this role: that of the user is the newest one.
+[[nodiscard]] int kept_beside(Role role, const Window& window);
 // What the pinned messages cost, but for those that are kept anyway.
 [[nodiscard]] int pinned_cost(const LiveState& state);
 

@@ -22,9 +22,8 @@ void check_input(const Input& input) {
   check_utf8(input.text, "the message");
   check_utf8(input.name, "the name");
   if (is_blank(input.text)) throw InvalidInput("the message is empty: give it a text");
-  if (input.role != Role::user && input.role != Role::system)
-    throw InvalidInput("a message is sent with the role user or system, not " +
-                       std::string(to_string(input.role)));
+  if (input.role == Role::tool)
+    throw InvalidInput("a message is sent with the role user, system or assistant, not tool");
 }
 
 namespace {
@@ -83,7 +82,7 @@ void Agent::poll() const {
 // Commit 1: the input is durable before any model is called.
 void Agent::append_inputs(const std::vector<Input>& inputs, TurnRun& run) {
   const bool users = std::any_of(inputs.begin(), inputs.end(),
-                                 [](const Input& input) { return input.role == Role::user; });
+                                 [](const Input& input) { return input.role != Role::system; });
   WriteSet writes = begin("input", users ? "user" : "system");
   run.begin_position = writes.state.next_position;
   int cost = 0;
@@ -94,20 +93,18 @@ void Agent::append_inputs(const std::vector<Input>& inputs, TurnRun& run) {
 
 // `before`: the cost of those of the same commit, which all have to fit. Gives that with this one.
 int Agent::append_input(const Input& input, WriteSet& writes, int before) {
-  auto message = new_message(writes.state, input.role,
-                             !input.type.empty()
-                                 ? input.type
-                                 : (input.role == Role::user ? "user_message" : "system_message"),
-                             input.time_us.value_or(writes.commit.step.time_us));
+  auto message =
+      new_message(writes.state, input.role,
+                  input.type.empty() ? std::string(message_type(input.role)) : input.type,
+                  input.time_us.value_or(writes.commit.step.time_us));
   message.text = input.text;
+  if (input.role == Role::assistant) message.content = input.text;
   message.name = input.name;
-  message.author = input.role == Role::user ? "user" : "system";
-  message.trust = input.role == Role::user ? Trust::user : Trust::kernel;
+  message.author = input.role == Role::system ? "system" : "user";
+  message.trust = input.role == Role::system ? Trust::kernel : Trust::user;
   auto measured = measure(std::move(message), *parts()->counter);
   int cost = before + measured.cost();
-  // A system message leaves the newest user message where it is: both must fit.
-  if (input.role == Role::system && before == 0)
-    cost += turn_costs(writes.state.window).newest_user;
+  if (before == 0) cost += kept_beside(input.role, writes.state.window);
   try {
     check_room(writes.state, rules(), cost);
   } catch (const MessageTooLarge&) {

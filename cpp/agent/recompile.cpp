@@ -243,7 +243,7 @@ void Recompiler::check_input(const Commit& commit) {
   int cost = 0;
   for (const auto& message : commit.messages) {
     cost += measure(message, past_.counter()).cost();
-    if (message.role == Role::system) cost += turn_costs(state.window).newest_user;
+    cost += kept_beside(message.role, state.window);
   }
   check_room(state, rules_, cost);
 }

@@ -19,11 +19,6 @@ void check_item(const TranscriptItem& item, std::size_t index) {
     throw InvalidInput("the role" + where + " is tool; a transcript has user, assistant, system");
 }
 
-std::string message_type(Role role) {
-  if (role == Role::assistant) return "assistant_message";
-  return role == Role::system ? "system_message" : "user_message";
-}
-
 // Times of items that have none, see import_transcript().
 std::vector<TimeUs> fill_times(const std::vector<TranscriptItem>& items, TimeUs now_us) {
   TimeUs time_us = now_us;
@@ -89,7 +84,7 @@ std::vector<std::shared_ptr<const Message>> Agent::import_transcript(
       stored.push_back(std::move(known));
       continue;
     }
-    auto message = new_message(state, item.role, message_type(item.role), times[i]);
+    auto message = new_message(state, item.role, std::string(message_type(item.role)), times[i]);
     message.session = state.session;
     if (state.next_position == 0 ||
         begins_session(item, i > 0 ? &items[i - 1] : nullptr, times[i] - state.last_time_us))

@@ -31,6 +31,16 @@ Role role_from_string(std::string_view text) {
                      "\"; roles are user, assistant, tool and system");
 }
 
+std::string_view message_type(Role role) {
+  switch (role) {
+    case Role::user: return "user_message";
+    case Role::assistant: return "assistant_message";
+    case Role::tool: return "tool_return";
+    case Role::system: break;
+  }
+  return "system_message";
+}
+
 std::string format_time(TimeUs time_us) {
   using namespace std::chrono;
   const auto minute = floor<minutes>(sys_time<microseconds>(microseconds(time_us)));

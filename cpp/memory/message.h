@@ -54,6 +54,8 @@ struct Message {
 
 [[nodiscard]] std::string_view to_string(Role role);
 [[nodiscard]] Role role_from_string(std::string_view text);
+// The type of what is just said in a role.
+[[nodiscard]] std::string_view message_type(Role role);
 
 // The content of the message as the model sees it (JSON packed, so that no text can pose as
 // another message). For an assistant message: its content outside tool calls.

@@ -160,6 +160,13 @@ std::u32string code_points(std::string_view utf8) {
   return points;
 }
 
+std::string lower_cased(std::string_view utf8) {
+  std::string out;
+  out.reserve(utf8.size());
+  for (std::size_t at = 0; at < utf8.size();) append_utf8(out, lower(next_code_point(utf8, at)));
+  return out;
+}
+
 bool is_cjk(char32_t c) {
   return within(c, 0x3005, 0x3007) || within(c, 0x3021, 0x302F) || within(c, 0x3031, 0x30FA) ||
          within(c, 0x30FC, 0x30FF) || within(c, 0x31F0, 0x31FF) || within(c, 0x3400, 0x4DBF) ||

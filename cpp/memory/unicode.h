@@ -17,6 +17,7 @@ void append_utf8(std::string& out, char32_t c);
 [[nodiscard]] bool is_letter_or_digit(char32_t c);
 // Of Latin, Greek and Cyrillic letters.
 [[nodiscard]] char32_t lower(char32_t c);
+[[nodiscard]] std::string lower_cased(std::string_view utf8);
 // The letter without its accent; 0 for a mark that stands on another letter.
 [[nodiscard]] char32_t without_accent(char32_t lower_case);
 // Han characters and kana: writing without spaces.

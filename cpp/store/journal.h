@@ -294,6 +294,9 @@ class Journal {
   [[nodiscard]] std::vector<TagRow> tags(const std::string& agent_id);  // oldest first
   // At the agent's head, or as it was at an earlier commit. Costs what the window holds then.
   [[nodiscard]] AgentState load(const std::string& agent_id, std::optional<Head> at = std::nullopt);
+  // The blocks alone of an agent that stands at `head`, with the newest versions of those that are
+  // shared.
+  [[nodiscard]] std::vector<BlockVersion> blocks(Head head);
   // That the agent sees from its head.
   [[nodiscard]] std::int64_t passages(const AgentRow& agent);
   // The version of a passage that is seen from the agent's head, with its vector by the embedder;

@@ -82,7 +82,8 @@ std::vector<std::string> block_ids(Database& db, std::int64_t branch) {
 }
 
 // `past`: as they were then, those that are shared, too.
-void load_blocks(Database& db, const Lineage& line, bool past, AgentState& state) {
+std::vector<BlockVersion> load_blocks(Database& db, const Lineage& line, bool past, Head head) {
+  std::vector<BlockVersion> blocks;
   static const std::string sql = std::string("SELECT ") + kBlockColumns +
                                  " FROM block b WHERE b.branch = ?1 AND b.id = ?2 AND b.seq <= ?3 "
                                  "ORDER BY b.seq DESC LIMIT 1";
@@ -96,11 +97,12 @@ void load_blocks(Database& db, const Lineage& line, bool past, AgentState& state
       auto version = read_block(row);
       known.insert(std::move(id));
       if (version.detached) continue;
-      if (version.shared > 0 && !past) follow_shared(db, version, state.agent.head);
-      state.blocks.push_back(std::move(version));
+      if (version.shared > 0 && !past) follow_shared(db, version, head);
+      blocks.push_back(std::move(version));
     }
-  std::stable_sort(state.blocks.begin(), state.blocks.end(),
+  std::stable_sort(blocks.begin(), blocks.end(),
                    [](const auto& a, const auto& b) { return a.place < b.place; });
+  return blocks;
 }
 
 void load_window(Database& db, const Lineage& line, AgentState& state) {
@@ -356,13 +358,19 @@ AgentState Journal::load(const std::string& agent_id, std::optional<Head> at) {
   state.agent.head = at ? line.place(at->seq) : state.agent.head;
   // An agent whose head was changed by hand can still be opened, and replay says what is wrong.
   load_config(db, line, at.has_value(), state);
-  load_blocks(db, line, at.has_value(), state);
+  state.blocks = load_blocks(db, line, at.has_value(), state.agent.head);
   load_window(db, line, state);
   load_messages(db, line, state);
   load_last_call(db, line, state);
   load_pins(db, line, state);
   state.passages = count_passages(db, line, state.agent);
   return state;
+}
+
+std::vector<BlockVersion> Journal::blocks(Head head) {
+  const auto reader = this->reader();
+  const ReadTransaction transaction(reader.db);
+  return load_blocks(reader.db, lineage(reader.db, head), false, head);
 }
 
 std::int64_t Journal::passages(const AgentRow& agent) {

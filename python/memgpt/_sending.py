@@ -61,7 +61,7 @@ class Sending(CoreHandle):
 
         Args:
             text: the message.
-            role: ``user`` or ``system``.
+            role: ``user``; ``system``; or ``assistant``: what the agent is to have said.
             name: the speaker, where there are several.
             time: when it was said; now by default.
 
@@ -93,7 +93,7 @@ class Sending(CoreHandle):
 
         Args:
             text: the message.
-            role: ``user`` or ``system``.
+            role: ``user``; ``system``; or ``assistant``: what the agent is to have said.
             name: the speaker, where there are several.
             time: when it was said; now by default.
 
@@ -122,7 +122,7 @@ class Sending(CoreHandle):
 
         Args:
             text: the message.
-            role: ``user`` or ``system``.
+            role: ``user``; ``system``; or ``assistant``: what the agent is to have said.
             name: the speaker, where there are several.
             time: when it was said; now by default.
 
