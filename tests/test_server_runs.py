@@ -231,6 +231,7 @@ def test_a_step_has_all_that_is_known(client: Client, script: Script) -> None:
     assert kinds == ["tool_return_message", "tool_call_message"]
     metrics = client.ok("GET", f"/v1/steps/{first['id']}/metrics")
     assert metrics["step_start_ns"] > 0 and metrics["llm_request_ns"] is None
+    assert metrics["step_ns"] >= metrics["tool_execution_ns"] >= 0
     assert client.ok("GET", f"/v1/steps/?model=other&agent_id={agent}") == []
     start = last["created_at"].replace("+", "%2B")
     assert client.ok("GET", f"/v1/steps/?start_date={start}&agent_id={agent}") == [last]

@@ -9,6 +9,7 @@
 #include "llm/services.h"
 #include "server/api.h"
 #include "server/block_bodies.h"
+#include "server/message_bodies.h"
 #include "server/refusal.h"
 #include "server/tool_library.h"
 #include "server/wire.h"
@@ -49,6 +50,15 @@ void refuse_what_is_not_served(const json::object& body) {
       throw Refusal(501, "folders and sources are not served yet: leave out " + std::string(name));
   if (body::flag(body, "include_multi_agent_tools").value_or(false))
     throw Refusal(501, "tools for several agents are not served");
+  if (body::flag(body, "message_buffer_autoclear").value_or(false))
+    throw Refusal(501,
+                  "agents that forget each message are not served: leave out "
+                  "message_buffer_autoclear, and reset the messages between requests");
+  if (const auto* variables = body::object(body, "memory_variables");
+      variables != nullptr && !variables->empty())
+    throw Refusal(501,
+                  "variables of templates are not served: leave out memory_variables, and write "
+                  "their values into the blocks");
 }
 
 // A list of rules as the kernel has it; empty = none.
@@ -148,6 +158,22 @@ std::vector<std::shared_ptr<Tool>> asked_tools(ServerApi& api, const json::objec
   return tools;
 }
 
+// What was said before the agent is first spoken to: it stands in the window as if it had been.
+std::vector<HistoryItem> first_messages(const json::object& body) {
+  std::vector<HistoryItem> items;
+  for (auto& input : inputs_in(body, "initial_message_sequence")) {
+    HistoryItem item;
+    item.message.role = input.role;
+    item.message.type = message_type(input.role);
+    item.message.name = std::move(input.name);
+    item.message.text = std::move(input.text);
+    if (input.role == Role::assistant) item.message.content = item.message.text;
+    item.shown = true;
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
 std::vector<json::object> given_blocks(const json::object& body) {
   std::vector<json::object> blocks;
   const auto* list = body::array(body, "memory_blocks");
@@ -219,6 +245,7 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
     options.shared_blocks.push_back(id);
   }
 
+  const auto said = first_messages(body);
   const auto wanted =
       body::text(body, "name").value_or("agent " + api.home().environment().new_uuid().substr(24));
   check_agent_name(wanted);
@@ -227,6 +254,7 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
     for (const auto& given : blocks)
       if (string_or(given, "label") == block.label) keep_block_card(api, block.id, given);
   keep_secrets(api, agent->id(), body);
+  if (!said.empty()) static_cast<void>(agent->import_history(said));
   return agent;
 }
 

@@ -230,7 +230,19 @@ void check_id(std::string_view id, std::string_view kind) {
                          std::string(kind) + "-\" and a UUID");
 }
 
-Page page_of(const Call& call, std::int64_t limit, bool ascending) {
+std::vector<Parameter> page_query(std::vector<Parameter> more) {
+  std::vector<Parameter> query = {{"before", R"({"type": "string"})"},
+                                  {"after", R"({"type": "string"})"},
+                                  {"limit", R"({"type": "integer"})"},
+                                  {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
+                                  {"order_by", R"({"type": "string"})"},
+                                  {"ascending", R"({"type": "boolean"})"}};
+  query.insert(query.end(), more.begin(), more.end());
+  return query;
+}
+
+Page page_of(const Call& call, std::int64_t limit, bool ascending,
+             std::initializer_list<std::string_view> orders) {
   Page page;
   page.after = call.asked("after").value_or("");
   page.before = call.asked("before").value_or("");
@@ -240,6 +252,14 @@ Page page_of(const Call& call, std::int64_t limit, bool ascending) {
   if (order != "asc" && order != "desc")
     throw Refusal(422, "\"order\" must be \"asc\" or \"desc\"");
   page.ascending = call.asked_flag("ascending", order == "asc");
+  page.order_by = call.asked("order_by")
+                      .value_or(call.asked("sort_by").value_or(
+                          std::string(*orders.begin())));  // its older name
+  if (std::find(orders.begin(), orders.end(), page.order_by) == orders.end()) {
+    std::string known;
+    for (const auto name : orders) known += (known.empty() ? "" : ", ") + std::string(name);
+    throw Refusal(422, "\"order_by\" must be one of: " + known);
+  }
   return page;
 }
 

@@ -109,8 +109,13 @@ struct Page {
   std::string before;
   std::int64_t limit = 50;
   bool ascending = false;
+  std::string order_by;
 };
-[[nodiscard]] Page page_of(const Call& call, std::int64_t limit, bool ascending = false);
+// `orders`: what a list can be ordered by. Throws Refusal (422).
+[[nodiscard]] Page page_of(const Call& call, std::int64_t limit, bool ascending = false,
+                           std::initializer_list<std::string_view> orders = {"created_at"});
+// The parameters that page_of() reads, and more of a route's own.
+[[nodiscard]] std::vector<Parameter> page_query(std::vector<Parameter> more = {});
 inline constexpr std::int64_t kLongestPage = 10'000;
 
 // Of items that are oldest first; id_of(item) names them. An id that is not there gives nothing

@@ -142,14 +142,20 @@ std::vector<std::string> Call::asked_all(std::string_view name) const {
 
 std::int64_t Call::asked_int(std::string_view name, std::int64_t fallback, std::int64_t least,
                              std::int64_t most) const {
-  const auto given = asked(name);
-  if (!given) return fallback;
-  std::int64_t value = 0;
-  const auto end = given->data() + given->size();
-  const auto [stop, error] = std::from_chars(given->data(), end, value);
-  if (error != std::errc() || stop != end || value < least || value > most)
-    wrong(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
-  return value;
+  const auto all = asked_ints(name, least, most);
+  return all.empty() ? fallback : all.front();
+}
+
+std::vector<std::int64_t> Call::asked_ints(std::string_view name, std::int64_t least,
+                                           std::int64_t most) const {
+  std::vector<std::int64_t> all;
+  for (const auto& given : asked_all(name)) {
+    const auto end = given.data() + given.size();
+    const auto [stop, error] = std::from_chars(given.data(), end, all.emplace_back());
+    if (error != std::errc() || stop != end || all.back() < least || all.back() > most)
+      wrong(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+  return all;
 }
 
 bool Call::asked_flag(std::string_view name, bool fallback) const {

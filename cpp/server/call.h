@@ -38,6 +38,9 @@ class Call {
   // They throw Refusal (422), naming the parameter.
   [[nodiscard]] std::int64_t asked_int(std::string_view name, std::int64_t fallback,
                                        std::int64_t least, std::int64_t most) const;
+  // All of the name.
+  [[nodiscard]] std::vector<std::int64_t> asked_ints(std::string_view name, std::int64_t least,
+                                                     std::int64_t most) const;
   [[nodiscard]] bool asked_flag(std::string_view name, bool fallback) const;
   [[nodiscard]] std::optional<TimeUs> asked_time(std::string_view name) const;
 

@@ -4,21 +4,6 @@
 
 namespace memgpt {
 
-namespace {
-
-constexpr const char* kText = R"({"type": "string"})";
-
-}  // namespace
-
-std::vector<Parameter> record_query(std::vector<Parameter> more) {
-  std::vector<Parameter> query = {{"before", kText},
-                                  {"after", kText},
-                                  {"limit", R"({"type": "integer"})"},
-                                  {"order", R"({"type": "string", "enum": ["asc", "desc"]})"}};
-  query.insert(query.end(), more.begin(), more.end());
-  return query;
-}
-
 // Those that a list is about; an agent that is not there has no records.
 std::vector<AgentRow> asked_agents(ServerApi& api, const Call& call) {
   auto ids = call.asked_all("agent_ids");

@@ -7,8 +7,6 @@
 
 namespace memgpt {
 
-// Parameters of a page, and more.
-[[nodiscard]] std::vector<Parameter> record_query(std::vector<Parameter> more = {});
 // Those that a list is about: of "agent_id" and "agent_ids", or all. An agent that is not there has
 // no records. Throws Refusal (422) for what is no id.
 [[nodiscard]] std::vector<AgentRow> asked_agents(ServerApi& api, const Call& call);

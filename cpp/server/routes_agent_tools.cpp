@@ -82,11 +82,7 @@ void add_agent_tool_routes(Router& router, ServerApi& api) {
               "list_agent_tools",
               "Tools of an agent",
               answering([&api](Call& call) { return list_agent_tools(api, call); }),
-              {{"before", kText},
-               {"after", kText},
-               {"limit", R"({"type": "integer"})"},
-               {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
-               {"order_by", kText}},
+              page_query(),
               {},
               R"({"type": "array", "items": {"type": "object"}})"});
   router.add({"PATCH",

@@ -1,11 +1,14 @@
 // Agents: made, listed, read, changed, deleted.
 #include <algorithm>
+#include <limits>
 #include <set>
 
+#include "memory/unicode.h"
 #include "server/agent_bodies.h"
 #include "server/api.h"
 #include "server/block_bodies.h"
 #include "server/refusal.h"
+#include "server/run_records.h"
 #include "server/wire.h"
 
 namespace memgpt {
@@ -38,17 +41,51 @@ struct Listed {
   AgentRow row;
   AgentConfig config;
   std::string name;
+  TimeUs time_us = 0;  // that it is ordered by
 };
 
-bool passes(const Listed& listed, const Call& call, const std::vector<std::string>& tags,
-            bool all_tags) {
+bool has_word(const std::string& text, const std::string& word) {
+  return lower_cased(text).find(lower_cased(word)) != std::string::npos;
+}
+
+bool passes(ServerApi& api, const Listed& listed, const Call& call,
+            const std::vector<std::string>& tags, bool all_tags) {
   if (const auto name = call.asked("name"); name && listed.name != *name) return false;
-  if (const auto text = call.asked("query_text");
-      text && listed.name.find(*text) == std::string::npos)
+  if (const auto text = call.asked("query_text"); text && !has_word(listed.name, *text))
     return false;
-  for (const char* none : {"identity_id", "template_id", "base_template_id", "project_id"})
+  for (const char* none :
+       {"identity_id", "identifier_keys", "template_id", "base_template_id", "created_by_id"})
     if (call.asked(none)) return false;  // no agent has one
-  return has_tags(json::object{{"tags", array_of(listed.config.tags)}}, tags, all_tags);
+  if (const auto project = call.asked("project_id");
+      project && string_or(object_of(listed.config.settings), "project_id") != *project)
+    return false;
+  if (!has_tags(json::object{{"tags", array_of(listed.config.tags)}}, tags, all_tags)) return false;
+  const auto reason = call.asked("last_stop_reason");
+  if (!reason) return true;
+  const auto run = RunReader(api).last_ended(listed.row.id, listed.row.head);
+  return run && run->stop_reason == *reason;
+}
+
+// None: it has no such time.
+std::optional<TimeUs> time_of(ServerApi& api, const AgentRow& row, std::string_view order_by) {
+  if (order_by == "updated_at") {
+    const auto head = api.home().journal()->step(row.head);
+    return head ? head->first.time_us : row.created_us;
+  }
+  const auto run = RunReader(api).last_ended(row.id, row.head);
+  return run ? std::optional(run->ended_us) : std::nullopt;
+}
+
+// Oldest first, as they are paged. Those without the time come last in either direction.
+void put_in_order(ServerApi& api, std::vector<Listed>& agents, const Page& page) {
+  if (page.order_by == "created_at") return;
+  constexpr auto kNewest = std::numeric_limits<TimeUs>::max();
+  constexpr auto kOldest = std::numeric_limits<TimeUs>::min();
+  for (auto& listed : agents)
+    listed.time_us =
+        time_of(api, listed.row, page.order_by).value_or(page.ascending ? kNewest : kOldest);
+  std::stable_sort(agents.begin(), agents.end(),
+                   [](const Listed& a, const Listed& b) { return a.time_us < b.time_us; });
 }
 
 std::vector<Listed> listed_agents(ServerApi& api) {
@@ -65,12 +102,13 @@ std::vector<Listed> listed_agents(ServerApi& api) {
 }
 
 ServerResponse list_agents(ServerApi& api, Call& call) {
-  const auto page = page_of(call, 50);
+  const auto page = page_of(call, 50, false, {"created_at", "updated_at", "last_run_completion"});
   const auto tags = call.asked_all("tags");
   const bool all_tags = call.asked_flag("match_all_tags", false);
   auto agents = listed_agents(api);
   std::erase_if(agents,
-                [&](const Listed& listed) { return !passes(listed, call, tags, all_tags); });
+                [&](const Listed& listed) { return !passes(api, listed, call, tags, all_tags); });
+  put_in_order(api, agents, page);
   json::array out;
   for (const auto& listed : paged(std::move(agents), page, [](const Listed& listed) {
          return std::string_view(listed.row.id);
@@ -96,10 +134,10 @@ ServerResponse list_tags(ServerApi& api, Call& call) {
   for (const auto& listed : listed_agents(api))
     tags.insert(listed.config.tags.begin(), listed.config.tags.end());
   if (const auto text = call.asked("query_text"))
-    std::erase_if(tags, [&](const std::string& tag) { return tag.find(*text) == tag.npos; });
+    std::erase_if(tags, [&](const std::string& tag) { return !has_word(tag, *text); });
   if (const auto text = call.asked("name"))
     std::erase_if(tags, [&](const std::string& tag) { return tag != *text; });
-  const auto page = page_of(call, 100, true);
+  const auto page = page_of(call, 100, true, {"name"});
   return {200, json::serialize(
                    array_of(paged(std::vector<std::string>(tags.begin(), tags.end()), page,
                                   [](const std::string& tag) { return std::string_view(tag); })))};
@@ -123,15 +161,12 @@ void add_agent_routes(Router& router, ServerApi& api) {
               "list_agents",
               "Agents, the newest first",
               answering([&api](Call& call) { return list_agents(api, call); }),
-              {{"name", kText},
-               {"tags", kTexts},
-               {"match_all_tags", kFlag},
-               {"query_text", kText},
-               {"before", kText},
-               {"after", kText},
-               {"limit", R"({"type": "integer"})"},
-               {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
-               {"ascending", kFlag}},
+              page_query({{"name", kText},
+                          {"tags", kTexts},
+                          {"match_all_tags", kFlag},
+                          {"query_text", kText},
+                          {"last_stop_reason", kText},
+                          {"project_id", kText}}),
               {},
               kAgents});
   router.add({"POST",
@@ -175,11 +210,7 @@ void add_agent_routes(Router& router, ServerApi& api) {
               "list_tags",
               "Tags of all agents",
               answering([&api](Call& call) { return list_tags(api, call); }),
-              {{"query_text", kText},
-               {"name", kText},
-               {"before", kText},
-               {"after", kText},
-               {"limit", R"({"type": "integer"})"}},
+              page_query({{"query_text", kText}, {"name", kText}}),
               {},
               R"({"type": "array", "items": {"type": "string"}})"});
 }

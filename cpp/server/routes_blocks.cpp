@@ -3,6 +3,7 @@
 
 #include "server/api.h"
 #include "server/block_bodies.h"
+#include "server/block_list.h"
 #include "server/refusal.h"
 #include "server/wire.h"
 
@@ -20,16 +21,8 @@ constexpr std::string_view kBody = R"({"type": "object", "properties": {
   "metadata": {"type": ["object", "null"]}, "tags": {"type": ["array", "null"], "items": {"type": "string"}}}})";
 constexpr const char* kText = R"({"type": "string"})";
 constexpr const char* kNumber = R"({"type": "integer"})";
-
-const std::vector<Parameter>& page_query() {
-  static const std::vector<Parameter> query = {
-      {"before", kText},
-      {"after", kText},
-      {"limit", kNumber},
-      {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
-      {"order_by", kText}};
-  return query;
-}
+constexpr const char* kFlag = R"({"type": "boolean"})";
+constexpr const char* kTexts = R"({"type": "array", "items": {"type": "string"}})";
 
 ServerResponse block_response(ServerApi& api, const Block& block) {
   return {200, json::serialize(block_json(block, api.home().journal()->card("block", block.id)))};
@@ -40,87 +33,6 @@ const BlockVersion& version_of(const LiveState& state, const std::string& label)
   throw Refusal(404, "Block field " + label + " does not exist for this agent");
 }
 
-// Every block of the home: those that are shared, and each agent's own.
-std::vector<Block> all_blocks(ServerApi& api) {
-  std::vector<Block> blocks;
-  for (auto& shared : api.home().shared_blocks()) blocks.push_back(std::move(shared.block));
-  std::unordered_map<std::string, bool> deleted;
-  for (const auto& id : deleted_blocks(api)) deleted[id] = true;
-  std::erase_if(blocks, [&](const Block& block) { return deleted.contains(block.id); });
-  for (const auto& row : api.home().agents()) {
-    const auto agent = api.home().agent_by_id(row.id);
-    for (const auto& version : agent->state().blocks)
-      if (version.shared == 0) blocks.push_back(wire_block(row.id, version));
-  }
-  return blocks;
-}
-
-bool holds(const std::string& text, const std::optional<std::string>& wanted) {
-  return !wanted || text.find(*wanted) != std::string::npos;
-}
-
-ServerResponse list_blocks(ServerApi& api, Call& call) {
-  const auto page = page_of(call, 50);
-  const auto label = call.asked("label");
-  const auto tags = call.asked_all("tags");
-  const bool all_tags = call.asked_flag("match_all_tags", false);
-  const auto cards = block_cards(api);
-  std::vector<json::object> items;
-  for (const auto& block : all_blocks(api)) {
-    if (label && block.label != *label) continue;
-    if (!holds(block.label, call.asked("label_search")) ||
-        !holds(block.description, call.asked("description_search")) ||
-        !holds(block.value, call.asked("value_search")))
-      continue;
-    const auto card = cards.find(block.id);
-    auto item = block_json(block, card == cards.end() ? std::nullopt : std::optional(card->second));
-    if (const auto name = call.asked("name"); name && item["name"] != json::value(*name)) continue;
-    if (call.asked_flag("templates_only", false) && item["is_template"] != true) continue;
-    if (!has_tags(item, tags, all_tags)) continue;
-    items.push_back(std::move(item));
-  }
-  // Ids begin with the time.
-  std::stable_sort(items.begin(), items.end(), [](const json::object& a, const json::object& b) {
-    return a.at("id").as_string() < b.at("id").as_string();
-  });
-  json::array out;
-  for (auto& item : paged(std::move(items), page, [](const json::object& item) {
-         return std::string_view(item.at("id").as_string());
-       }))
-    out.push_back(std::move(item));
-  return {200, json::serialize(out)};
-}
-
-// The agent that has a block of its own by this id.
-std::shared_ptr<Agent> owner_of(ServerApi& api, const std::string& id, std::string& label) {
-  for (const auto& row : api.home().agents()) {
-    const auto agent = api.home().agent_by_id(row.id);
-    for (const auto& version : agent->state().blocks)
-      if (version.shared == 0 && wire_block(row.id, version).id == id) {
-        label = version.block.label;
-        return agent;
-      }
-  }
-  throw Refusal(404, "Block with id " + id + " not found");
-}
-
-std::optional<Block> shared_block(ServerApi& api, const std::string& id) {
-  check_id(id, "block");
-  if (is_deleted_block(api, id)) throw Refusal(404, "Block with id " + id + " not found");
-  try {
-    return api.home().journal()->shared_block(id).block;
-  } catch (const BlockNotFound&) {
-    return std::nullopt;
-  }
-}
-
-Block block_by_id(ServerApi& api, const std::string& id) {
-  if (auto shared = shared_block(api, id)) return *std::move(shared);
-  std::string label;
-  const auto agent = owner_of(api, id, label);
-  return wire_block(agent->id(), version_of(agent->state(), label));
-}
-
 ServerResponse change_by_id(ServerApi& api, Call& call) {
   const auto& id = call.at("block_id");
   const auto change = block_change(call.body());
@@ -129,9 +41,8 @@ ServerResponse change_by_id(ServerApi& api, Call& call) {
     keep_block_card(api, id, call.body());
     return block_response(api, block);
   }
-  std::string label;
-  const auto agent = owner_of(api, id, label);
-  agent->change_block(label, change);
+  const auto holder = own_block(api, id).holders.front();
+  api.home().agent_by_id(holder.agent_id)->change_block(holder.label, change);
   keep_block_card(api, id, call.body());
   return block_response(api, block_by_id(api, id));
 }
@@ -140,33 +51,27 @@ ServerResponse change_by_id(ServerApi& api, Call& call) {
 
 void share_block(ServerApi& api, const std::string& block_id) {
   if (shared_block(api, block_id)) return;
-  std::string label;
-  owner_of(api, block_id, label)->share_block(label, block_id);
+  const auto holder = own_block(api, block_id).holders.front();
+  api.home().agent_by_id(holder.agent_id)->share_block(holder.label, block_id);
 }
 
 namespace {
 
-std::vector<std::shared_ptr<Agent>> agents_with(ServerApi& api, const std::string& id) {
-  std::vector<std::shared_ptr<Agent>> agents;
-  for (const auto& row : api.home().agents()) {
-    auto agent = api.home().agent_by_id(row.id);
-    const auto state = agent->state();
-    const auto blocks = wire_blocks(row.id, state);
-    if (std::any_of(blocks.begin(), blocks.end(),
-                    [&](const Block& block) { return block.id == id; }))
-      agents.push_back(std::move(agent));
-  }
-  return agents;
-}
-
 ServerResponse delete_block(ServerApi& api, Call& call) {
-  const auto id = block_by_id(api, call.at("block_id")).id;
-  for (const auto& agent : agents_with(api, id)) {
-    for (const auto& block : wire_blocks(agent->id(), agent->state()))
-      if (block.id == id) agent->detach_block(block.label);
-  }
+  const auto& id = call.at("block_id");
+  for (const auto& holder : holders_of(api, id))
+    api.home().agent_by_id(holder.agent_id)->detach_block(holder.label);
   forget_block(api, id);
   return {200, "null"};
+}
+
+ServerResponse agents_of_block(ServerApi& api, Call& call) {
+  json::array out;
+  for (const auto& holder :
+       paged(holders_of(api, call.at("block_id")), page_of(call, 50),
+             [](const BlockHolder& holder) { return std::string_view(holder.agent_id); }))
+    out.push_back(agent_json(api, *api.agent(holder.agent_id)));
+  return {200, json::serialize(out)};
 }
 
 void add_global(Router& router, ServerApi& api) {
@@ -175,17 +80,22 @@ void add_global(Router& router, ServerApi& api) {
               "count_blocks",
               "How many blocks there are",
               answering([&api](Call&) {
-                return ServerResponse{200, std::to_string(all_blocks(api).size())};
+                return ServerResponse{200, std::to_string(home_blocks(api).size())};
               }),
               {},
               {},
               R"({"type": "integer"})"});
-  auto query = page_query();
-  for (const char* name : {"label", "name", "label_search", "description_search", "value_search"})
+  auto query = page_query(
+      {{"templates_only", kFlag},
+       {"tags", kTexts},
+       {"match_all_tags", kFlag},
+       {"identifier_keys", kTexts},
+       {"connected_to_agents_count_gt", kNumber},
+       {"connected_to_agents_count_lt", kNumber},
+       {"connected_to_agents_count_eq", R"({"type": "array", "items": {"type": "integer"}})"}});
+  for (const char* name : {"label", "name", "label_search", "description_search", "value_search",
+                           "identity_id", "project_id"})
     query.push_back({name, kText});
-  query.push_back({"templates_only", R"({"type": "boolean"})"});
-  query.push_back({"tags", R"({"type": "array", "items": {"type": "string"}})"});
-  query.push_back({"match_all_tags", R"({"type": "boolean"})"});
   router.add({"GET",
               "/v1/blocks",
               "list_blocks",
@@ -232,15 +142,7 @@ void add_global(Router& router, ServerApi& api) {
               "/v1/blocks/{block_id}/agents",
               "list_agents_for_block",
               "Agents that have a block",
-              answering([&api](Call& call) {
-                const auto id = block_by_id(api, call.at("block_id")).id;
-                json::array out;
-                for (const auto& agent :
-                     paged(agents_with(api, id), page_of(call, 50),
-                           [](const auto& agent) { return std::string_view(agent->id()); }))
-                  out.push_back(agent_json(api, *agent));
-                return ServerResponse{200, json::serialize(out)};
-              }),
+              answering([&api](Call& call) { return agents_of_block(api, call); }),
               page_query(),
               {},
               kBlocks});

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kText = R"({"type": "string"})";
 constexpr std::string_view kBody = R"({"type": "object", "properties": {
   "messages": {"type": ["array", "null"], "items": {"type": "object", "properties": {
-    "role": {"type": "string", "enum": ["user", "system"]}, "content": {}},
+    "role": {"type": "string", "enum": ["user", "system", "assistant"]}, "content": {}},
     "required": ["role", "content"]}},
   "input": {}, "max_steps": {"type": "integer", "minimum": 1}, "streaming": {"type": "boolean"},
   "stream_tokens": {"type": "boolean"}, "use_assistant_message": {"type": "boolean"},
@@ -41,12 +41,15 @@ std::string content_text(const json::value& content) {
 Input input_of(const json::value& item) {
   if (!item.is_object()) throw Refusal(422, "\"messages\" must be a list of objects");
   const auto& message = item.get_object();
-  if (body::text(message, "type").value_or("message") == "approval")
-    throw Refusal(501, "approvals of tool calls are not served yet");
+  const auto type = body::text(message, "type").value_or("message");
+  if (type == "approval") throw Refusal(501, "approvals of tool calls are not served yet");
+  if (type == "tool_return")
+    throw Refusal(501, "tools that run at the client are not served: send no returns of them");
+  if (type != "message") throw Refusal(422, "\"type\" of a message must be \"message\"");
   Input input;
   const auto role = body::text(message, "role").value_or("user");
-  if (role != "user" && role != "system")
-    throw Refusal(422, "\"role\" must be \"user\" or \"system\"");
+  if (role != "user" && role != "system" && role != "assistant")
+    throw Refusal(422, "\"role\" must be \"user\", \"system\" or \"assistant\"");
   input.role = role_from_string(role);
   const auto* content = body::find(message, "content");
   if (content == nullptr) throw Refusal(422, "\"content\" is missing");
@@ -55,33 +58,46 @@ Input input_of(const json::value& item) {
   return input;
 }
 
+Input checked(Input input) {
+  try {
+    check_input(input);
+  } catch (const InvalidInput& error) {
+    throw Refusal(422, error.what());
+  }
+  return input;
+}
+
 }  // namespace
 
-std::vector<Input> inputs_of(const json::object& body) {
+std::vector<Input> inputs_in(const json::object& body, std::string_view name) {
   std::vector<Input> inputs;
-  if (const auto* messages = body::array(body, "messages"))
-    for (const auto& item : *messages) inputs.push_back(input_of(item));
+  const auto* messages = body::array(body, name);
+  if (messages == nullptr) return inputs;
+  for (const auto& item : *messages) inputs.push_back(checked(input_of(item)));
+  return inputs;
+}
+
+std::vector<Input> inputs_of(const json::object& body) {
+  auto inputs = inputs_in(body, "messages");
   if (const auto* input = body::find(body, "input"); input != nullptr && inputs.empty())
-    inputs.push_back({content_text(*input), Role::user, "", "", std::nullopt});
+    inputs.push_back(checked({content_text(*input), Role::user, "", "", std::nullopt}));
   if (inputs.empty()) throw Refusal(422, "Messages must not be empty");
-  for (const auto& input : inputs) {
-    try {
-      check_input(input);
-    } catch (const InvalidInput& error) {
-      throw Refusal(422, error.what());
-    }
-  }
   return inputs;
 }
 
 namespace {
 
+bool asks_for_something(const json::value& value) {
+  return value != false && value != "false" && !(value.is_array() && value.get_array().empty());
+}
+
 void refuse_what_is_not_served(const json::object& body) {
   if (body::flag(body, "background").value_or(false))
     throw Refusal(501, "runs in the background are not served yet: leave out \"background\"");
-  for (const char* name : {"client_tools", "override_model", "override_system"})
-    if (const auto* value = body::find(body, name);
-        value != nullptr && !(value->is_array() && value->get_array().empty()))
+  for (const char* name :
+       {"client_tools", "client_skills", "override_model", "override_system", "return_logprobs",
+        "top_logprobs", "return_token_ids", "include_compaction_messages"})
+    if (const auto* value = body::find(body, name); value != nullptr && asks_for_something(*value))
       throw Refusal(501, "\"" + std::string(name) + "\" is not served yet: leave it out");
 }
 
@@ -170,22 +186,18 @@ void add_message_routes(Router& router, ServerApi& api) {
               {},
               R"({"type": "object", "properties": {"run_ids": {"type": ["array", "null"],
                  "items": {"type": "string"}}}})"});
-  router.add(
-      {"GET",
-       kMessages,
-       "list_messages",
-       "Messages of an agent, the newest first",
-       answering([&api](Call& call) { return list_messages(api, call); }),
-       {{"before", kText},
-        {"after", kText},
-        {"limit", R"({"type": "integer"})"},
-        {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
-        {"use_assistant_message", R"({"type": "boolean"})"},
-        {"assistant_message_tool_name", kText},
-        {"assistant_message_tool_kwarg", kText},
-        {"include_return_message_types", R"({"type": "array", "items": {"type": "string"}})"}},
-       {},
-       R"({"type": "array", "items": {"type": "object"}})"});
+  router.add({"GET",
+              kMessages,
+              "list_messages",
+              "Messages of an agent, the newest first",
+              answering([&api](Call& call) { return list_messages(api, call); }),
+              page_query({{"use_assistant_message", R"({"type": "boolean"})"},
+                          {"assistant_message_tool_name", kText},
+                          {"assistant_message_tool_kwarg", kText},
+                          {"include_return_message_types",
+                           R"({"type": "array", "items": {"type": "string"}})"}}),
+              {},
+              R"({"type": "array", "items": {"type": "object"}})"});
   router.add({"PATCH", "/v1/agents/{agent_id}/reset-messages", "reset_messages",
               "Begin a new conversation: what was said stays in the journal",
               answering([&api](Call& call) { return reset_messages(api, call); })});

@@ -32,12 +32,6 @@ constexpr std::string_view kFound = R"({"type": "object", "properties": {
   "results": {"type": "array", "items": {"type": "object"}}, "count": {"type": "integer"}},
   "required": ["results", "count"]})";
 
-std::string in_small_letters(std::string_view text) {
-  std::string out;
-  for (const auto c : code_points(text)) append_utf8(out, lower(c));
-  return out;
-}
-
 std::string holder_archive(const std::string& holder) {
   return holder.starts_with("agent-") ? own_archive_id(holder) : holder;
 }
@@ -55,8 +49,8 @@ ServerResponse list_passages(ServerApi& api, Call& call) {
   const auto page = page_of(call, 100, true);
   PassageRange range{{page.after, page.before, page.limit, page.ascending}};
   if (const auto search = call.asked("search"))
-    range.wanted = [wanted = in_small_letters(*search)](const Passage& passage) {
-      return in_small_letters(passage.text).find(wanted) != std::string::npos;
+    range.wanted = [wanted = lower_cased(*search)](const Passage& passage) {
+      return lower_cased(passage.text).find(wanted) != std::string::npos;
     };
   json::array out;
   for (const auto& listed : agent->list_passages(range))
@@ -124,11 +118,7 @@ void add_passage_routes(Router& router, ServerApi& api) {
               "list_passages",
               "Passages that an agent sees, the oldest first",
               answering([&api](Call& call) { return list_passages(api, call); }),
-              {{"after", kText},
-               {"before", kText},
-               {"limit", kNumber},
-               {"search", kText},
-               {"ascending", R"({"type": "boolean"})"}},
+              page_query({{"search", kText}}),
               {},
               kPassages});
   router.add({"POST",

@@ -82,7 +82,7 @@ void add_run_routes(Router& router, ServerApi& api) {
               "list_active_runs",
               "Turns that are under way",
               answering([&api](Call& call) { return active_runs(api, call); }),
-              record_query(which),
+              page_query(which),
               {},
               kRecords});
   router.add({"GET",
@@ -90,13 +90,13 @@ void add_run_routes(Router& router, ServerApi& api) {
               "list_runs",
               "Turns of agents, the newest first",
               answering([&api](Call& call) { return list_runs(api, call); }),
-              record_query({{"agent_id", kText},
-                            {"agent_ids", kTexts},
-                            {"statuses", kTexts},
-                            {"stop_reason", kText},
-                            {"background", kFlag},
-                            {"active", kFlag},
-                            {"conversation_id", kText}}),
+              page_query({{"agent_id", kText},
+                          {"agent_ids", kTexts},
+                          {"statuses", kTexts},
+                          {"stop_reason", kText},
+                          {"background", kFlag},
+                          {"active", kFlag},
+                          {"conversation_id", kText}}),
               {},
               kRecords});
   router.add({"GET",
@@ -118,7 +118,7 @@ void add_run_routes(Router& router, ServerApi& api) {
                 const auto run = RunReader(api).run(call.at("run_id"));
                 return record_messages(call, messages_of(run));
               }),
-              record_query({{"use_assistant_message", kFlag}}),
+              page_query({{"use_assistant_message", kFlag}}),
               {},
               kRecords});
   router.add({"GET", "/v1/runs/{run_id}/usage", "retrieve_usage_for_run", "Tokens that a turn took",
@@ -131,7 +131,7 @@ void add_run_routes(Router& router, ServerApi& api) {
               "list_steps_for_run",
               "Model calls of a turn",
               answering([&api](Call& call) { return steps_of_run(api, call); }),
-              record_query(),
+              page_query(),
               {},
               kRecords});
 }

@@ -246,24 +246,20 @@ void add_search_routes(Router& router, ServerApi& api) {
               {},
               kMessages,
               kList});
-  router.add(
-      {"GET",
-       "/v1/messages",
-       "list_all_messages",
-       "Messages of all agents, the newest first",
-       answering([&api](Call& call) {
-         refuse_conversation(call.asked("conversation_id"));
-         MessageForm form;
-         form.types = call.asked_all("include_return_message_types");
-         return ServerResponse{200, all_messages_page(api, page_of(call, 100), form)};
-       }),
-       {{"before", kText},
-        {"after", kText},
-        {"limit", R"({"type": "integer"})"},
-        {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
-        {"include_return_message_types", R"({"type": "array", "items": {"type": "string"}})"}},
-       {},
-       kList});
+  router.add({"GET",
+              "/v1/messages",
+              "list_all_messages",
+              "Messages of all agents, the newest first",
+              answering([&api](Call& call) {
+                refuse_conversation(call.asked("conversation_id"));
+                MessageForm form;
+                form.types = call.asked_all("include_return_message_types");
+                return ServerResponse{200, all_messages_page(api, page_of(call, 100), form)};
+              }),
+              page_query({{"include_return_message_types",
+                           R"({"type": "array", "items": {"type": "string"}})"}}),
+              {},
+              kList});
   router.add({"GET",
               "/v1/messages/{message_id}",
               "retrieve_message",

@@ -59,7 +59,7 @@ json::object one_step(ServerApi& api, const std::string& id) {
   return reader.json_of(found.step, found.run.agent_id, &found.run);
 }
 
-// Its parts were not measured: they are null, and no guess.
+// What was not measured is null, and no guess.
 ServerResponse step_metrics(ServerApi& api, Call& call) {
   RunReader reader(api);
   const auto found = reader.step(call.at("step_id"));
@@ -67,10 +67,12 @@ ServerResponse step_metrics(ServerApi& api, Call& call) {
                       {"agent_id", found.run.agent_id},
                       {"run_id", run_id(found.run.input.place)},
                       {"step_start_ns", found.step.step.time_us * 1000}};
-  for (const char* unknown :
-       {"llm_request_start_ns", "llm_request_ns", "tool_execution_ns", "step_ns", "job_id",
-        "provider_id", "base_template_id", "template_id", "project_id"})
+  for (const char* unknown : {"llm_request_start_ns", "llm_request_ns", "job_id", "provider_id",
+                              "base_template_id", "template_id", "project_id"})
     out[unknown] = nullptr;
+  const auto times = times_of(found.run, found.step);
+  out["step_ns"] = times.step_ns ? json::value(*times.step_ns) : json::value();
+  out["tool_execution_ns"] = times.tool_ns ? json::value(*times.tool_ns) : json::value();
   return {200, json::serialize(out)};
 }
 
@@ -99,14 +101,14 @@ void add_step_routes(Router& router, ServerApi& api) {
               "list_steps",
               "Model calls of agents, the newest first",
               answering([&api](Call& call) { return list_steps(api, call); }),
-              record_query({{"agent_id", kText},
-                            {"model", kText},
-                            {"start_date", kText},
-                            {"end_date", kText},
-                            {"feedback", kText},
-                            {"has_feedback", kFlag},
-                            {"trace_ids", kTexts},
-                            {"tags", kTexts}}),
+              page_query({{"agent_id", kText},
+                          {"model", kText},
+                          {"start_date", kText},
+                          {"end_date", kText},
+                          {"feedback", kText},
+                          {"has_feedback", kFlag},
+                          {"trace_ids", kTexts},
+                          {"tags", kTexts}}),
               {},
               kRecords});
   router.add({"GET",
@@ -127,7 +129,7 @@ void add_step_routes(Router& router, ServerApi& api) {
                 const auto found = RunReader(api).step(call.at("step_id"));
                 return record_messages(call, messages_of(found.run, &found.step));
               }),
-              record_query({{"use_assistant_message", kFlag}}),
+              page_query({{"use_assistant_message", kFlag}}),
               {},
               kRecords});
   router.add({"GET", "/v1/steps/{step_id}/metrics", "retrieve_metrics_for_step",

@@ -93,15 +93,7 @@ std::vector<Parameter> list_query(bool paged) {
                                   {"tool_types", kTexts},
                                   {"exclude_tool_types", kTexts},
                                   {"return_only_letta_tools", kFlag}};
-  if (!paged) return query;
-  for (const auto& parameter :
-       std::vector<Parameter>{{"before", kText},
-                              {"after", kText},
-                              {"limit", R"({"type": "integer"})"},
-                              {"order", R"({"type": "string", "enum": ["asc", "desc"]})"},
-                              {"order_by", kText}})
-    query.push_back(parameter);
-  return query;
+  return paged ? page_query(std::move(query)) : query;
 }
 
 ServerResponse tools_response(std::vector<json::object> tools) {

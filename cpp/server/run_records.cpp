@@ -1,6 +1,7 @@
 #include "server/run_records.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "server/refusal.h"
 #include "server/wire.h"
@@ -120,9 +121,33 @@ RunRecord RunReader::run_of(const std::string& agent_id, PlacedStep input) {
   });
   run.ended_us = run.input.step.time_us;
   for (const auto& call : run.calls) run.ended_us = std::max(run.ended_us, call.step.time_us);
-  for (const auto& entry : run.messages) run.ended_us = std::max(run.ended_us, entry.first.time_us);
+  for (const auto& entry : run.messages) {
+    run.late.push_back(is_late(run, entry));
+    if (!run.late.back()) run.ended_us = std::max(run.ended_us, entry.first.time_us);
+  }
   judge(run, next.empty());
   return run;
+}
+
+// A call that was cut short gets its return when the next turn begins.
+bool RunReader::is_late(const RunRecord& run, const std::pair<Message, Head>& entry) {
+  if (entry.first.role != Role::tool) return false;
+  const auto is_its = [&](const PlacedStep& call) { return call.place == entry.second; };
+  if (std::any_of(run.calls.begin(), run.calls.end(), is_its)) return false;
+  const auto row = journal_->step(entry.second);
+  return row && row->first.kind == "recovery";
+}
+
+std::optional<RunRecord> RunReader::last_ended(const std::string& agent_id, Head head) {
+  StepRange range;
+  range.newest_first = true;
+  for (;;) {
+    auto inputs = journal_->steps_in(agent_id, head, range);
+    if (inputs.empty()) return std::nullopt;
+    range.before = inputs.front().place.seq;
+    auto run = run_of(agent_id, std::move(inputs.front()));
+    if (run.status != "running") return run;
+  }
 }
 
 const RunRecord* RunReader::run_before(const std::string& agent_id, Head call) {
@@ -203,6 +228,27 @@ json::object run_json(const RunRecord& run) {
           {"project_id", nullptr},
           {"created_by_id", nullptr},
           {"last_updated_by_id", nullptr}};
+}
+
+StepTimes times_of(const RunRecord& run, const PlacedStep& step) {
+  StepTimes times;
+  const auto& all = run.messages;
+  if (all.empty() || all.front().first.time_us != run.input.step.time_us) return times;
+  auto end = std::numeric_limits<std::int64_t>::max();  // the next step
+  for (const auto& call : run.calls)
+    if (call.place.seq > step.place.seq) end = std::min(end, call.place.seq);
+  const Message* said = nullptr;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& [message, place] = all[i];
+    if (place.seq < step.place.seq || place.seq >= end) continue;
+    if (run.late[i]) return {};
+    if (message.role == Role::assistant) said = &message;
+    if (said == nullptr) continue;
+    times.step_ns = (message.time_us - step.step.time_us) * 1000;
+    if (message.role == Role::tool && !times.tool_ns)
+      times.tool_ns = (message.time_us - said->time_us) * 1000;
+  }
+  return times;
 }
 
 json::object RunReader::json_of(const PlacedStep& step, const std::string& agent_id,

@@ -18,6 +18,7 @@ struct RunRecord {
   PlacedStep input;
   std::vector<PlacedStep> calls;  // of a model, in order
   std::vector<std::pair<Message, Head>> messages;
+  std::vector<bool> late;   // of these: written when the agent was next asked for something
   std::string status;       // running, completed, failed, cancelled
   std::string stop_reason;  // "" while it runs
   std::string error;        // in words; "" = none that is known
@@ -38,6 +39,8 @@ class RunReader {
   [[nodiscard]] StepRecord step(const std::string& id);
 
   [[nodiscard]] RunRecord run_of(const std::string& agent_id, PlacedStep input);
+  // The newest one of an agent that has ended; none before that.
+  [[nodiscard]] std::optional<RunRecord> last_ended(const std::string& agent_id, Head head);
   // Of the input before a model call; none where it is not the agent's own.
   [[nodiscard]] const RunRecord* run_before(const std::string& agent_id, Head call);
 
@@ -49,6 +52,7 @@ class RunReader {
                                                          const std::string& kind);
   [[nodiscard]] Head line_of(const std::string& agent_id, Head place);
   void judge(RunRecord& run, bool newest);
+  [[nodiscard]] bool is_late(const RunRecord& run, const std::pair<Message, Head>& entry);
   [[nodiscard]] const AgentConfig& config(const std::string& agent_id, std::int64_t version);
 
   ServerApi& api_;
@@ -59,6 +63,13 @@ class RunReader {
 };
 
 [[nodiscard]] json::object run_json(const RunRecord& run);
+// How long a step took, and its tool: nanoseconds. None where its messages do not tell: a program
+// gave the turn a time of its own, or it was cut short.
+struct StepTimes {
+  std::optional<std::int64_t> step_ns;
+  std::optional<std::int64_t> tool_ns;
+};
+[[nodiscard]] StepTimes times_of(const RunRecord& run, const PlacedStep& step);
 // What its calls took together.
 [[nodiscard]] Response usage_of(const RunRecord& run);
 // Messages with their places: of the whole run, or of one of its steps.

@@ -54,9 +54,7 @@ std::vector<std::shared_ptr<Tool>> base_tools() {
 }
 
 std::string base_tool_id(std::string_view name) {
-  const auto hex = to_hex(sha256("tool " + std::string(name)));
-  return "tool-" + hex.substr(0, 8) + '-' + hex.substr(8, 4) + "-4" + hex.substr(13, 3) + "-8" +
-         hex.substr(17, 3) + '-' + hex.substr(20, 12);
+  return id_of("tool", "tool " + std::string(name));
 }
 
 std::optional<Card> tool_card(ServerApi& api, const std::string& name) {

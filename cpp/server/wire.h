@@ -21,6 +21,9 @@ class ServerApi;
 // None for what is no such id. `kind`: "step" or "run".
 [[nodiscard]] std::optional<Head> place_of_id(std::string_view id, std::string_view kind);
 
+// Of what has no id of its own: made of a text that names it, and always the same.
+[[nodiscard]] std::string id_of(std::string_view kind, std::string_view text);
+
 // The text as JSON object; an empty one where it is none.
 [[nodiscard]] json::object object_of(std::string_view text);
 [[nodiscard]] json::value text_or_null(std::string_view text);

@@ -1,6 +1,7 @@
 #include "llm/offline_embedder.h"
 #include "llm/services.h"
 #include "server/api.h"
+#include "server/run_records.h"
 #include "server/wire.h"
 
 namespace memgpt {
@@ -56,6 +57,15 @@ std::string shown_name(const Agent& agent, const AgentConfig& config) {
 TimeUs head_time(ServerApi& api, const LiveState& state) {
   const auto head = api.home().journal()->step(state.agent.head);
   return head ? head->first.time_us : state.agent.created_us;
+}
+
+void set_last_run(json::object& out, const std::optional<RunRecord>& run) {
+  for (const char* name : {"last_run_completion", "last_run_duration_ms", "last_stop_reason"})
+    out[name] = nullptr;
+  if (!run) return;
+  out["last_run_completion"] = wire_time(run->ended_us);
+  out["last_run_duration_ms"] = (run->ended_us - run->input.step.time_us) / 1000;
+  out["last_stop_reason"] = run->stop_reason;
 }
 
 }  // namespace
@@ -177,11 +187,9 @@ json::object agent_json(ServerApi& api, Agent& agent) {
       {"multi_agent_group", nullptr},
       {"managed_group", nullptr},
       {"pending_approval", nullptr},
-      {"last_run_completion", nullptr},
-      {"last_run_duration_ms", nullptr},
-      {"last_stop_reason", nullptr},
       {"created_by_id", nullptr},
       {"last_updated_by_id", nullptr}};
+  set_last_run(out, RunReader(api).last_ended(agent.id(), state.agent.head));
   for (const char* name :
        {"model_settings", "compaction_settings", "message_buffer_autoclear", "enable_sleeptime",
         "response_format", "max_files_open", "per_file_view_window_char_limit", "hidden",

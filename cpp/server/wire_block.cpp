@@ -46,9 +46,7 @@ json::object block_json(const Block& block, const std::optional<Card>& card) {
 Block wire_block(const std::string& agent_id, const BlockVersion& version) {
   Block block = version.block;
   if (version.shared > 0) return block;
-  const auto hex = to_hex(sha256(agent_id + ' ' + block.id));
-  block.id = "block-" + hex.substr(0, 8) + '-' + hex.substr(8, 4) + "-4" + hex.substr(13, 3) +
-             "-8" + hex.substr(17, 3) + '-' + hex.substr(20, 12);
+  block.id = id_of("block", agent_id + ' ' + block.id);
   return block;
 }
 

@@ -1,13 +1,14 @@
 #include <charconv>
 #include <cstdio>
 
+#include "memory/text.h"
 #include "server/wire.h"
 
 namespace memgpt {
 
 namespace {
 
-std::string id_of(const char* kind, Head place) {
+std::string id_of_place(const char* kind, Head place) {
   char text[64];
   std::snprintf(text, sizeof text, "%s-%08llx-0000-4000-8000-%012llx", kind,
                 static_cast<unsigned long long>(place.branch),
@@ -17,8 +18,14 @@ std::string id_of(const char* kind, Head place) {
 
 }  // namespace
 
-std::string step_id(Head place) { return id_of("step", place); }
-std::string run_id(Head input) { return id_of("run", input); }
+std::string step_id(Head place) { return id_of_place("step", place); }
+std::string run_id(Head input) { return id_of_place("run", input); }
+
+std::string id_of(std::string_view kind, std::string_view text) {
+  const auto hex = to_hex(sha256(text));
+  return std::string(kind) + '-' + hex.substr(0, 8) + '-' + hex.substr(8, 4) + "-4" +
+         hex.substr(13, 3) + "-8" + hex.substr(17, 3) + '-' + hex.substr(20, 12);
+}
 
 std::optional<Head> place_of_id(std::string_view id, std::string_view kind) {
   Head place;
@@ -30,7 +37,7 @@ std::optional<Head> place_of_id(std::string_view id, std::string_view kind) {
   };
   if (!read(id.substr(digits, 8), place.branch) || !read(id.substr(digits + 24, 12), place.seq))
     return std::nullopt;
-  if (id != id_of(std::string(kind).c_str(), place)) return std::nullopt;
+  if (id != id_of_place(std::string(kind).c_str(), place)) return std::nullopt;
   return place;
 }
 
