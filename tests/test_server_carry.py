@@ -88,8 +88,9 @@ def told(client: Client, agent: Any) -> list[tuple[str, str]]:
 
 
 def essence(agent: Any) -> dict[str, Any]:
-    """All of an agent but its ids and times."""
+    """All of an agent but its ids, times and runs."""
     own = {"id", "created_at", "updated_at", "message_ids", "memory", "blocks", "tools"}
+    own |= {name for name in agent if name.startswith("last_")}
     kept = {name: value for name, value in agent.items() if name not in own}
     kept["blocks"] = [{**block, "id": None} for block in agent["blocks"]]
     kept["tools"] = [tool["name"] for tool in agent["tools"]]

@@ -14,4 +14,7 @@ namespace memgpt {
 // "messages", or "input". Throws Refusal (422), also where there are none.
 [[nodiscard]] std::vector<Input> inputs_of(const json::object& body);
 
+// What would change a turn, and is not served. Throws Refusal (501).
+void refuse_unserved(const json::object& body);
+
 }  // namespace memgpt

@@ -31,7 +31,10 @@ constexpr std::string_view kBody = R"({"type": "object", "properties": {
   "tags": {"type": "array", "items": {"type": "string"}},
   "description": {"type": ["string", "null"]}, "metadata": {"type": ["object", "null"]},
   "timezone": {"type": "string"}, "context_window_limit": {"type": "integer"},
-  "include_base_tools": {"type": "boolean"}}})";
+  "include_base_tools": {"type": "boolean"},
+  "initial_message_sequence": {"type": ["array", "null"], "items": {"type": "object",
+    "properties": {"role": {"type": "string", "enum": ["user", "system", "assistant"]},
+      "content": {}}, "required": ["role", "content"]}}}})";
 constexpr const char* kText = R"({"type": "string"})";
 constexpr const char* kFlag = R"({"type": "boolean"})";
 constexpr const char* kTexts = R"({"type": "array", "items": {"type": "string"}})";

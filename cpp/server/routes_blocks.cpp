@@ -181,17 +181,14 @@ void add_block_routes(Router& router, ServerApi& api) {
               "Blocks of an agent",
               answering([&api](Call& call) {
                 const auto agent = api.agent(call.at("agent_id"));
-                const auto cards = block_cards(api);
+                const auto journal = api.home().journal();
                 json::array out;
                 auto blocks = wire_blocks(agent->id(), agent->state());
-                auto page = page_of(call, 100, true);
+                const auto page = page_of(call, 100, true);
                 for (const auto& block : paged(std::move(blocks), page, [](const Block& block) {
                        return std::string_view(block.id);
-                     })) {
-                  const auto card = cards.find(block.id);
-                  out.push_back(block_json(
-                      block, card == cards.end() ? std::nullopt : std::optional(card->second)));
-                }
+                     }))
+                  out.push_back(block_json(block, journal->card("block", block.id)));
                 return ServerResponse{200, json::serialize(out)};
               }),
               page_query(),

@@ -125,6 +125,7 @@ ServerResponse summarize(ServerApi& api, Call& call) {
 ServerResponse preview(ServerApi& api, Call& call) {
   const auto agent = api.agent(call.at("agent_id"));
   const auto& body = call.body();
+  refuse_unserved(body);
   const bool given =
       body::find(body, "messages") != nullptr || body::find(body, "input") != nullptr;
   const auto context = agent->context_with(given ? inputs_of(body) : std::vector<Input>());

@@ -91,7 +91,9 @@ bool asks_for_something(const json::value& value) {
   return value != false && value != "false" && !(value.is_array() && value.get_array().empty());
 }
 
-void refuse_what_is_not_served(const json::object& body) {
+}  // namespace
+
+void refuse_unserved(const json::object& body) {
   if (body::flag(body, "background").value_or(false))
     throw Refusal(501, "runs in the background are not served yet: leave out \"background\"");
   for (const char* name :
@@ -101,11 +103,13 @@ void refuse_what_is_not_served(const json::object& body) {
       throw Refusal(501, "\"" + std::string(name) + "\" is not served yet: leave it out");
 }
 
+namespace {
+
 void send(ServerApi& api, const std::shared_ptr<Call>& call, bool streamed) {
   const auto& body = call->body();
   const auto agent = api.agent(call->at("agent_id"));
   auto inputs = inputs_of(body);
-  refuse_what_is_not_served(body);
+  refuse_unserved(body);
   AnswerForm form;
   form.messages = message_form(body);
   form.streaming = streamed || body::flag(body, "streaming").value_or(false);

@@ -144,13 +144,10 @@ json::object model_settings_json(std::string_view handle) {
 json::object agent_json(ServerApi& api, Agent& agent) {
   const auto config = agent.config();
   const auto state = agent.state();
-  const auto cards = block_cards(api);
+  const auto journal = api.home().journal();
   json::array blocks;
-  for (const auto& block : wire_blocks(agent.id(), state)) {
-    const auto card = cards.find(block.id);
-    blocks.push_back(
-        block_json(block, card == cards.end() ? std::nullopt : std::optional(card->second)));
-  }
+  for (const auto& block : wire_blocks(agent.id(), state))
+    blocks.push_back(block_json(block, journal->card("block", block.id)));
   json::array tools;
   for (const auto& tool : config.tools) tools.push_back(tool_json(api, tool));
   json::array message_ids;
