@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import sqlite3
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,3 +119,19 @@ def test_blocks_are_found_after_an_undo_and_in_forks(client: Client, home: memgp
     assert sorted("Chad" in value for value in values) == [False, True]
     (own,) = client.ok("GET", f"/v1/agents/{agent['id']}/core-memory/blocks")
     assert client.ok("GET", f"/v1/blocks/{own['id']}") == own and own["value"] == ""
+
+
+def id_of(kind: str, text: str) -> str:
+    digest = bytearray(hashlib.sha256(text.encode()).digest()[:16])
+    digest[6], digest[8] = 0x40 | digest[6] & 15, 0x80 | digest[8] & 15
+    return f"{kind}-{uuid.UUID(bytes=bytes(digest))}"
+
+
+def test_ids_that_are_made_of_names_stay_as_clients_know_them(
+    client: Client, tmp_path: Path
+) -> None:
+    agent = client.agent(name="a", memory_blocks=[block("human")])
+    with contextlib.closing(sqlite3.connect(tmp_path / "home.db")) as file:
+        ((own,),) = file.execute("SELECT id FROM block")
+    assert agent["blocks"][0]["id"] == id_of("block", f"{agent['id']} {own}")
+    assert id_of("tool", "tool send_message") in {tool["id"] for tool in agent["tools"]}

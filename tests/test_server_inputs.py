@@ -101,9 +101,7 @@ NOT_SERVED = {
 
 
 @pytest.mark.parametrize("name", NOT_SERVED)
-@pytest.mark.parametrize(
-    "path", ["messages", "messages/stream", "messages/preview-raw-payload"]
-)
+@pytest.mark.parametrize("path", ["messages", "messages/stream", "messages/preview-raw-payload"])
 def test_what_would_change_a_turn_and_is_not_served_is_refused(
     name: str, path: str, client: Client, home: memgpt.Home
 ) -> None:

@@ -58,3 +58,16 @@ def test_every_operation_has_a_name_of_its_own() -> None:
     paths = client.ok("GET", "/openapi.json")["paths"]
     names = [o["operationId"] for path in paths.values() for o in path.values()]
     assert len(names) == len(set(names)) > 25
+
+
+def test_every_list_has_all_the_parameters_of_a_page() -> None:
+    paths = client.ok("GET", "/openapi.json")["paths"]
+    asked = {
+        path: {one["name"] for one in operations["get"]["parameters"]}
+        for path, operations in paths.items()
+        if "get" in operations
+    }
+    lists = {path for path, names in asked.items() if "after" in names}
+    assert {"/v1/agents", "/v1/blocks", "/v1/runs", "/v1/tags", "/v1/archives"} <= lists
+    for path in lists:
+        assert {"before", "after", "limit", "order", "order_by", "ascending"} <= asked[path], path

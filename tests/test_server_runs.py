@@ -238,6 +238,16 @@ def test_a_step_has_all_that_is_known(client: Client, script: Script) -> None:
     assert client.get(f"/v1/steps/{first['id']}/trace").status == 501
 
 
+def test_a_turn_that_was_given_a_time_does_not_tell_how_long_it_took(
+    client: Client, home: memgpt.Home
+) -> None:
+    agent = home.create_agent("own", model=ScriptedLLM([SAY]))
+    agent.send("Hello.", time="2023-05-08T13:56:00")
+    (step,) = client.ok("GET", f"/v1/steps/?agent_id={agent.id}")
+    metrics = client.ok("GET", f"/v1/steps/{step['id']}/metrics")
+    assert (metrics["step_ns"], metrics["tool_execution_ns"]) == (None, None)
+
+
 def test_a_step_can_be_judged(client: Client) -> None:
     agent = new_agent(client)
     client.say(agent, "Hi.")
