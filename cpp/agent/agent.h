@@ -308,6 +308,7 @@ class Agent {
     // The bound tools as the model sees them, in the configuration's order.
     std::shared_ptr<const CompiledTools> compiled_tools;
     std::shared_ptr<LLMProvider> provider;
+    ModelParameters parameters;  // what the configuration's settings say of them
     std::shared_ptr<Embedder> embedder;
     std::shared_ptr<ArchivalStore> store;     // null: the kernel's own index, or unbound
     std::shared_ptr<LLMProvider> summarizer;  // null: the provider

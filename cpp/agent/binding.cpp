@@ -14,6 +14,7 @@ namespace memgpt {
 
 // From the configuration and not from the tools: the journal tells what the model saw.
 void Agent::Parts::compile_tools() {
+  parameters = model_parameters(config.settings);
   std::vector<ToolSchema> schemas;
   renewable = config.tokenizer != counter->name();
   for (const auto& tool : config.tools) {

@@ -63,10 +63,9 @@ void PastState::refresh() {
   stale_ = false;
 }
 
-Context PastState::context(int context_window, int correction) {
+Context PastState::context(const Budget& budget) {
   refresh();
-  return compile(state_.prefix, state_.window, budget_for_window(context_window, correction),
-                 *counter_);
+  return compile(state_.prefix, state_.window, budget, *counter_);
 }
 
 }  // namespace memgpt

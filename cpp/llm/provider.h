@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llm/model_parameters.h"
 #include "memory/context.h"
 #include "memory/message.h"
 #include "memory/token_counter.h"
@@ -54,6 +55,7 @@ enum class Reasoning { argument, native, none };
 struct CallOptions {
   OnDelta on_delta;  // where it is set, the reply is asked for as a stream
   Reasoning reasoning = Reasoning::argument;
+  ModelParameters parameters;
 };
 
 class HttpPools;
