@@ -149,3 +149,20 @@ def test_they_go_along_in_a_file(client: Client, fake: FakeOpenAI) -> None:
     copy = answered.json["agent_ids"][0]
     request = asked(client, fake, copy)
     assert (request["temperature"], request["max_tokens"]) == (0.3, 250)
+
+
+@pytest.mark.parametrize("model", [MODEL, "ollama/llama3"])
+def test_the_payload_that_is_shown_is_the_one_that_is_sent(
+    client: Client, fake: FakeOpenAI, model: str
+) -> None:
+    settings = {"temperature": 0.2, "max_output_tokens": 300}
+    agent = client.agent(model=model, model_settings=settings)["id"]
+    shown = client.ok(
+        "POST", f"/v1/agents/{agent}/messages/preview-raw-payload", {"input": "Really?"}
+    )
+    sent = asked(client, fake, agent)
+    assert shown["messages"].pop()["content"] and sent["messages"].pop()["content"]  # with a time
+    for request in (shown, sent):  # the server asks for streams, so that it can be told to cancel
+        for name in ("stream", "stream_options"):
+            request.pop(name, None)
+    assert shown == sent

@@ -115,6 +115,8 @@ class Agent {
   // to leave the window a digest stands for the summary that a model would write. Throws what
   // send() does for them.
   [[nodiscard]] Context context_with(const std::vector<Input>& inputs);
+  // The same as the request that its model would be sent, see LLMProvider::payload().
+  [[nodiscard]] std::string payload_with(const std::vector<Input>& inputs);
   // As the model saw it in the commit `seq`. Throws NotFound where there is no such commit,
   // InvalidInput where it called no model, StoreError where the journal does not give it.
   [[nodiscard]] Context past_context(std::int64_t seq);

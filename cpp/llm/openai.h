@@ -20,6 +20,9 @@ class OpenAIProvider final : public HostedModel {
                                const CallOptions& options) override;
   [[nodiscard]] std::unique_ptr<PendingReply> begin(const std::shared_ptr<const Context>& context,
                                                     const CallOptions& options) override;
+  [[nodiscard]] std::string payload(const Context& context, const CallOptions& options) override {
+    return body(context, options, quirks());
+  }
   [[nodiscard]] bool splits_calls() const override { return true; }
 
  private:

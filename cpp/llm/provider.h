@@ -125,6 +125,8 @@ class LLMProvider {
     static_cast<void>(options);
     return nullptr;
   }
+  // The request that a call would send, as JSON text; of a model that sends none, what it is shown.
+  [[nodiscard]] virtual std::string payload(const Context& context, const CallOptions& options);
   // Whether begin() can.
   [[nodiscard]] virtual bool splits_calls() const { return false; }
 
