@@ -59,10 +59,10 @@ class TurnAnswer {
   // Called where the exception was caught.
   virtual void fail(const TurnFailure& failure) = 0;
 
-  ServerApi& api_;                            // NOLINT: of this file alone
-  std::shared_ptr<Agent> agent_;              // NOLINT
-  std::shared_ptr<ServerExchange> exchange_;  // NOLINT
-  AnswerForm form_;                           // NOLINT
+  ServerApi& api_;
+  std::shared_ptr<Agent> agent_;
+  std::shared_ptr<ServerExchange> exchange_;
+  AnswerForm form_;
 };
 
 class WholeAnswer final : public TurnAnswer {

@@ -75,13 +75,14 @@ std::string shortened(std::string text) {
   return head + " ... " + text.substr(bytes_of(text, length - kTail));
 }
 
-// Both ends of what is too long to be read whole; the second one begins with a word, for a piece of
+// Both ends of what is too long to be read whole, with whole words where there are any: a piece of
 // a key does not look like one.
 std::string read_part(std::string_view text) {
   if (text.size() <= 2 * kReadBytes) return std::string(text);
+  const auto head = utf8_prefix(text, kReadBytes);
   const auto tail = text.substr(text.size() - kReadBytes);
   const auto word = tail.find(' ');
-  return std::string(utf8_prefix(text, kReadBytes)) + " ..." +
+  return std::string(head.substr(0, head.rfind(' '))) + " ..." +
          std::string(word == std::string_view::npos ? "" : tail.substr(word));
 }
 
