@@ -287,9 +287,9 @@ class Agent {
   [[nodiscard]] bool is_busy() { return turn_.held(); }
   // Runs one of its tools outside of a turn, as a user does. What a tool of the kernel or of its
   // memory does to the agent is a step of its own; one of the program's own runs beside turns, and
-  // what it does is no part of the agent. Throws ToolNotFound; what is wrong with the arguments is
-  // a failed result, like any failure of the tool.
-  [[nodiscard]] ToolResult run_tool_now(const std::string& name, const json::object& arguments);
+  // what it does is no part of the agent. `arguments`: a JSON object's text. Throws ToolNotFound;
+  // what is wrong with the arguments is a failed result, like any failure of the tool.
+  [[nodiscard]] ToolResult run_tool_now(const std::string& name, const std::string& arguments);
 
   void rename(const std::string& name);  // of the home
   [[nodiscard]] const std::string& id() const { return id_; }

@@ -55,9 +55,16 @@ void refuse_what_is_not_served(const json::object& body) {
 std::string rules_text(const json::object& body) {
   const auto* list = body::array(body, "tool_rules");
   if (list == nullptr || list->empty()) return "";
-  for (const auto& rule : *list)
-    if (rule.is_object() && string_or(rule.get_object(), "type") == "requires_approval")
+  for (const auto& item : *list) {
+    if (!item.is_object()) continue;
+    const auto& rule = item.get_object();
+    if (string_or(rule, "type") == "requires_approval")
       throw Refusal(501, "approvals of tool calls are not served yet: leave out requires_approval");
+    for (const char* name : {"args", "child_arg_nodes"})
+      if (body::find(rule, name) != nullptr)
+        throw Refusal(501, "arguments that a tool rule fills in are not served yet: leave out \"" +
+                               std::string(name) + '"');
+  }
   auto text = json::serialize(*list);
   try {
     static_cast<void>(ToolRules(text));
@@ -300,9 +307,14 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
 
 namespace {
 
-void replace_tools(ServerApi& api, const std::vector<std::string>& ids, Binding& binding) {
+void replace_tools(ServerApi& api, const AgentConfig& config, const std::vector<std::string>& ids,
+                   Binding& binding) {
   std::vector<std::string> names;
   for (const auto& id : ids) {
+    if (const auto known = tool_of_agent(api, config, id)) {
+      names.push_back(known->schema.name);
+      continue;
+    }
     auto tool = tool_by_id(api, id);
     names.push_back(tool->schema().name);
     binding.tools.push_back(std::move(tool));
@@ -356,7 +368,7 @@ void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
     if (name) settings.erase("name");
     config.settings = settings_text(settings);
   };
-  if (const auto ids = body::texts(body, "tool_ids")) replace_tools(api, *ids, binding);
+  if (const auto ids = body::texts(body, "tool_ids")) replace_tools(api, config, *ids, binding);
   const auto blocks = body::texts(body, "block_ids");
   if (name) check_agent_name(*name);
   agent.bind(binding);
