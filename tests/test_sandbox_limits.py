@@ -162,21 +162,19 @@ def test_a_tool_that_makes_files_without_end_is_stopped(run: Run) -> None:
 
 
 @everyone
-def test_a_printed_gigabyte_is_read_and_dropped(run: Run) -> None:
+def test_printed_megabytes_are_read_and_dropped(run: Run) -> None:
     source = """
         import sys
         def f():
-            for _ in range(1024):
+            for _ in range(4):
                 print("x" * (2**20 - 1))
             print("words", file=sys.stderr)
             return "done"
     """
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = run(source, seconds=60.0)
+    result = run(source)
     assert (result.value, result.stderr) == ("done", ["words\n"])
     kept, note = result.stdout[0].split("... ")
-    assert kept == "x" * 2**16 and note == f"[NOTE: the output was cut: {2**16} of {2**30} bytes]"
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+    assert kept == "x" * 2**16 and note == f"[NOTE: the output was cut: {2**16} of {2**22} bytes]"
 
 
 @pytest.mark.parametrize("what", ["1", "2", "os.dup(9)"])
@@ -195,6 +193,8 @@ def test_output_without_end_is_stopped(what: str) -> None:
             while True:
                 os.write(target, b"x" * 65536)
     """
-    result = call(source, seconds=1.0)
-    assert "TimeoutError" in result.value
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = call(source, seconds=20.0)
+    assert (result.status, result.value[-33:]) == ("error", "OSError: more than 4 MB of output")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
     assert sum(map(len, result.stdout + result.stderr)) < 2**17

@@ -134,10 +134,82 @@ def test_lists_are_filtered_paged_counted_and_searched(client: Client) -> None:
     assert found[0]["tool"]["id"] == made[1] and len(found) <= 2
 
 
-def test_a_tool_of_the_server_is_not_changed(client: Client) -> None:
+def test_a_tool_of_the_server_is_not_changed_and_there_again_once_deleted(client: Client) -> None:
     send = client.ok("GET", "/v1/tools/?name=send_message")[0]
-    for method, body in (("PATCH", {"description": "x"}), ("DELETE", None)):
-        assert client.ask(method, f"/v1/tools/{send['id']}", body).status == 400
+    agent = client.agent()
+    assert client.patch(f"/v1/tools/{send['id']}", {"description": "x"}).status == 400
+    assert client.ok("DELETE", f"/v1/tools/{send['id']}") is None
+    assert client.ok("GET", "/v1/tools/?name=send_message") == [send]
+    assert send in client.ok("GET", f"/v1/agents/{agent['id']}/tools")
+
+
+WIDE = 2**200 + 1
+KEEP = """
+def keep(more: dict) -> str:
+    '''Keep.
+
+    Args:
+        more (dict): numbers.
+    '''
+    return str(more['numbers'])
+"""
+
+
+def test_numbers_have_all_their_digits_in_a_source(home: memgpt.Home) -> None:
+    numbers = {"more": {"numbers": [WIDE, -WIDE, 2**63, 0.1, 1e22]}}
+    wanted = str(numbers["more"]["numbers"])
+    script = [
+        {"tool": "keep", "args": numbers, "heartbeat": True},
+        {"tool": "send_message", "args": {"message": "Kept."}},
+    ]
+    with home.serve(port=0, token="t", models={"scripted": ScriptedLLM(script)}) as server:
+        client = Client(server.url, {"Authorization": "Bearer t"})
+        agent = client.agent(model="scripted", tool_ids=[make(client, KEEP)["id"]])
+        said = client.say(agent["id"], "keep")["messages"]
+        assert wanted in [message.get("tool_return") for message in said]
+        assert run(client, agent, "keep", **numbers)["func_return"] == wanted
+        body = {"source_code": KEEP, "args": numbers}
+        assert client.ok("POST", "/v1/tools/run", body)["tool_return"] == wanted
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000, "NaN", "Infinity"])
+def test_what_is_no_number_is_refused(number: str, client: Client) -> None:
+    agent = client.agent(tool_ids=[make(client, KEEP)["id"]])
+    arguments = f'{{"more": {{"numbers": [{number}]}}}}'
+    source = KEEP.replace('"', "'").replace("\n", "\\n")
+    headers = {"Content-Type": "application/json"}
+    for path, body in (
+        (f"/v1/agents/{agent['id']}/tools/keep/run", f'{{"args": {arguments}}}'),
+        ("/v1/tools/run", f'{{"source_code": "{source}", "args": {arguments}}}'),
+    ):
+        assert client.post(path, raw=body.encode(), headers=headers).status == 422
+
+
+def test_memory_tools_take_a_label_where_they_have_a_name(home: memgpt.Home) -> None:
+    script = [
+        {"tool": "core_memory_append", "args": {"label": "human", "content": "Likes tea."}},
+        {
+            "tool": "core_memory_replace",
+            "args": {"label": "human", "old_content": "tea", "new_content": "mate"},
+        },
+    ]
+    script = [{**call, "heartbeat": True} for call in script]
+    end = {"tool": "send_message", "args": {"message": "Noted."}}
+    with home.serve(port=0, models={"scripted": ScriptedLLM([*script, end])}) as server:
+        client = Client(server.url)
+        block = {"label": "human", "value": ""}
+        agent = client.agent(model="scripted", agent_type="memgpt_agent", memory_blocks=[block])
+        shown = [tool for tool in agent["tools"] if tool["name"] == "core_memory_append"]
+        assert "label" not in shown[0]["json_schema"]["parameters"]["properties"]
+        client.say(agent["id"], "I like mate.")
+        (kept,) = client.ok("GET", f"/v1/agents/{agent['id']}/core-memory/blocks")
+        assert kept["value"].strip() == "Likes mate."
+    own = home.create_agent(
+        "Ann", model=ScriptedLLM([script[0], end]), memory=memgpt.ChatMemory(human="", persona="")
+    )
+    own.send("I like tea.")
+    assert own.memory["human"].value.strip() == "Likes tea."
+    assert home.check(replay=True) == []
 
 
 def test_an_agent_calls_it_and_what_it_prints_is_kept(home: memgpt.Home) -> None:

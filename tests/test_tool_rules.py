@@ -147,6 +147,90 @@ def test_what_a_tool_returned_decides_which_one_is_next(talk: Talk) -> None:
     assert [status for _, status in called] == ["success", "error", "success", "success"]
 
 
+@pytest.mark.parametrize("more", [{}, {"default_child": None, "require_output_mapping": False}])
+def test_a_result_that_decides_nothing_lets_all_be_called(talk: Talk, more: Any) -> None:
+    mapping = {"something else": "archival_memory_search"}
+    rules = [rule("conditional", "archival_memory_insert", child_output_mapping=mapping, **more)]
+    _, called = talk(rules, FILE, SAY)
+    assert [status for _, status in called] == ["success", "success"]
+
+
+def test_a_result_that_decides_nothing_falls_to_the_default_child(talk: Talk) -> None:
+    mapping = {"something else": "archival_memory_search"}
+    own = rule("conditional", "archival_memory_insert", child_output_mapping=mapping)
+    _, called = talk([{**own, "default_child": "send_message"}], FILE, ARCHIVE, SAY)
+    assert [status for _, status in called] == ["success", "error", "success"]
+
+
+def test_a_result_that_has_to_decide_and_does_not_lets_nothing_be_called(talk: Talk) -> None:
+    mapping = {"something else": "archival_memory_search"}
+    own = rule("conditional", "archival_memory_insert", child_output_mapping=mapping)
+    said, called = talk([{**own, "require_output_mapping": True}], FILE, *[SAY] * 3)
+    assert [status for _, status in called] == ["success"] + ["error"] * 3
+    assert violation(said).endswith("valid tools include: [].")
+
+
+def descriptions(agent: memgpt.Agent) -> dict[str, str]:
+    tools: Any = agent.context().to_request(model="m")["tools"]
+    return {tool["function"]["name"]: tool["function"]["description"] for tool in tools}
+
+
+def test_the_model_is_told_of_each_rule(talk: Talk, home: memgpt.Home) -> None:
+    rules = [
+        rule("run_first", "conversation_search"),
+        rule("max_count_per_step", "conversation_search", max_count_limit=2),
+        rule("constrain_child_tools", "conversation_search", children=["archival_memory_insert"]),
+        rule("parent_last_tool", "memory_insert", children=["memory_replace"]),
+        rule("required_before_exit", "archival_memory_insert"),
+        rule("continue_loop", "archival_memory_search"),
+        rule(
+            "conditional",
+            "memory_rethink",
+            child_output_mapping={"Memory updated.": "send_message"},
+        ),
+        rule("exit_loop", "send_message"),
+    ]
+    talk(rules, SEARCH, FILE, SAY)
+    agent = home.agent("Sam")
+    told = descriptions(agent)
+    assert told["conversation_search"].splitlines()[-3:] == [
+        "Call this tool first.",
+        "Call this tool at most 2 times in a turn.",
+        "After this tool, call one of: archival_memory_insert.",
+    ]
+    last = {name: text.splitlines()[-1] for name, text in told.items()}
+    assert last["memory_insert"] == "After this tool, call one of: memory_replace."
+    assert last["memory_replace"] == "Call this tool only right after memory_insert."
+    assert last["archival_memory_insert"] == "Call this tool before the turn ends."
+    assert last["archival_memory_search"] == "The turn goes on after this tool."
+    assert last["memory_rethink"] == (
+        "What to call after this tool depends on its result: "
+        '"Memory updated.": send_message; else any.'
+    )
+    assert last["send_message"] == "This tool ends the turn."
+    seen = agent.context(step=agent.replay().steps)
+    assert "This tool ends the turn." in str(seen.to_request(model="m"))
+
+
+def test_rules_of_the_kernel_are_not_told_and_shown_descriptions_stay(home: memgpt.Home) -> None:
+    with home.serve(port=0) as server:
+        client = Client(server.url)
+        plain = client.agent(name="Ann")
+        before = descriptions(home.agent("Ann"))
+        assert "ends the turn" not in str(before)
+        path = f"/v1/agents/{plain['id']}"
+        rules = [rule("exit_loop", "send_message")]
+        ruled = client.ok("PATCH", path, {"tool_rules": rules})
+        assert ruled["tools"] == plain["tools"]
+        after = descriptions(home.agent("Ann"))
+        assert after == {**before, "send_message": after["send_message"]} != before
+        client.say(plain["id"], "Hello")
+        client.ok("PATCH", path, {"tool_rules": []})
+        client.say(plain["id"], "Hello again")
+        assert descriptions(home.agent("Ann")) == before
+    assert home.check(replay=True) == []
+
+
 def test_one_that_never_obeys_ends_its_turn(talk: Talk) -> None:
     said, called = talk([rule("run_first", "conversation_search")], *[SAY] * 10)
     assert len(called) == 3 and stop_reason(said) == "invalid_tool_call"
@@ -160,6 +244,10 @@ def test_one_that_never_obeys_ends_its_turn(talk: Talk) -> None:
         ([{"type": "exit_loop"}], 422),
         ([7], 422),
         ([rule("max_count_per_step", "send_message")], 422),
+        ([rule("constrain_child_tools", "send_message")], 422),
+        ([rule("parent_last_tool", "send_message", children="memory_insert")], 422),
+        ([rule("run_first", "send_message", args={"message": "Hi"})], 501),
+        ([rule("constrain_child_tools", "x", children=["y"], child_arg_nodes=[{}])], 501),
     ],
 )
 def test_rules_that_are_none_are_refused(home: memgpt.Home, rules: Any, status: int) -> None:

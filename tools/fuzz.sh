@@ -28,7 +28,8 @@ case $name in
   server)
     sources="cpp/server/router.cpp cpp/server/openapi.cpp cpp/server/call.cpp cpp/server/refusal.cpp
       cpp/server/guard.cpp cpp/server/wire_ids.cpp cpp/server/wire_message.cpp
-      cpp/server/arguments_text.cpp cpp/memory/message.cpp cpp/memory/text.cpp
+      cpp/server/arguments_text.cpp cpp/server/multipart.cpp
+      cpp/llm/model_parameters.cpp cpp/memory/message.cpp cpp/memory/text.cpp
       cpp/memory/json.cpp" ;;
   *)
     echo "no target $name: give its sources in $0" >&2

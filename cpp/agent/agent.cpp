@@ -454,6 +454,16 @@ std::vector<Message> Agent::messages(std::int64_t from_position, std::int64_t li
 // that was broken off has its return; one that this process is running has none yet.
 Context Agent::context() { return context_with({}); }
 
+std::string Agent::payload_with(const std::vector<Input>& inputs) {
+  const auto context = context_with(inputs);
+  const auto parts = this->parts();
+  if (!parts->provider) check_bound();
+  CallOptions options;
+  options.reasoning = reasoning_from_string(parts->config.reasoning);
+  options.parameters = parts->parameters;
+  return parts->provider->payload(context, options);
+}
+
 Context Agent::context_with(const std::vector<Input>& inputs) {
   WriteSet preview;
   preview.state = state();

@@ -116,6 +116,8 @@ class Agent {
   // to leave the window a digest stands for the summary that a model would write. Throws what
   // send() does for them.
   [[nodiscard]] Context context_with(const std::vector<Input>& inputs);
+  // The same as the request that its model would be sent, see LLMProvider::payload().
+  [[nodiscard]] std::string payload_with(const std::vector<Input>& inputs);
   // As the model saw it in the commit `seq`. Throws NotFound where there is no such commit,
   // InvalidInput where it called no model, StoreError where the journal does not give it.
   [[nodiscard]] Context past_context(std::int64_t seq);
@@ -286,9 +288,9 @@ class Agent {
   [[nodiscard]] bool is_busy() { return turn_.held(); }
   // Runs one of its tools outside of a turn, as a user does. What a tool of the kernel or of its
   // memory does to the agent is a step of its own; one of the program's own runs beside turns, and
-  // what it does is no part of the agent. Throws ToolNotFound; what is wrong with the arguments is
-  // a failed result, like any failure of the tool.
-  [[nodiscard]] ToolResult run_tool_now(const std::string& name, const json::object& arguments);
+  // what it does is no part of the agent. `arguments`: a JSON object's text. Throws ToolNotFound;
+  // what is wrong with the arguments is a failed result, like any failure of the tool.
+  [[nodiscard]] ToolResult run_tool_now(const std::string& name, const std::string& arguments);
 
   void rename(const std::string& name);  // of the home
   [[nodiscard]] const std::string& id() const { return id_; }
@@ -309,6 +311,7 @@ class Agent {
     // The bound tools as the model sees them, in the configuration's order.
     std::shared_ptr<const CompiledTools> compiled_tools;
     std::shared_ptr<LLMProvider> provider;
+    ModelParameters parameters;  // what the configuration's settings say of them
     std::shared_ptr<Embedder> embedder;
     std::shared_ptr<ArchivalStore> store;     // null: the kernel's own index, or unbound
     std::shared_ptr<LLMProvider> summarizer;  // null: the provider

@@ -53,7 +53,7 @@ struct AgentConfig {
   std::vector<ToolConfig> tools;       // in the order in which the model sees them
   std::vector<AttachedArchive> archives;
   std::string tool_rules;  // a JSON array, see tool_rules.h; may be empty
-  // What people say of the agent; the kernel makes no use of it.
+  // What people say of the agent; the kernel makes no use of it but for model_parameters().
   std::string description;
   std::vector<std::string> tags;
   std::string metadata;  // a JSON object; may be empty

@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/builtin_tools.h"
 #include "agent/prompts.h"
+#include "agent/tool_rules.h"
 #include "error.h"
 #include "llm/embedder.h"
 #include "llm/provider.h"
@@ -14,12 +15,14 @@ namespace memgpt {
 
 // From the configuration and not from the tools: the journal tells what the model saw.
 void Agent::Parts::compile_tools() {
+  parameters = model_parameters(config.settings);
   std::vector<ToolSchema> schemas;
+  const auto rules = ToolRules::read(config.tool_rules);
   renewable = config.tokenizer != counter->name();
   for (const auto& tool : config.tools) {
     const auto found = tools.find(tool.schema.name);
     if (found == tools.end()) continue;
-    schemas.push_back(inject_arguments(tool.schema, config.reasoning == "argument"));
+    schemas.push_back(shown_schema(tool.schema, config, rules));
     schemas.back().author = tool.origin == "builtin" ? "kernel" : "user";
     if (tool.origin == "builtin" && tool_config(*found->second) != tool) renewable = true;
   }

@@ -27,8 +27,8 @@ bool is_pinned(const LiveState& state, const Message& message) {
 }
 
 // What the provider's reports took off the limit is given back rather than to refuse.
-void check_fits(const LiveState& state, int context_window) {
-  const int limit = budget_for_window(context_window).limit();
+void check_fits(const LiveState& state, const WindowRules& rules) {
+  const int limit = rules.budget().limit();
   if (state.prefix->tokens() + state.window.tokens() <= limit) return;
   if (const int pinned = pinned_cost(state); pinned > 0)
     throw WindowFull("the pinned messages take " + std::to_string(pinned) +
@@ -39,7 +39,7 @@ void check_fits(const LiveState& state, int context_window) {
                      "context_window");
   throw WindowTooSmall(
       "the newest message and what always stands in the context do not fit the window of " +
-      std::to_string(context_window) +
+      std::to_string(rules.context_window) +
       " tokens; shorten memory blocks or reopen the agent with a larger context_window");
 }
 
@@ -49,7 +49,7 @@ int WindowRules::eviction_line(const Budget& budget) const {
   return policy ? policy->evicts_above(budget.limit()) : budget.limit();
 }
 
-PolicyWindow policy_window(const LiveState& state, int context_window) {
+PolicyWindow policy_window(const LiveState& state, const WindowRules& rules) {
   PolicyWindow window;
   const auto size = state.window.size();
   for (auto* array : {&window.tokens, &window.roles, &window.pins, &window.scores, &window.groups})
@@ -73,7 +73,7 @@ PolicyWindow policy_window(const LiveState& state, int context_window) {
     window.positions.push_back(message.position);
   }
   window.fixed_tokens = state.prefix->tokens();
-  window.limit_tokens = budget_for_window(context_window, state.correction).limit();
+  window.limit_tokens = rules.budget(state.correction).limit();
   window.warned = state.warned;
   window.step = state.agent.head.seq + 1;
   return window;
@@ -105,7 +105,7 @@ int kept_beside(Role role, const Window& window) {
 
 int pinned_cost(const LiveState& state) {
   if (state.pins.empty()) return 0;
-  const auto window = policy_window(state, 0);
+  const auto window = policy_window(state, {});
   // A call and its returns stay together: one that is pinned pins the others.
   std::set<std::int32_t> pinned;
   for (std::size_t i = 0; i < window.size(); ++i)
@@ -123,7 +123,7 @@ bool fit_state(LiveState& state, const WindowRules& rules, bool forced, const Le
   bool warn = false;
   // A new summary may be longer than the old one: then the window is fitted again.
   for (int attempt = 0; attempt < 4 && !state.window.empty(); ++attempt) {
-    const auto window = std::make_shared<PolicyWindow>(policy_window(state, rules.context_window));
+    const auto window = std::make_shared<PolicyWindow>(policy_window(state, rules));
     window->forced = forced && attempt == 0;
     const Fit fit = rules.policy->fit(window);
     check_fit(*window, fit, rules.policy->name());
@@ -141,7 +141,7 @@ bool fit_state(LiveState& state, const WindowRules& rules, bool forced, const Le
     let_go(std::move(kept), evicted, fit);
     if (state.prefix->tokens() + state.window.tokens() <= window->limit_tokens) break;
   }
-  check_fits(state, rules.context_window);
+  check_fits(state, rules);
   return warn;
 }
 
@@ -157,7 +157,7 @@ void check_room(const LiveState& state, const WindowRules& rules, int message_co
   // Below the line at which the policy evicts: above it, a turn would lose what it has just found,
   // and search for it again and again.
   const auto fits = [&](int window) {
-    const Budget budget = budget_for_window(window);
+    const Budget budget = budget_for_window(window, kNoCorrection, rules.reply_tokens);
     return fixed_in(budget) + messages <= rules.eviction_line(budget);
   };
   if (fits(context_window)) return;
@@ -166,7 +166,7 @@ void check_room(const LiveState& state, const WindowRules& rules, int message_co
   for (int step = 1 << 29; step > 0; step /= 2)
     if (!fits(enough + step)) enough += step;
   ++enough;
-  const Budget budget = budget_for_window(context_window);
+  const Budget budget = rules.budget();
   const std::string figures = "the window holds " + std::to_string(context_window) + " tokens, " +
                               std::to_string(budget.reply_reserve) +
                               " of them kept for the reply, and its policy evicts above " +
@@ -192,11 +192,11 @@ bool alert_fits(const LiveState& state, const WindowMessage& alert, const Budget
   return state.prefix->tokens() + state.window.tokens() + alert.cost() <= budget.limit();
 }
 
-SummaryRow digest_of(const LiveState& state, const Window& evicted, int context_window,
+SummaryRow digest_of(const LiveState& state, const Window& evicted, const WindowRules& rules,
                      const TokenCounter& counter) {
   SummaryRow row;
   row.text = mechanical_digest(state.summary ? state.summary->text : "", evicted,
-                               summary_limit_tokens(budget_for_window(context_window)), counter);
+                               summary_limit_tokens(rules.budget()), counter);
   row.author = "digest";
   row.tokens = static_cast<int>(counter.count(row.text));
   row.trust = Trust::user;
@@ -213,13 +213,12 @@ SummaryRow silent_summary() {
 
 void limit_shown(Message& message, const LiveState& state, const WindowRules& rules,
                  const TokenCounter& counter) {
-  const int summary_growth =
-      std::max(0, summary_limit_tokens(budget_for_window(rules.context_window)) -
-                      (state.summary ? state.summary->tokens : 0));
+  const int summary_growth = std::max(
+      0, summary_limit_tokens(rules.budget()) - (state.summary ? state.summary->tokens : 0));
   const auto costs = turn_costs(state.window);
-  const int room = rules.eviction_line(budget_for_window(rules.context_window, state.correction)) -
-                   state.prefix->tokens() - summary_growth - (costs.same ? 0 : costs.newest_user) -
-                   costs.turn - kNextCallRoom;
+  const int room = rules.eviction_line(rules.budget(state.correction)) - state.prefix->tokens() -
+                   summary_growth - (costs.same ? 0 : costs.newest_user) - costs.turn -
+                   kNextCallRoom;
   const int cap = std::max(kMinToolRoom, std::min(rules.context_window / 4, room * 2 / 3));
   // A token is seldom shorter than one byte or longer than six on average: count no more.
   const auto at_most = static_cast<std::size_t>(cap) * 6;

@@ -17,11 +17,15 @@ inline constexpr int kMinToolRoom = 64;
 struct WindowRules {
   std::shared_ptr<const MemoryPolicy> policy;  // null = unbound
   int context_window = 0;
+  int reply_tokens = 0;  // 0 = as budget_for_window() has it
+  [[nodiscard]] Budget budget(int correction = kNoCorrection) const {
+    return budget_for_window(context_window, correction, reply_tokens);
+  }
   // The tokens above which messages are evicted; without a policy, the budget's limit.
   [[nodiscard]] int eviction_line(const Budget& budget) const;
 };
 
-[[nodiscard]] PolicyWindow policy_window(const LiveState& state, int context_window);
+[[nodiscard]] PolicyWindow policy_window(const LiveState& state, const WindowRules& rules);
 
 // What the messages that no eviction may take cost.
 struct TurnCosts {
@@ -56,7 +60,7 @@ void make_alert(Message& message);
 
 // A digest that stands for `evicted` and for the summary so far.
 [[nodiscard]] SummaryRow digest_of(const LiveState& state, const Window& evicted,
-                                   int context_window, const TokenCounter& counter);
+                                   const WindowRules& rules, const TokenCounter& counter);
 // It says what has left the window; the context shows no text.
 [[nodiscard]] SummaryRow silent_summary();
 

@@ -40,7 +40,10 @@ std::string_view injected_name(std::string_view key) {
 class Fitter {
  public:
   Fitter(std::vector<JsonMember> members, const Tool& tool)
-      : members_(std::move(members)), schema_(tool.arguments()), tool_name_(tool.schema().name) {}
+      : members_(std::move(members)),
+        tool_(tool),
+        schema_(tool.arguments()),
+        tool_name_(tool.schema().name) {}
 
   void unwrap() {
     std::vector<JsonMember> beside;
@@ -94,6 +97,7 @@ class Fitter {
       if (key == kThinking || key == kHeartbeat || schema_.find(key) != nullptr || schema_.open())
         continue;
       std::string_view meant = same_name(key, missing());
+      if (meant.empty()) meant = tool_.argument_meant(key);
       if (meant.empty()) meant = injected_name(key);
       if (meant.empty()) continue;
       if (!has(meant)) {
@@ -212,6 +216,7 @@ class Fitter {
   }
 
   std::vector<JsonMember> members_;
+  const Tool& tool_;
   const ArgumentSchema& schema_;
   std::string_view tool_name_;
   std::string problem_;  // one argument has two values, or what stands beside them is not known

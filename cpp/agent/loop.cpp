@@ -115,8 +115,7 @@ int Agent::append_input(const Input& input, WriteSet& writes, int before) {
   }
   // A policy that lets nothing go says so before the input is in the log.
   if (!parts()->policy->evicts()) {
-    const auto window =
-        std::make_shared<PolicyWindow>(policy_window(writes.state, parts()->config.context_window));
+    const auto window = std::make_shared<PolicyWindow>(policy_window(writes.state, rules()));
     window->fixed_tokens += measured.cost();
     static_cast<void>(parts()->policy->fit(window));
   }
@@ -131,6 +130,7 @@ Agent::ModelCall Agent::begin_call(TurnRun& run) {
   run.before_tool.reset();
   call.provider = parts()->provider;
   call.options.reasoning = reasoning_from_string(parts()->config.reasoning);
+  call.options.parameters = parts()->parameters;
   call.warned = fit_window(call.writes, run);
   return call;
 }

@@ -74,6 +74,10 @@ class CoreMemoryTool final : public Tool {
   [[nodiscard]] const ToolSchema& schema() const override { return schema_; }
   [[nodiscard]] ToolOrigin origin() const override { return ToolOrigin::memory; }
   [[nodiscard]] std::string fingerprint() const override { return fingerprint_; }
+  // As the other memory tools call it, and Letta's.
+  [[nodiscard]] std::string_view argument_meant(std::string_view written) const override {
+    return written == "label" ? tool_.label : "";
+  }
   [[nodiscard]] ToolResult run(ToolScope& scope, const json::object& arguments) override {
     if (tool_.edit == nullptr) return {false, "Memory edits finished."};
     const bool changed =

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/home.h"
+#include "agent/tool_rules.h"
 
 namespace memgpt {
 
@@ -38,10 +39,11 @@ void PastState::use_counter(const std::string& tokenizer) {
 void PastState::use_tools(const std::vector<std::string>& unbound) {
   if (tools_ && unbound_ == unbound) return;
   unbound_ = unbound;
+  const auto rules = ToolRules::read(config_.tool_rules);
   std::vector<ToolSchema> schemas;
   for (const auto& tool : config_.tools)
     if (std::find(unbound_.begin(), unbound_.end(), tool.schema.name) == unbound_.end())
-      schemas.push_back(inject_arguments(tool.schema, config_.reasoning == "argument"));
+      schemas.push_back(shown_schema(tool.schema, config_, rules));
   tools_ = compile_tools(std::move(schemas), *counter_);
   stale_ = true;
 }
@@ -63,10 +65,9 @@ void PastState::refresh() {
   stale_ = false;
 }
 
-Context PastState::context(int context_window, int correction) {
+Context PastState::context(const Budget& budget) {
   refresh();
-  return compile(state_.prefix, state_.window, budget_for_window(context_window, correction),
-                 *counter_);
+  return compile(state_.prefix, state_.window, budget, *counter_);
 }
 
 }  // namespace memgpt

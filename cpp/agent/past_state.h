@@ -33,7 +33,7 @@ class PastState {
   void touch() { stale_ = true; }
   // Makes the prefix anew if it has to be.
   void refresh();
-  [[nodiscard]] Context context(int context_window, int correction);
+  [[nodiscard]] Context context(const Budget& budget);
 
  private:
   const ReplayOptions& options_;

@@ -7,6 +7,7 @@
 #include "agent/past_state.h"
 #include "agent/replayer.h"
 #include "error.h"
+#include "llm/model_parameters.h"
 #include "memory/json.h"
 
 namespace memgpt {
@@ -119,6 +120,7 @@ void Recompiler::use_policy() {
   const AgentConfig& config = past_.config();
   rules_.context_window =
       options_.context_window > 0 ? options_.context_window : config.context_window;
+  rules_.reply_tokens = model_parameters(config.settings).max_output_tokens;
   rules_.policy = options_.policy ? options_.policy
                                   : options_.policy_named(config.policy, config.policy_parameters);
   if (!rules_.policy)
@@ -132,9 +134,8 @@ bool Recompiler::fit(bool forced) {
   past_.refresh();
   return fit_state(state, rules_, forced, [&](Window kept, const Window& evicted, const Fit& fit) {
     evicted_ += static_cast<int>(evicted.size());
-    SummaryRow summary = fit.summarize
-                             ? digest_of(state, evicted, rules_.context_window, past_.counter())
-                             : silent_summary();
+    SummaryRow summary =
+        fit.summarize ? digest_of(state, evicted, rules_, past_.counter()) : silent_summary();
     summary.covered =
         (state.summary ? state.summary->covered : 0) + static_cast<std::int64_t>(evicted.size());
     state.window = std::move(kept);
@@ -163,7 +164,7 @@ void Recompiler::append_alert(const Commit& commit, std::size_t before_reply) {
   alert.position = state.next_position;
   make_alert(alert);
   auto measured = measure(std::move(alert), past_.counter());
-  const auto budget = budget_for_window(rules_.context_window, state.correction);
+  const auto budget = rules_.budget(state.correction);
   if (alert_fits(state, measured, budget)) {
     state.window.push_back(std::make_shared<const WindowMessage>(std::move(measured)));
     ++state.next_position;
@@ -207,7 +208,7 @@ void Recompiler::call(const Commit& commit, std::size_t before_reply, const Cont
     warned = fit(true);
   if (warned) append_alert(commit, before_reply);
 
-  Context context = past_.context(rules_.context_window, state.correction);
+  Context context = past_.context(rules_.budget(state.correction));
   RecompiledStep made;
   made.seq = step.seq;
   compare(recorded, context, positions_, made);

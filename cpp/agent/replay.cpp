@@ -156,8 +156,10 @@ Replayer::Finding Replayer::replay_call(const Commit& commit, std::size_t before
     if (auto found = append(commit, commit.messages[i], true)) return found;
 
   past_.use_tools(step.unbound_tools);
-  Context context =
-      past_.context(past_.config().context_window, std::max(step.correction, kNoCorrection));
+  const AgentConfig& config = past_.config();
+  Context context = past_.context(
+      budget_for_window(config.context_window, std::max(step.correction, kNoCorrection),
+                        model_parameters(config.settings).max_output_tokens));
   ++report_.steps;
   if (auto found = compare_context(step, context)) return found;
   if (auto found = compare_prefix(step, context)) return found;

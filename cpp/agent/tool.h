@@ -38,6 +38,12 @@ class Tool {
   // A call that was broken off may be run again, with the same key: it does not act twice.
   [[nodiscard]] virtual bool idempotent() const { return false; }
   [[nodiscard]] virtual ToolOrigin origin() const { return ToolOrigin::builtin; }
+  // It does its work on one agent, and cannot be given to another one.
+  [[nodiscard]] virtual bool for_one_agent() const { return false; }
+  // The argument that models mean where they write this name, which it does not have; empty: none.
+  [[nodiscard]] virtual std::string_view argument_meant(std::string_view /*written*/) const {
+    return {};
+  }
   // Changes whenever the code does; names the code in the journal.
   [[nodiscard]] virtual std::string fingerprint() const { return ""; }
   // `arguments` were checked against the schema; the injected ones are taken out. An Error that

@@ -16,13 +16,13 @@ bool did_something(const Commit& commit) {
 
 const std::string& ToolScope::agent_id() const { return agent_.id(); }
 
-ToolResult Agent::run_tool_now(const std::string& name, const json::object& arguments) {
+ToolResult Agent::run_tool_now(const std::string& name, const std::string& arguments) {
   check_not_past();
   const auto parts = this->parts();
   if (!parts->tools.contains(name))
     throw ToolNotFound("agent \"" + this->name() + "\" has no tool \"" +
                        std::string(utf8_prefix(name, 100)) + "\" that can be run");
-  const auto decoded = decode_call({"", name, json::serialize(arguments)}, parts->tools);
+  const auto decoded = decode_call({"", name, arguments}, parts->tools);
   if (!decoded.tool) return {true, decoded.problem};
   if (decoded.tool->origin() == ToolOrigin::user) {
     // It may take long, and the agent can talk meanwhile.

@@ -24,6 +24,22 @@ std::vector<std::string> names_of(const json::object& rule, std::string_view fie
   return names;
 }
 
+// Rules without them would let nothing be called, or anything.
+void check_children(const json::object& rule) {
+  const auto* list = rule.if_contains("children");
+  const auto is_text = [](const json::value& name) { return name.is_string(); };
+  if (list == nullptr || !list->is_array() ||
+      !std::all_of(list->get_array().begin(), list->get_array().end(), is_text))
+    throw InvalidInput("a rule " + string_or(rule, "type") +
+                       " needs \"children\", a list of tools' names");
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string all;
+  for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
 std::string text_of(const json::value& value) {
   return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
 }
@@ -56,6 +72,8 @@ ToolRules::Rule ToolRules::rule_of(const json::value& item) {
   rule.kind = kind_of(string_or(object, "type"));
   rule.tool = string_or(object, "tool_name");
   if (rule.tool.empty()) throw InvalidInput("a tool rule needs a \"tool_name\"");
+  if (rule.kind == Kind::constrain_child_tools || rule.kind == Kind::parent_last_tool)
+    check_children(object);
   rule.children = names_of(object, "children");
   rule.limit = int_or(object, "max_count_limit", 0);
   if (rule.kind == Kind::max_count_per_step && rule.limit < 1)
@@ -121,6 +139,44 @@ bool ToolRules::allows(const std::vector<CalledTool>& called, const std::string&
   return !called.empty() || !any_first || is_first;
 }
 
+std::string ToolRules::line(const Rule& rule, const std::string& name) {
+  const bool own = rule.tool == name;
+  const bool child = contains(rule.children, name);
+  switch (rule.kind) {
+    case Kind::run_first: return own ? "Call this tool first." : "";
+    case Kind::exit_loop: return own ? "This tool ends the turn." : "";
+    case Kind::continue_loop: return own ? "The turn goes on after this tool." : "";
+    case Kind::required_before_exit: return own ? "Call this tool before the turn ends." : "";
+    case Kind::constrain_child_tools:
+      return own ? "After this tool, call one of: " + joined(rule.children) + "." : "";
+    case Kind::parent_last_tool:
+      if (own) return "After this tool, call one of: " + joined(rule.children) + ".";
+      return child ? "Call this tool only right after " + rule.tool + "." : "";
+    case Kind::max_count_per_step:
+      return own ? "Call this tool at most " + std::to_string(rule.limit) + " times in a turn."
+                 : "";
+    case Kind::conditional: {
+      if (!own) return "";
+      std::string text = "What to call after this tool depends on its result:";
+      for (const auto& [output, tool] : rule.by_output)
+        text += " \"" + output + "\": " + tool + ";";
+      return text + " else " +
+             (!rule.default_child.empty() ? rule.default_child
+              : rule.needs_output         ? "none"
+                                          : "any") +
+             ".";
+    }
+  }
+  return "";
+}
+
+std::string ToolRules::told(const std::string& name) const {
+  std::string lines;
+  for (const auto& rule : rules_)
+    if (const auto one = line(rule, name); !one.empty()) lines += '\n' + one;
+  return lines;
+}
+
 std::string ToolRules::violation(const std::vector<CalledTool>& called, const std::string& name,
                                  const std::vector<std::string>& offered) const {
   if (rules_.empty() || allows(called, name)) return "";
@@ -152,6 +208,13 @@ std::optional<ToolRules::After> ToolRules::after(const std::string& name) const 
       after = After::goes_on;
   }
   return after;
+}
+
+ToolSchema shown_schema(const ToolSchema& schema, const AgentConfig& config,
+                        const ToolRules& rules) {
+  auto shown = inject_arguments(schema, config.reasoning == "argument");
+  shown.description += rules.told(schema.name);
+  return shown;
 }
 
 }  // namespace memgpt

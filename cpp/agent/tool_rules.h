@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/agent_config.h"
 #include "memory/json.h"
 
 namespace memgpt {
@@ -27,6 +28,8 @@ class ToolRules {
   [[nodiscard]] static ToolRules read(std::string_view json);
 
   [[nodiscard]] bool empty() const { return rules_.empty(); }
+  // What the model is told of a tool before it calls any: a line for each rule, or "".
+  [[nodiscard]] std::string told(const std::string& name) const;
   // What the model is told where it may not call a tool now; empty: it may. `called`: in this turn,
   // in order; `offered`: the names of all tools.
   [[nodiscard]] std::string violation(const std::vector<CalledTool>& called,
@@ -66,7 +69,13 @@ class ToolRules {
   [[nodiscard]] static bool allows(const Rule& rule, const std::vector<CalledTool>& called,
                                    const std::string& name);
 
+  [[nodiscard]] static std::string line(const Rule& rule, const std::string& name);
+
   std::vector<Rule> rules_;
 };
+
+// As the model sees it: with the injected arguments, and what the rules say behind its description.
+[[nodiscard]] ToolSchema shown_schema(const ToolSchema& schema, const AgentConfig& config,
+                                      const ToolRules& rules);
 
 }  // namespace memgpt

@@ -49,11 +49,11 @@ void Agent::refresh_prefix(WriteSet& writes, const Parts& parts) {
   if (writes.state.summary && !writes.commit.summary) row.summary = writes.state.summary->id;
 }
 
-WindowRules Agent::rules(const Parts& parts) { return {parts.policy, parts.config.context_window}; }
-
-Budget Agent::budget(const LiveState& state) const {
-  return budget_for_window(parts()->config.context_window, state.correction);
+WindowRules Agent::rules(const Parts& parts) {
+  return {parts.policy, parts.config.context_window, parts.parameters.max_output_tokens};
 }
+
+Budget Agent::budget(const LiveState& state) const { return rules().budget(state.correction); }
 
 // forced: a provider said that the window is full.
 bool Agent::fit_window(WriteSet& writes, TurnRun& run, bool forced) {
@@ -106,7 +106,7 @@ SummaryRow Agent::write_summary(const LiveState& state, const Window& messages,
                                 const std::string& prompt, bool preview) const {
   const auto parts = this->parts();
   const TokenCounter& counter = *parts->counter;
-  const int limit = summary_limit_tokens(budget_for_window(parts->config.context_window));
+  const int limit = summary_limit_tokens(rules(*parts).budget());
   const std::string previous = state.summary ? state.summary->text : "";
   SummaryRow row;
   if (!preview) {
@@ -133,7 +133,7 @@ SummaryRow Agent::write_summary(const LiveState& state, const Window& messages,
     }
     if (made.text && row.failure.empty()) return row;
   }
-  auto digest = digest_of(state, messages, parts->config.context_window, counter);
+  auto digest = digest_of(state, messages, rules(*parts), counter);
   digest.failure = std::move(row.failure);
   return digest;
 }
@@ -143,7 +143,7 @@ std::vector<std::shared_ptr<const Message>> Agent::would_evict(int tokens) {
   const auto rules = this->rules();
   if (!rules.policy) check_bound();
   check_room(state, rules, std::max(1, tokens));
-  const auto window = std::make_shared<PolicyWindow>(policy_window(state, rules.context_window));
+  const auto window = std::make_shared<PolicyWindow>(policy_window(state, rules));
   // As if it were the next user message.
   const auto index = static_cast<int>(window->size());
   window->tokens.push_back(std::max(0, tokens));

@@ -23,6 +23,7 @@ class PythonTool final : public Tool {
         outside_(outside),
         idempotent_(idempotent),
         memory_(memory),
+        for_one_agent_(memory || py::hasattr(callable, "for_one_agent")),
         fingerprint_(std::move(fingerprint)),
         callable_(hold(std::move(callable))) {}
 
@@ -33,6 +34,11 @@ class PythonTool final : public Tool {
   [[nodiscard]] bool idempotent() const override { return idempotent_; }
   [[nodiscard]] ToolOrigin origin() const override {
     return memory_ ? ToolOrigin::memory : ToolOrigin::user;
+  }
+  [[nodiscard]] bool for_one_agent() const override { return for_one_agent_; }
+  // As the kernel's own memory tools.
+  [[nodiscard]] std::string_view argument_meant(std::string_view written) const override {
+    return memory_ && written == "label" && arguments().find("name") != nullptr ? "name" : "";
   }
   [[nodiscard]] std::string fingerprint() const override { return fingerprint_; }
   [[nodiscard]] py::object callable() const { return *callable_; }
@@ -54,6 +60,7 @@ class PythonTool final : public Tool {
   bool outside_;
   bool idempotent_;
   bool memory_;
+  bool for_one_agent_;
   std::string fingerprint_;
   std::shared_ptr<py::object> callable_;
 };

@@ -1,4 +1,6 @@
 // Which provider answers for a model's handle.
+#include <algorithm>
+
 #include "error.h"
 #include "llm/offline_model.h"
 #include "llm/services.h"
@@ -15,6 +17,14 @@ std::shared_ptr<LLMProvider> provider_for(std::string_view handle, const Outside
   options.service = service->name;
   options.model = handle.substr(slash + 1);
   return make_provider(std::move(options), outside);
+}
+
+std::string LLMProvider::payload(const Context& context, const CallOptions& options) {
+  static_cast<void>(options);
+  const auto handle = model();
+  RequestForm form;
+  form.model = std::string_view(handle).substr(std::min(handle.find('/') + 1, handle.size()));
+  return context.to_request_json(form);
 }
 
 std::string_view to_string(Reasoning reasoning) {

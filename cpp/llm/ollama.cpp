@@ -75,6 +75,9 @@ std::string OllamaProvider::body(const Context& context, const CallOptions& opti
   json::object limits = {{"num_ctx", context.budget.context_window},
                          {"num_predict", context.budget.reply_reserve}};
   for (const auto& [name, value] : extra_options_) limits[name] = value;
+  if (options.parameters.temperature) limits["temperature"] = *options.parameters.temperature;
+  if (options.parameters.frequency_penalty)
+    limits["frequency_penalty"] = *options.parameters.frequency_penalty;
   body["options"] = std::move(limits);
   for (const auto& [name, value] : extra_) body[name] = value;
   std::string out = json::serialize(body);

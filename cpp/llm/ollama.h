@@ -18,6 +18,9 @@ class OllamaProvider final : public HostedModel {
                                const CallOptions& options) override;
   [[nodiscard]] std::unique_ptr<PendingReply> begin(const std::shared_ptr<const Context>& context,
                                                     const CallOptions& options) override;
+  [[nodiscard]] std::string payload(const Context& context, const CallOptions& options) override {
+    return body(context, options);
+  }
   [[nodiscard]] bool splits_calls() const override { return true; }
 
  private:

@@ -19,8 +19,8 @@ namespace {
 constexpr const char* kAzureVersion = "2024-10-21";
 constexpr int kMostLearned = 4;  // things that one request can teach about a server
 
-// These refuse the older name of the limit on a reply.
-bool wants_completion_limit(std::string_view model) {
+// These refuse the older name of the limit on a reply; no others know how hard to think.
+bool reasons(std::string_view model) {
   return model.starts_with("o1") || model.starts_with("o3") || model.starts_with("o4") ||
          model.starts_with("gpt-5");
 }
@@ -71,19 +71,15 @@ std::optional<Reply> failed_call(const HttpResponse& response) {
 OpenAIProvider::OpenAIProvider(ModelOptions options, const Service& service, Outside outside)
     : HostedModel(std::move(options), service, std::move(outside)) {
   const std::string& model = this->options().model;
-  quirks_.completion_limit = wants_completion_limit(model);
+  quirks_.completion_limit = reasons(model);
   quirks_.no_parallel = refuses_parallel(model);
   for (const auto& [name, value] : read_extra_body(this->options().extra_body)) {
-    const auto text = value.is_null() ? std::string() : json::serialize(value);
-    if (name == "tool_choice") {
-      tool_choice_ = text;
-    } else if (name == "parallel_tool_calls") {
-      parallel_ = text;
-    } else {
-      extra_ += ", ";
-      append_json_string(extra_, name);
-      extra_ += ": " + (text.empty() ? "null" : text);
-    }
+    if (name == "tool_choice")
+      tool_choice_ = value.is_null() ? "" : json::serialize(value);
+    else if (name == "parallel_tool_calls")
+      parallel_ = value.is_null() ? "" : json::serialize(value);
+    else
+      extra_.emplace_back(name, json::serialize(value));
   }
 }
 
@@ -112,7 +108,7 @@ std::string OpenAIProvider::body(const Context& context, const CallOptions& opti
   if (service().template_switches && options.reasoning != Reasoning::native &&
       !quirks.no_template_switches)
     more += R"(, "chat_template_kwargs": {"enable_thinking": false})";
-  more += extra_;
+  more += more_fields(options.parameters);
   const std::string_view limit = quirks.completion_limit ? "max_completion_tokens" : "max_tokens";
   const auto& tools = context.prefix->tools;
   if (structure() == Structure::json_schema && !tools->schemas.empty())
@@ -123,6 +119,31 @@ std::string OpenAIProvider::body(const Context& context, const CallOptions& opti
   if (form == ToolsForm{}) return context.to_request_json({model, limit, {}, more});
   const auto wire = tools_wire_.of(tools, form);
   return context.to_request_json({model, limit, *wire, more});
+}
+
+// What is said of an agent goes before what is said of the model.
+std::string OpenAIProvider::more_fields(const ModelParameters& parameters) const {
+  json::object said;
+  if (parameters.temperature) said["temperature"] = *parameters.temperature;
+  if (parameters.frequency_penalty) said["frequency_penalty"] = *parameters.frequency_penalty;
+  // Letta's clients set an effort for all models of OpenAI, which refuse it where they cannot
+  // think.
+  if (service().name != "openai" || reasons(options().model)) {
+    if (!parameters.reasoning_effort.empty())
+      said["reasoning_effort"] = parameters.reasoning_effort;
+    if (!parameters.verbosity.empty()) said["verbosity"] = parameters.verbosity;
+  }
+  std::string out;
+  const auto append = [&](std::string_view name, std::string_view text) {
+    out += ", ";
+    append_json_string(out, name);
+    out += ": ";
+    out += text;
+  };
+  for (const auto& [name, text] : extra_)
+    if (!said.contains(name)) append(name, text);
+  for (const auto& [name, value] : said) append(name, json::serialize(value));
+  return out;
 }
 
 std::string OpenAIProvider::body_by_schema(const Context& context, const std::string& more,

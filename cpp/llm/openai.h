@@ -4,6 +4,8 @@
 
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "llm/call_schema.h"
 #include "llm/hosted_model.h"
@@ -18,6 +20,9 @@ class OpenAIProvider final : public HostedModel {
                                const CallOptions& options) override;
   [[nodiscard]] std::unique_ptr<PendingReply> begin(const std::shared_ptr<const Context>& context,
                                                     const CallOptions& options) override;
+  [[nodiscard]] std::string payload(const Context& context, const CallOptions& options) override {
+    return body(context, options, quirks());
+  }
   [[nodiscard]] bool splits_calls() const override { return true; }
 
  private:
@@ -44,7 +49,10 @@ class OpenAIProvider final : public HostedModel {
   [[nodiscard]] static Quirks learned(Quirks quirks, const HttpResponse& response);
   [[nodiscard]] Quirks quirks();
 
-  std::string extra_;  // fields of the user's own, each with a comma before it
+  // Fields of the request that nobody but the user decides about, each with a comma before it.
+  [[nodiscard]] std::string more_fields(const ModelParameters& parameters) const;
+
+  std::vector<std::pair<std::string, std::string>> extra_;  // the user's own: names, JSON texts
   std::string tool_choice_ = "\"required\"";
   std::string parallel_ = "false";
   ToolsWire tools_wire_;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llm/model_parameters.h"
 #include "memory/context.h"
 #include "memory/message.h"
 #include "memory/token_counter.h"
@@ -54,6 +55,7 @@ enum class Reasoning { argument, native, none };
 struct CallOptions {
   OnDelta on_delta;  // where it is set, the reply is asked for as a stream
   Reasoning reasoning = Reasoning::argument;
+  ModelParameters parameters;
 };
 
 class HttpPools;
@@ -123,6 +125,8 @@ class LLMProvider {
     static_cast<void>(options);
     return nullptr;
   }
+  // The request that a call would send, as JSON text; of a model that sends none, what it is shown.
+  [[nodiscard]] virtual std::string payload(const Context& context, const CallOptions& options);
   // Whether begin() can.
   [[nodiscard]] virtual bool splits_calls() const { return false; }
 

@@ -33,8 +33,10 @@ std::string_view shared_beginning(const Span& before, const Span& now) {
 
 }  // namespace
 
-Budget budget_for_window(int context_window, int correction) {
-  return {context_window, std::min(1024, context_window / 8), correction};
+Budget budget_for_window(int context_window, int correction, int reply_tokens) {
+  const int reserve = reply_tokens > 0 ? std::min(reply_tokens, std::max(1, context_window / 4))
+                                       : std::min(1024, context_window / 8);
+  return {context_window, reserve, correction};
 }
 
 int next_correction(int correction, int counted, int reported) {

@@ -28,8 +28,10 @@ struct Budget {
                             correction);
   }
 };
-// Reply reserve: min(1024, an eighth of the window).
-[[nodiscard]] Budget budget_for_window(int context_window, int correction = kNoCorrection);
+// Reply reserve: what a reply may take (reply_tokens), a quarter of the window at most; where nobody
+// said (0), min(1024, an eighth of the window).
+[[nodiscard]] Budget budget_for_window(int context_window, int correction = kNoCorrection,
+                                       int reply_tokens = 0);
 
 // The correction after a reply whose prompt the provider counted (-1 = it did not say) as
 // `reported`, and we as `counted`. It follows a higher figure at once, decays slowly, and never

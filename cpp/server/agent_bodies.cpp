@@ -65,9 +65,16 @@ void refuse_what_is_not_served(const json::object& body) {
 std::string rules_text(const json::object& body) {
   const auto* list = body::array(body, "tool_rules");
   if (list == nullptr || list->empty()) return "";
-  for (const auto& rule : *list)
-    if (rule.is_object() && string_or(rule.get_object(), "type") == "requires_approval")
+  for (const auto& item : *list) {
+    if (!item.is_object()) continue;
+    const auto& rule = item.get_object();
+    if (string_or(rule, "type") == "requires_approval")
       throw Refusal(501, "approvals of tool calls are not served yet: leave out requires_approval");
+    for (const char* name : {"args", "child_arg_nodes"})
+      if (body::find(rule, name) != nullptr)
+        throw Refusal(501, "arguments that a tool rule fills in are not served yet: leave out \"" +
+                               std::string(name) + '"');
+  }
   auto text = json::serialize(*list);
   try {
     static_cast<void>(ToolRules(text));
@@ -123,6 +130,23 @@ std::string json_text(const json::object& body, std::string_view name) {
   return object == nullptr ? "" : json::serialize(*object);
 }
 
+// Of the two ways to say how the model shall write, the later one holds.
+void drop_overtaken(json::object& settings, const json::object& body) {
+  const auto* config = body::object(body, "llm_config");
+  auto* stored = settings.if_contains("model_settings");
+  if (config == nullptr || body.contains("model_settings") || stored == nullptr ||
+      !stored->is_object())
+    return;
+  constexpr std::array<std::pair<const char*, const char*>, 4> kSame = {
+      {{"temperature", "temperature"},
+       {"max_tokens", "max_output_tokens"},
+       {"verbosity", "verbosity"},
+       {"reasoning_effort", "reasoning"}}};
+  for (const auto& [said, before] : kSame)
+    if (const auto* value = config->if_contains(said); value != nullptr && !value->is_null())
+      stored->get_object().erase(before);
+}
+
 void keep_settings(json::object& settings, const json::object& body) {
   for (const char* name : kKept)
     if (const auto* value = body.if_contains(name)) {
@@ -131,6 +155,56 @@ void keep_settings(json::object& settings, const json::object& body) {
       else
         settings[name] = *value;
     }
+  drop_overtaken(settings, body);
+  const auto limit = body::integer(body, "max_tokens");
+  if (!limit) return;
+  auto& stored = settings["model_settings"];
+  if (!stored.is_object()) stored.emplace_object();
+  if (const auto* given = body::object(body, "model_settings");
+      given == nullptr || !given->contains("max_output_tokens"))
+    stored.get_object()["max_output_tokens"] = *limit;
+}
+
+void check_number(const json::object& body, const char* name, double least, double most) {
+  const auto* value = body.if_contains(name);
+  if (value == nullptr || value->is_null()) return;
+  const auto number = value->is_number() ? value->to_number<double>() : least - 1;
+  if (!(number >= least && number <= most))
+    throw Refusal(422, '"' + std::string(name) + "\" must be a number from " +
+                           json::serialize(json::value(least)) + " to " +
+                           json::serialize(json::value(most)));
+}
+
+void check_tokens(const json::object& body, const char* name) {
+  if (const auto tokens = body::integer(body, name); tokens && *tokens < 1)
+    throw Refusal(422, '"' + std::string(name) + "\" must be a number of tokens, 1 or more");
+}
+
+void check_format(const json::object& body) {
+  const auto* format = body::object(body, "response_format");
+  if (format != nullptr && string_or(*format, "type", "text") != "text")
+    throw Refusal(501,
+                  "answers in a given form are not served yet: leave out response_format, and let "
+                  "a tool of your own take what the model shall give");
+}
+
+// What is not refused here reaches the model, see model_parameters().
+void check_parameters(const json::object& body) {
+  check_tokens(body, "max_tokens");
+  check_format(body);
+  for (const char* name : {"model_settings", "llm_config"}) {
+    const auto* given = body::object(body, name);
+    if (given == nullptr) continue;
+    check_number(*given, "temperature", 0, 2);
+    check_number(*given, "frequency_penalty", -2, 2);
+    check_tokens(*given, "max_tokens");
+    check_tokens(*given, "max_output_tokens");
+    check_format(*given);
+    for (const char* text : {"verbosity", "reasoning_effort"})
+      static_cast<void>(body::text(*given, text));
+    if (const auto* reasoning = body::object(*given, "reasoning"); reasoning != nullptr)
+      static_cast<void>(body::text(*reasoning, "reasoning_effort"));
+  }
 }
 
 std::string settings_text(const json::object& settings) {
@@ -219,6 +293,7 @@ std::shared_ptr<Agent> created(ServerApi& api, const std::string& wanted, const 
 
 std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   refuse_what_is_not_served(body);
+  check_parameters(body);
   AgentOptions options;
   options.agent_type = agent_type(body);
   const auto handle = model_handle(body);
@@ -260,9 +335,14 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
 
 namespace {
 
-void replace_tools(ServerApi& api, const std::vector<std::string>& ids, Binding& binding) {
+void replace_tools(ServerApi& api, const AgentConfig& config, const std::vector<std::string>& ids,
+                   Binding& binding) {
   std::vector<std::string> names;
   for (const auto& id : ids) {
+    if (const auto known = tool_of_agent(api, config, id)) {
+      names.push_back(known->schema.name);
+      continue;
+    }
     auto tool = tool_by_id(api, id);
     names.push_back(tool->schema().name);
     binding.tools.push_back(std::move(tool));
@@ -291,6 +371,7 @@ void replace_blocks(ServerApi& api, Agent& agent, const std::vector<std::string>
 
 void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
   refuse_what_is_not_served(body);
+  check_parameters(body);
   Binding binding;
   const auto config = agent.config();
   if (const auto handle = model_handle(body); handle && *handle != config.model)
@@ -315,7 +396,7 @@ void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
     if (name) settings.erase("name");
     config.settings = settings_text(settings);
   };
-  if (const auto ids = body::texts(body, "tool_ids")) replace_tools(api, *ids, binding);
+  if (const auto ids = body::texts(body, "tool_ids")) replace_tools(api, config, *ids, binding);
   const auto blocks = body::texts(body, "block_ids");
   if (name) check_agent_name(*name);
   agent.bind(binding);

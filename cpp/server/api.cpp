@@ -185,13 +185,13 @@ void ServerApi::forget(const std::string& agent_id) {
 
 void ServerApi::bind(Agent& agent) {
   source_bindings_.follow(*this, agent);
-  if (agent.unbound().empty()) return;
+  const auto unbound = agent.unbound();
+  if (unbound.empty()) return;
   Binding binding;
   const auto config = agent.config();
   bool any = false;
   const auto is_unbound = [&](const std::string& what) {
-    const auto names = agent.unbound();
-    return std::any_of(names.begin(), names.end(),
+    return std::any_of(unbound.begin(), unbound.end(),
                        [&](const std::string& name) { return name.starts_with(what); });
   };
   if (const auto own = options_.models.find(config.model);

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "agent/mend_json.h"
+#include "agent/value_schema.h"
 #include "memory/calendar.h"
 #include "memory/text.h"
 #include "server/refusal.h"
@@ -193,6 +195,18 @@ const json::object& Call::body() {
   if (value.is_null()) return body_.emplace();
   if (!value.is_object()) throw Refusal(422, "the body must be a JSON object");
   return body_.emplace(std::move(value.get_object()));
+}
+
+std::string Call::body_object(const char* name) {
+  const auto* given = body::object(body(), name);
+  if (given == nullptr) return "{}";
+  if (has_infinity(*body::find(body(), name)))
+    throw Refusal(422, "a number in \"" + std::string(name) + "\" is too large");
+  const auto read = mend_json(request_.body);
+  if (read.problem.empty())
+    for (const auto& member : read.members)
+      if (member.key == name) return member.value;
+  return json::serialize(*given);
 }
 
 namespace body {

@@ -47,6 +47,8 @@ class Call {
   // The body as an object; an empty body is an empty one. Throws Refusal: 415 for another content
   // type, 422 for what is no JSON object.
   [[nodiscard]] const json::object& body();
+  // An object of it, "{}" where it is not there: its text, with numbers as they were written.
+  [[nodiscard]] std::string body_object(const char* name);
 
  private:
   ServerRequest request_;

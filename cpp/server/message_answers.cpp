@@ -19,16 +19,58 @@ std::string stop_json(std::string_view reason) {
 
 constexpr std::int64_t kMostMessages = 10'000;  // of one turn
 
-class WholeAnswer {
+// What both have in common: how a turn comes to its end.
+class TurnAnswer {
  public:
-  WholeAnswer(ServerApi& api, std::shared_ptr<Agent> agent,
-              std::shared_ptr<ServerExchange> exchange, AnswerForm form)
+  TurnAnswer(ServerApi& api, std::shared_ptr<Agent> agent, std::shared_ptr<ServerExchange> exchange,
+             AnswerForm form)
       : api_(api),
         agent_(std::move(agent)),
         exchange_(std::move(exchange)),
         form_(std::move(form)) {}
+  virtual ~TurnAnswer() = default;
+  TurnAnswer(const TurnAnswer&) = delete;
+  TurnAnswer& operator=(const TurnAnswer&) = delete;
 
   void done(const Response& response) {
+    keep_end(api_, response.input, response.stop_reason);
+    api_.metrics().count_turn(response.stop_reason, response.steps);
+    finish(response);
+  }
+
+  void failed(const std::exception_ptr& error, const Response& so_far) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const TurnCancelled&) {
+      // What came of it is there to be seen.
+      Response response = so_far;
+      response.stop_reason = "cancelled";
+      done(response);
+    } catch (...) {
+      const auto failure = failure_of_exception();
+      keep_end(api_, so_far.input, failure.stop_reason, failure.text);
+      api_.metrics().count_turn(failure.stop_reason, so_far.steps);
+      fail(failure);
+    }
+  }
+
+ protected:
+  virtual void finish(const Response& response) = 0;
+  // Called where the exception was caught.
+  virtual void fail(const TurnFailure& failure) = 0;
+
+  ServerApi& api_;
+  std::shared_ptr<Agent> agent_;
+  std::shared_ptr<ServerExchange> exchange_;
+  AnswerForm form_;
+};
+
+class WholeAnswer final : public TurnAnswer {
+ public:
+  using TurnAnswer::TurnAnswer;
+
+ private:
+  void finish(const Response& response) override {
     std::string body = "{\"messages\": [";
     bool first = true;
     const auto begin = response.messages.empty() ? 0 : response.messages.front()->position;
@@ -43,28 +85,13 @@ class WholeAnswer {
     }
     body += "], \"stop_reason\": " + stop_json(response.stop_reason) +
             ", \"usage\": " + usage_json(response) + ", \"logprobs\": null, \"turns\": null}";
-    api_.metrics().count_turn(response.stop_reason, response.steps);
-    keep_end(api_, response.input, response.stop_reason);
     exchange_->respond({200, std::move(body)});
   }
 
-  void failed(const std::exception_ptr& error, const Response& so_far) {
-    try {
-      std::rethrow_exception(error);
-    } catch (const TurnCancelled&) {
-      // What came of it is there to be seen.
-      Response response = so_far;
-      response.stop_reason = "cancelled";
-      done(response);
-    } catch (...) {
-      const auto failure = failure_of_exception();
-      api_.metrics().count_turn(failure.stop_reason, so_far.steps);
-      keep_end(api_, so_far.input, failure.stop_reason, failure.text);
-      exchange_->respond(response_of_exception());
-    }
+  void fail(const TurnFailure& /*failure*/) override {
+    exchange_->respond(response_of_exception());
   }
 
- private:
   // Of the log from a position on; none where the agent was deleted meanwhile.
   [[nodiscard]] std::vector<Head> steps_from(std::int64_t position) const {
     try {
@@ -73,21 +100,11 @@ class WholeAnswer {
       return {};
     }
   }
-
-  ServerApi& api_;
-  std::shared_ptr<Agent> agent_;
-  std::shared_ptr<ServerExchange> exchange_;
-  AnswerForm form_;
 };
 
-class StreamedAnswer {
+class StreamedAnswer final : public TurnAnswer {
  public:
-  StreamedAnswer(ServerApi& api, std::shared_ptr<Agent> agent,
-                 std::shared_ptr<ServerExchange> exchange, AnswerForm form)
-      : api_(api),
-        agent_(std::move(agent)),
-        exchange_(std::move(exchange)),
-        form_(std::move(form)) {}
+  using TurnAnswer::TurnAnswer;
 
   void on_event(const TurnEvent& event, const Response& so_far) {
     input_ = so_far.input;
@@ -118,42 +135,29 @@ class StreamedAnswer {
          "\", \"seq_id\": null}");
   }
 
-  void done(const Response& response) {
+ private:
+  void finish(const Response& response) override {
     input_ = response.input;
-    keep_end(api_, response.input, response.stop_reason);
     begin();
     data(stop_json(response.stop_reason));
     data(usage_json(response));
-    api_.metrics().count_turn(response.stop_reason, response.steps);
     end();
   }
 
-  void failed(const std::exception_ptr& error, const Response& so_far) {
-    try {
-      std::rethrow_exception(error);
-    } catch (const TurnCancelled&) {
-      Response response = so_far;
-      response.stop_reason = "cancelled";
-      done(response);
-    } catch (...) {
-      const auto failure = failure_of_exception();
-      api_.metrics().count_turn(failure.stop_reason, so_far.steps);
-      keep_end(api_, so_far.input, failure.stop_reason, failure.text);
-      if (!began_) return exchange_->respond(response_of_exception());
-      data(stop_json(failure.stop_reason));
-      std::string text = R"({"message_type": "error_message", "run_id": ")" + run_id(input_) +
-                         R"(", "error_type": )";
-      append_json_string(text, failure.type);
-      text += ", \"message\": ";
-      append_json_string(text, failure.text);
-      text += ", \"detail\": ";
-      append_json_string(text, failure.text);
-      write("event: error\ndata: " + text + ", \"seq_id\": null}\n\n");
-      end();
-    }
+  void fail(const TurnFailure& failure) override {
+    if (!began_) return exchange_->respond(response_of_exception());
+    data(stop_json(failure.stop_reason));
+    std::string text = R"({"message_type": "error_message", "run_id": ")" + run_id(input_) +
+                       R"(", "error_type": )";
+    append_json_string(text, failure.type);
+    text += ", \"message\": ";
+    append_json_string(text, failure.text);
+    text += ", \"detail\": ";
+    append_json_string(text, failure.text);
+    write("event: error\ndata: " + text + ", \"seq_id\": null}\n\n");
+    end();
   }
 
- private:
   void begin() {
     if (began_) return;
     began_ = true;
@@ -217,10 +221,6 @@ class StreamedAnswer {
                   [&](std::string_view, std::string&& part) { data(part); });
   }
 
-  ServerApi& api_;
-  std::shared_ptr<Agent> agent_;
-  std::shared_ptr<ServerExchange> exchange_;
-  AnswerForm form_;
   Head input_;
   std::string reply_id_;
   ArgumentsText arguments_;
@@ -250,21 +250,19 @@ TurnOrder answered(ServerApi& api, std::shared_ptr<Agent> agent,
                    std::shared_ptr<ServerExchange> exchange, AnswerForm form) {
   TurnOrder order;
   order.agent = agent;
+  std::shared_ptr<TurnAnswer> answer;
   if (form.streaming) {
-    const auto answer = std::make_shared<StreamedAnswer>(api, std::move(agent), std::move(exchange),
-                                                         std::move(form));
-    order.on_event = [answer](const TurnEvent& event, const Response& so_far) {
-      answer->on_event(event, so_far);
+    const auto streamed = std::make_shared<StreamedAnswer>(api, std::move(agent),
+                                                           std::move(exchange), std::move(form));
+    order.on_event = [streamed](const TurnEvent& event, const Response& so_far) {
+      streamed->on_event(event, so_far);
     };
-    order.waiting = [answer] { answer->waiting(); };
-    order.done = [answer](const Response& response) { answer->done(response); };
-    order.failed = [answer](const std::exception_ptr& error, const Response& so_far) {
-      answer->failed(error, so_far);
-    };
-    return order;
+    order.waiting = [streamed] { streamed->waiting(); };
+    answer = streamed;
+  } else {
+    answer =
+        std::make_shared<WholeAnswer>(api, std::move(agent), std::move(exchange), std::move(form));
   }
-  const auto answer =
-      std::make_shared<WholeAnswer>(api, std::move(agent), std::move(exchange), std::move(form));
   order.done = [answer](const Response& response) { answer->done(response); };
   order.failed = [answer](const std::exception_ptr& error, const Response& so_far) {
     answer->failed(error, so_far);

@@ -31,6 +31,9 @@ class NamedModel final : public LLMProvider {
                                                     const CallOptions& options) override {
     return model_->begin(context, options);
   }
+  [[nodiscard]] std::string payload(const Context& context, const CallOptions& options) override {
+    return model_->payload(context, options);
+  }
   [[nodiscard]] bool splits_calls() const override { return model_->splits_calls(); }
   [[nodiscard]] Summary summarize(std::string_view text, int limit_tokens) override {
     return model_->summarize(text, limit_tokens);

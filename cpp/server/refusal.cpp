@@ -2,6 +2,7 @@
 
 #include "memory/json.h"
 #include "memory/text.h"
+#include "server/public_text.h"
 
 namespace memgpt {
 
@@ -41,6 +42,13 @@ Known known(const Error& error) {
   return {500, nullptr, "error"};
 }
 
+// What a service, a model of the program or the system said is not for every client as it is.
+std::string text_for_clients(const Error& error, const Known& form) {
+  const bool foreign = form.type != nullptr || form.status == 500 || form.status == 507;
+  return foreign && dynamic_cast<const Refusal*>(&error) == nullptr ? public_text(error.what())
+                                                                    : valid_utf8(error.what());
+}
+
 }  // namespace
 
 std::string_view ServerRequest::header(std::string_view name) const {
@@ -72,9 +80,9 @@ ServerResponse response_of_exception() {
     throw;
   } catch (const Error& error) {
     const auto form = known(error);
-    auto response = refusal_response(form.status, error.what());
+    auto response = refusal_response(form.status, text_for_clients(error, form));
     if (form.type != nullptr) {
-      const auto text = valid_utf8(error.what());
+      const auto text = text_for_clients(error, form);
       response.body = json::serialize(json::object{
           {"error", {{"type", form.type}, {"message", text}, {"detail", text}}}, {"detail", text}});
     }
@@ -91,7 +99,7 @@ TurnFailure failure_of_exception() {
   } catch (const Error& error) {
     const auto form = known(error);
     return {form.status, form.stop_reason, form.type == nullptr ? "internal_error" : form.type,
-            valid_utf8(error.what())};
+            text_for_clients(error, form)};
   } catch (const std::exception&) {
     return {500, "error", "internal_error", "An unknown error occurred"};
   }

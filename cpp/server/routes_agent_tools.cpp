@@ -32,18 +32,19 @@ ServerResponse list_agent_tools(ServerApi& api, Call& call) {
 
 ServerResponse attach(ServerApi& api, Call& call) {
   const auto agent = api.agent(call.at("agent_id"));
-  agent->add_tool(tool_by_id(api, call.at("tool_id")));
+  const auto& id = call.at("tool_id");
+  if (!tool_of_agent(api, agent->config(), id)) agent->add_tool(tool_by_id(api, id));
   return agent_response(api, *agent);
 }
 
 // One that it does not have is not there afterwards either.
 ServerResponse detach(ServerApi& api, Call& call) {
   const auto agent = api.agent(call.at("agent_id"));
-  const auto name = tool_by_id(api, call.at("tool_id"))->schema().name;
-  const auto tools = agent->config().tools;
-  if (std::any_of(tools.begin(), tools.end(),
-                  [&](const ToolConfig& tool) { return tool.schema.name == name; }))
-    agent->remove_tool(name);
+  const auto& id = call.at("tool_id");
+  if (const auto tool = tool_of_agent(api, agent->config(), id))
+    agent->remove_tool(tool->schema.name);
+  else
+    static_cast<void>(tool_json_by_id(api, id));  // 404 where there is none
   return agent_response(api, *agent);
 }
 
@@ -56,11 +57,11 @@ const ToolConfig& tool_of(const AgentConfig& config, const std::string& name) {
 ServerResponse run(ServerApi& api, Call& call) {
   const auto agent = api.agent(call.at("agent_id"));
   const auto& name = call.at("tool_name");
-  const auto* given = body::object(call.body(), "args");
+  const auto arguments = call.body_object("args");
   const auto config = agent->config();
   if (is_source_tool(tool_of(config, name)) && !api.sources()->allowed())
     throw Refusal(403, not_allowed_text());
-  const auto result = agent->run_tool_now(name, given == nullptr ? json::object() : *given);
+  const auto result = agent->run_tool_now(name, arguments);
   const auto printed = object_of(result.printed);
   const auto list = [&](const char* stream) {
     const auto* lines = printed.if_contains(stream);

@@ -128,11 +128,7 @@ ServerResponse preview(ServerApi& api, Call& call) {
   refuse_unserved(body);
   const bool given =
       body::find(body, "messages") != nullptr || body::find(body, "input") != nullptr;
-  const auto context = agent->context_with(given ? inputs_of(body) : std::vector<Input>());
-  const auto handle = agent->config().model;
-  RequestForm form;
-  form.model = std::string_view(handle).substr(std::min(handle.find('/') + 1, handle.size()));
-  return {200, context.to_request_json(form)};
+  return {200, agent->payload_with(given ? inputs_of(body) : std::vector<Input>())};
 }
 
 }  // namespace

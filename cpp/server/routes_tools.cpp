@@ -108,11 +108,10 @@ ServerResponse list_tools(ServerApi& api, Call& call) {
             [](const json::object& tool) { return std::string_view(tool.at("id").get_string()); }));
 }
 
-ServerResponse one_tool(ServerApi& api, const std::string& id) {
-  check_id(id, "tool");
-  for (const auto& tool : all_tools(api))
-    if (string_or(tool, "id") == id) return {200, json::serialize(tool)};
-  throw Refusal(404, "Tool with id " + id + " not found.");
+// The server's own are made anew with each list of tools, so they are there again, as in Letta.
+ServerResponse remove_tool(ServerApi& api, const std::string& id) {
+  if (!base_tool_by_id(id)) delete_tool(api, card_by_id(api, id));
+  return {200, "null"};
 }
 
 ServerResponse create_tool(ServerApi& api, Call& call) {
@@ -189,15 +188,14 @@ ServerResponse run_source(ServerApi& api, Call& call) {
   const auto& body = call.body();
   static_cast<void>(body::needed_text(body, "source_code"));
   if (!api.sources()->allowed()) throw Refusal(403, not_allowed_text());
-  const auto* arguments = body::object(body, "args");
+  const auto arguments = call.body_object("args");
   const auto* environment = body::object(body, "env_vars");
   for (const auto& [name, value] : environment == nullptr ? json::object() : *environment)
     if (!value.is_string()) throw Refusal(422, "\"env_vars\" must be texts by their names");
   auto name = body::text(body, "name").value_or("");
   const auto card = new_tool(api, body);
   if (name.empty() || name == "null") name = card.name;
-  const auto result = api.sources()->run(object_of(card.json), name,
-                                         arguments == nullptr ? json::object() : *arguments,
+  const auto result = api.sources()->run(object_of(card.json), name, arguments,
                                          environment == nullptr ? json::object() : *environment);
   const char* const status = result.failed ? "error" : "success";
   const auto call_id = api.new_id("call");
@@ -254,10 +252,7 @@ void add_changes(Router& router, ServerApi& api) {
               kTool});
   router.add({"DELETE", "/v1/tools/{tool_id}", "delete_tool",
               "Delete a tool, and take it from the agents that have it",
-              api.aside([&api](Call& call) {
-                delete_tool(api, card_by_id(api, call.at("tool_id")));
-                return ServerResponse{200, "null"};
-              })});
+              api.aside([&api](Call& call) { return remove_tool(api, call.at("tool_id")); })});
 }
 
 }  // namespace
@@ -325,7 +320,10 @@ void add_tool_routes(Router& router, ServerApi& api) {
               "/v1/tools/{tool_id}",
               "retrieve_tool",
               "One tool",
-              answering([&api](Call& call) { return one_tool(api, call.at("tool_id")); }),
+              api.aside([&api](Call& call) {
+                return ServerResponse{200,
+                                      json::serialize(tool_json_by_id(api, call.at("tool_id")))};
+              }),
               {},
               {},
               kTool});

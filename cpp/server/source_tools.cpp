@@ -1,5 +1,6 @@
 #include "server/source_tools.h"
 
+#include "agent/mend_json.h"
 #include "memory/block.h"
 #include "memory/text.h"
 #include "server/api.h"
@@ -44,6 +45,19 @@ void limit_text(std::string& text, std::int64_t limit) {
           std::to_string(length) + " > " + std::to_string(limit) + ")]";
 }
 
+// `exact`: with the injected arguments, or empty where none of the numbers needs it.
+std::string text_of(const json::object& arguments, std::string_view exact) {
+  if (exact.empty()) return json::serialize(arguments);
+  std::string text;
+  for (const auto& [name, value] : mend_json(exact).members) {
+    if (!arguments.contains(name)) continue;
+    text += text.empty() ? '{' : ',';
+    append_json_string(text, name);
+    text += ':' + value;
+  }
+  return text.empty() ? "{}" : text + '}';
+}
+
 class SourceTool final : public Tool {
  public:
   SourceTool(std::shared_ptr<const SourceRunner> runner, std::string card_id, ToolSchema schema,
@@ -59,7 +73,8 @@ class SourceTool final : public Tool {
     return std::string(kFingerprint) + to_hex(sha256(source_)).substr(0, 16);
   }
   [[nodiscard]] ToolResult run(ToolScope& scope, const json::object& arguments) override {
-    auto result = runner_->run_for(card_id_, source_, schema_.name, arguments, scope.agent_id());
+    auto result = runner_->run_for(card_id_, source_, schema_.name,
+                                   text_of(arguments, scope.exact_arguments()), scope.agent_id());
     auto printed = printed_json(result);
     return {result.failed, std::move(result.value), std::move(printed)};
   }
@@ -74,7 +89,7 @@ class SourceTool final : public Tool {
 }  // namespace
 
 SourceResult SourceRunner::run(const json::object& tool, const std::string& name,
-                               const json::object& arguments,
+                               const std::string& arguments,
                                const json::object& environment) const {
   if (!allowed()) return failure(name + " was not run: " + kNotAllowed);
   const auto type = string_or(tool, "source_type", "python");
@@ -85,8 +100,8 @@ SourceResult SourceRunner::run(const json::object& tool, const std::string& name
     return failure(name + " was not run: it asks for packages (" + names +
                    "), and the sandbox has Python's standard library alone. Write it without them");
   try {
-    auto result = hooks_.run({string_or(tool, "source_code"), name, json::serialize(environment)},
-                             json::serialize(arguments));
+    auto result =
+        hooks_.run({string_or(tool, "source_code"), name, json::serialize(environment)}, arguments);
     result.value = valid_utf8(std::move(result.value));
     for (auto* texts : {&result.out, &result.err})
       for (auto& text : *texts) text = valid_utf8(std::move(text));
@@ -98,7 +113,7 @@ SourceResult SourceRunner::run(const json::object& tool, const std::string& name
 }
 
 SourceResult SourceRunner::run_for(const std::string& card_id, const std::string& source,
-                                   const std::string& name, const json::object& arguments,
+                                   const std::string& name, const std::string& arguments,
                                    const std::string& agent_id) const {
   json::object tool;
   json::object environment;
@@ -123,6 +138,25 @@ json::object SourceRunner::derive(const json::object& body) const {
   return object_of(hooks_.derive(json::serialize(body)));
 }
 
+void SourceBindings::keep(const std::shared_ptr<Tool>& tool) {
+  const std::scoped_lock lock(mutex_);
+  kept_[tool->schema().name] = tool;
+}
+
+std::shared_ptr<Tool> SourceBindings::made_for(ServerApi& api, const ToolConfig& tool,
+                                               bool unbound) {
+  if (is_source_tool(tool)) {
+    const auto card = tool_card(api, tool.schema.name);
+    if (!card) return nullptr;
+    auto made = source_tool(api, *card);
+    return unbound || tool_config(*made) != tool ? made : nullptr;
+  }
+  if (!unbound) return nullptr;
+  const std::scoped_lock lock(mutex_);
+  const auto kept = kept_.find(tool.schema.name);
+  return kept != kept_.end() && tool_config(*kept->second) == tool ? kept->second : nullptr;
+}
+
 void SourceBindings::follow(ServerApi& api, Agent& agent) {
   const std::int64_t version = version_;
   {
@@ -134,14 +168,9 @@ void SourceBindings::follow(ServerApi& api, Agent& agent) {
   const auto unbound = agent.unbound();
   Binding binding;
   for (const auto& tool : agent.config().tools) {
-    if (!is_source_tool(tool)) continue;
-    const auto card = tool_card(api, tool.schema.name);
-    if (!card) continue;
-    auto made = source_tool(api, *card);
     const auto missing = "tools=[" + tool.schema.name + "]";
-    if (tool_config(*made) != tool ||
-        std::find(unbound.begin(), unbound.end(), missing) != unbound.end())
-      binding.tools.push_back(std::move(made));
+    const bool is_unbound = std::find(unbound.begin(), unbound.end(), missing) != unbound.end();
+    if (auto made = made_for(api, tool, is_unbound)) binding.tools.push_back(std::move(made));
   }
   try {
     if (!binding.tools.empty()) agent.bind(binding);

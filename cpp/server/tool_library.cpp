@@ -43,6 +43,51 @@ json::object wire_form(const ToolSchema& schema, const std::string& id, std::str
           {"last_updated_by_id", nullptr}};
 }
 
+// A function of a program, and the agents that have it.
+struct ProgramTool {
+  ToolConfig config;
+  std::vector<std::string> agents;
+};
+
+// Its id is made of its name: there is nothing of it but what agents have.
+std::optional<ProgramTool> program_tool(ServerApi& api, const std::string& id) {
+  const auto journal = api.home().journal();
+  std::optional<ProgramTool> found;
+  for (const auto& row : journal->agents())
+    for (auto& tool : agent_config_from_json(journal->newest_config(row.id)).tools) {
+      if (tool.origin == "builtin" || is_source_tool(tool) || base_tool_id(tool.schema.name) != id)
+        continue;
+      if (!found) found = ProgramTool{tool, {}};
+      found->agents.push_back(row.id);
+    }
+  return found;
+}
+
+// As one of its agents has it. Throws Refusal (400) where none has, or it is of use to that one
+// alone.
+std::shared_ptr<Tool> bound_tool(ServerApi& api, const ProgramTool& own) {
+  const auto& name = own.config.schema.name;
+  for (const auto& id : own.agents) {
+    try {
+      for (auto& tool : api.home().agent_by_id(id)->bound_tools()) {
+        if (tool->schema().name != name) continue;
+        if (!tool->for_one_agent()) {
+          api.source_bindings().keep(tool);
+          return std::move(tool);
+        }
+        throw Refusal(400, '"' + name +
+                               "\" is a function of a program that works on the agent it was given "
+                               "to: the program has to give it to another one");
+      }
+    } catch (const AgentNotFound&) {  // deleted meanwhile
+      continue;
+    }
+  }
+  throw Refusal(400, '"' + name +
+                         "\" is a function of a program, which has not opened the agent that has "
+                         "it: only the program can give it to another one");
+}
+
 }  // namespace
 
 std::vector<std::shared_ptr<Tool>> base_tools() {
@@ -58,9 +103,7 @@ std::string base_tool_id(std::string_view name) {
 }
 
 std::optional<Card> tool_card(ServerApi& api, const std::string& name) {
-  for (auto& card : api.home().journal()->cards("tool"))
-    if (card.name == name) return std::move(card);
-  return std::nullopt;
+  return api.home().journal()->tool_card(name);
 }
 
 std::shared_ptr<Tool> base_tool(std::string_view name) {
@@ -69,26 +112,37 @@ std::shared_ptr<Tool> base_tool(std::string_view name) {
   return nullptr;
 }
 
+std::shared_ptr<Tool> base_tool_by_id(const std::string& id) {
+  for (auto& tool : base_tools())
+    if (base_tool_id(tool->schema().name) == id) return std::move(tool);
+  return nullptr;
+}
+
 std::shared_ptr<Tool> tool_named(ServerApi& api, const std::string& name) {
   if (auto tool = base_tool(name)) return tool;
   if (const auto card = tool_card(api, name)) return source_tool(api, *card);
+  if (const auto own = program_tool(api, base_tool_id(name))) return bound_tool(api, *own);
   throw Refusal(404, "Tool with name " + name + " not found.");
 }
 
 std::shared_ptr<Tool> tool_by_id(ServerApi& api, const std::string& id) {
   check_id(id, "tool");
-  for (auto& tool : base_tools())
-    if (base_tool_id(tool->schema().name) == id) return std::move(tool);
+  if (auto tool = base_tool_by_id(id)) return tool;
   if (const auto card = api.home().journal()->card("tool", id)) return source_tool(api, *card);
+  if (const auto own = program_tool(api, id)) return bound_tool(api, *own);
   throw Refusal(404, "Tool with id " + id + " not found.");
 }
 
 Card card_by_id(ServerApi& api, const std::string& id) {
-  const auto tool = tool_by_id(api, id);
   if (auto card = api.home().journal()->card("tool", id)) return *std::move(card);
-  throw Refusal(400, "\"" + tool->schema().name +
-                         "\" is one of the tools that are there by themselves: it cannot be "
-                         "changed or deleted");
+  const auto name = string_or(tool_json_by_id(api, id), "name");
+  if (base_tool_by_id(id))
+    throw Refusal(400, '"' + name +
+                           "\" is one of the tools that are there by themselves: it cannot be "
+                           "changed");
+  throw Refusal(400, '"' + name +
+                         "\" is a function of a program: it is changed there, and detached from "
+                         "an agent, but not deleted");
 }
 
 json::object tool_json(ServerApi& api, const ToolConfig& tool) {
@@ -97,6 +151,21 @@ json::object tool_json(ServerApi& api, const ToolConfig& tool) {
   const bool own = tool.origin != "user";
   return wire_form(tool.schema, base_tool_id(tool.schema.name),
                    own ? kind_of(tool.schema.name) : "custom");
+}
+
+json::object tool_json_by_id(ServerApi& api, const std::string& id) {
+  check_id(id, "tool");
+  if (const auto tool = base_tool_by_id(id)) return tool_json(api, tool_config(*tool));
+  if (const auto card = api.home().journal()->card("tool", id)) return card_json(*card);
+  if (const auto own = program_tool(api, id)) return tool_json(api, own->config);
+  throw Refusal(404, "Tool with id " + id + " not found.");
+}
+
+std::optional<ToolConfig> tool_of_agent(ServerApi& api, const AgentConfig& config,
+                                        const std::string& id) {
+  for (const auto& tool : config.tools)
+    if (string_or(tool_json(api, tool), "id") == id) return tool;
+  return std::nullopt;
 }
 
 json::object card_json(const Card& card) {

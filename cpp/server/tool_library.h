@@ -27,10 +27,19 @@ class ServerApi;
 // Every tool there is, oldest first: the kernel's own, then those that clients sent.
 [[nodiscard]] std::vector<json::object> all_tools(ServerApi& api);
 
-// What an agent is given. Throw Refusal (404).
+// One of them, or a function of a program that one of its agents has: those are in no list of all
+// tools. Throws Refusal (404).
+[[nodiscard]] json::object tool_json_by_id(ServerApi& api, const std::string& id);
+// The tool of an agent that clients know by the id.
+[[nodiscard]] std::optional<ToolConfig> tool_of_agent(ServerApi& api, const AgentConfig& config,
+                                                      const std::string& id);
+
+// What an agent is given. Throw Refusal: 404, and 400 for a program's function that cannot be had.
 [[nodiscard]] std::shared_ptr<Tool> tool_named(ServerApi& api, const std::string& name);
 [[nodiscard]] std::shared_ptr<Tool> tool_by_id(ServerApi& api, const std::string& id);
-// Of a tool that a client sent. Throws Refusal: 404, and 400 for one of the kernel's own.
+// One of the kernel's own; null: it is none.
+[[nodiscard]] std::shared_ptr<Tool> base_tool_by_id(const std::string& id);
+// Of a tool that a client sent. Throws Refusal: 404, and 400 for any other.
 [[nodiscard]] Card card_by_id(ServerApi& api, const std::string& id);
 
 }  // namespace memgpt

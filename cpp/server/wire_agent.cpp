@@ -104,6 +104,12 @@ json::object llm_config_json(ServerApi& api, const AgentConfig& config) {
                             {"return_logprobs", false},
                             {"return_token_ids", false},
                             {"top_logprobs", nullptr}});
+  const auto parameters = model_parameters(config.settings);
+  if (parameters.temperature) config_out["temperature"] = *parameters.temperature;
+  if (parameters.max_output_tokens > 0) config_out["max_tokens"] = parameters.max_output_tokens;
+  if (!parameters.reasoning_effort.empty())
+    config_out["reasoning_effort"] = parameters.reasoning_effort;
+  if (!parameters.verbosity.empty()) config_out["verbosity"] = parameters.verbosity;
   return config_out;
 }
 
@@ -192,7 +198,13 @@ json::object agent_json(ServerApi& api, Agent& agent) {
         "response_format", "max_files_open", "per_file_view_window_char_limit", "hidden",
         "project_id", "template_id", "base_template_id", "deployment_id", "entity_id"})
     if (const auto* value = settings.if_contains(name); value != nullptr) out[name] = *value;
+  const auto parameters = model_parameters(config.settings);
   json::object model_settings = model_settings_json(config.model);
+  if (parameters.temperature) model_settings["temperature"] = *parameters.temperature;
+  if (parameters.max_output_tokens > 0)
+    model_settings["max_output_tokens"] = parameters.max_output_tokens;
+  if (!parameters.reasoning_effort.empty())
+    model_settings["reasoning"] = {{"reasoning_effort", parameters.reasoning_effort}};
   if (const auto* given = out.if_contains("model_settings"); given != nullptr && given->is_object())
     for (const auto& [name, value] : given->get_object()) model_settings[name] = value;
   out["model_settings"] = std::move(model_settings);

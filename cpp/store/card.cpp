@@ -25,6 +25,17 @@ std::optional<Card> Journal::card(const std::string& kind, const std::string& id
   return read_card(row);
 }
 
+std::optional<Card> Journal::tool_card(const std::string& name) {
+  const auto reader = this->reader();
+  static const std::string sql =
+      std::string("SELECT ") + kColumns +
+      " FROM card WHERE kind = 'tool' AND name = ?1 AND deleted_us IS NULL";
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  if (!row.bind(name).step()) return std::nullopt;
+  return read_card(row);
+}
+
 std::vector<Card> Journal::cards(const std::string& kind) {
   const auto reader = this->reader();
   static const std::string sql =

@@ -424,6 +424,7 @@ class Journal {
 
   // What clients say of things, see card.h. Not those that were deleted.
   [[nodiscard]] std::optional<Card> card(const std::string& kind, const std::string& id);
+  [[nodiscard]] std::optional<Card> tool_card(const std::string& name);
   [[nodiscard]] std::vector<Card> cards(const std::string& kind);  // oldest first
   // Also of one that was deleted. Throws AlreadyExists where another tool has the name.
   void put_card(const Card& card);

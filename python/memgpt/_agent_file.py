@@ -22,7 +22,16 @@ from memgpt.errors import AlreadyExists, InvalidInput, StoreError
 if TYPE_CHECKING:
     from memgpt.agent import Agent
 
-__all__ = ["HIDDEN", "SETTINGS", "SPOKEN", "as_json", "export_agent_file", "left_out", "told"]
+__all__ = [
+    "HIDDEN",
+    "PARAMETERS",
+    "SETTINGS",
+    "SPOKEN",
+    "as_json",
+    "export_agent_file",
+    "left_out",
+    "told",
+]
 
 # Arguments that the kernels put into every schema.
 HIDDEN = ("thinking", "request_heartbeat", "inner_thoughts")
@@ -38,6 +47,8 @@ SETTINGS = (
     "per_file_view_window_char_limit",
     "hidden",
 )
+# Of them in a file's "llm_config": how the model shall write.
+PARAMETERS = ("temperature", "frequency_penalty", "max_tokens", "reasoning_effort", "verbosity")
 _TOOL_TYPES = {
     SPOKEN: "letta_core",
     "conversation_search": "letta_core",
@@ -152,6 +163,11 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: kept[name] for name in SETTINGS if name in kept}
 
 
+def _parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    kept = json.loads(config.get("settings") or "{}").get("llm_config") or {}
+    return {name: kept[name] for name in PARAMETERS if kept.get(name) is not None}
+
+
 def as_json(agent: Agent, sources: Mapping[str, str], first: int = 0) -> dict[str, Any]:
     """The agent as the file has it.
 
@@ -177,6 +193,7 @@ def as_json(agent: Agent, sources: Mapping[str, str], first: int = 0) -> dict[st
             "handle": config["model"],
             "model_endpoint_type": config["model"].partition("/")[0],
             "context_window": config["context_window"],
+            **_parameters(config),
         },
         "embedding_config": None,
         "timezone": config.get("timezone", "UTC"),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from memgpt import _core
-from memgpt._agent_file import HIDDEN, SETTINGS, told
+from memgpt._agent_file import HIDDEN, PARAMETERS, SETTINGS, told
 from memgpt._agent_file_fields import AgentFile, History
 from memgpt._text import clean_text
 from memgpt._zones import utc_offset_s
@@ -157,6 +157,10 @@ def described(file: AgentFile) -> dict[str, Any]:
     if isinstance(metadata, dict):
         found["metadata"] = metadata
     found |= {name: agent[name] for name in SETTINGS if agent.get(name) is not None}
+    if isinstance(config := agent.get("llm_config"), dict):
+        found["llm_config"] = {
+            name: config[name] for name in PARAMETERS if config.get(name) is not None
+        }
     for name, value in list(found.items()):
         if value in ("", [], {}):
             del found[name]
@@ -217,7 +221,7 @@ def _fill(agent: Agent, file: AgentFile, history: History) -> None:
     core, sources = agent._own, []
     said = described(file)
     if said:
-        settings = {name: said[name] for name in SETTINGS if name in said}
+        settings = {name: said[name] for name in (*SETTINGS, "llm_config") if name in said}
         core.describe(
             said.get("description", ""),
             said.get("tags", []),

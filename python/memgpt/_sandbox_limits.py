@@ -21,6 +21,7 @@ class Limits:
         processes: processes and threads.
         descriptors: open files of each process.
         output: bytes that are kept of each of standard output and standard error.
+        printed: bytes that may be written to each of them; more ends the call.
         value: characters of what the function returned.
     """
 
@@ -31,6 +32,7 @@ class Limits:
     processes: int = 32
     descriptors: int = 256
     output: int = 64 * 2**10
+    printed: int = 4 * 2**20
     value: int = 50_000
 
     def of_process(self) -> dict[str, int]:

@@ -82,6 +82,8 @@ class SandboxProcess:
 
     def _excess(self) -> str:
         """Which limit all processes together have passed."""
+        if max(kept.total for kept in self.kept.values()) > self.limits.printed:
+            return f"OSError: more than {self.limits.printed // 2**20} MB of output"
         if self.first is None:
             return ""
         if _sandbox_limits.files(self.first, WORK) > self.limits.files:

@@ -37,7 +37,8 @@ class ServerLimits:
         turns: threads that turns run on. One that waits for a hosted model's answer takes none.
         requests: threads that everything else is answered on.
         queued: requests that wait for a thread; more are refused (503).
-        tool_timeout_s: seconds that a call of a tool from source may take.
+        tool_timeout_s: seconds that a call of a tool from source may take. Clients give up after 60
+            by default: less lets them see why it was stopped.
     """
 
     body_bytes: int = 16 << 20
@@ -49,7 +50,7 @@ class ServerLimits:
     turns: int = 16
     requests: int = 4
     queued: int = 4096
-    tool_timeout_s: float = 60.0
+    tool_timeout_s: float = 30.0
 
     def _core(self) -> _core.ServerLimits:
         limits = _core.ServerLimits()

@@ -182,6 +182,8 @@ def to_core(value: Any, get_agent: Callable[[], Any]) -> _core.PythonTool:
         made = guarded(call)
         vars(made)["given"] = value  # for redefined()
         vars(made)["for_agent"] = for_agent  # for forks
+        if "agent" in filled:
+            vars(made)["for_one_agent"] = True
         return made
 
     return _core.PythonTool(

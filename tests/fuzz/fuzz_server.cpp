@@ -6,10 +6,12 @@
 #include <string_view>
 
 #include "error.h"
+#include "llm/model_parameters.h"
 #include "memory/json.h"
 #include "memory/text.h"
 #include "server/arguments_text.h"
 #include "server/guard.h"
+#include "server/multipart.h"
 #include "server/refusal.h"
 #include "server/router.h"
 #include "server/wire.h"
@@ -70,7 +72,8 @@ ServerResponse answer(Call& call) {
   for (const auto& [name, value] : call.query) {
     all += name + '=' + value + ';';
     if (const auto time = read_time(value))
-      if (*time > 0 && *time < 253'402'300'800'000'000) require(read_time(wire_time(*time)) == time);
+      if (*time > 0 && *time < 253'402'300'800'000'000)
+        require(read_time(wire_time(*time)) == time);
     if (const auto place = place_of_id(value, "step")) require(step_id(*place) == value);
   }
   static_cast<void>(call.asked_int("limit", 1, 0, 100));
@@ -110,6 +113,27 @@ void ask(const std::string& target, const std::string& type, const std::string& 
   }
 }
 
+// Parts of a form: each is a piece of the body, whatever stands around it.
+void read_form(const std::string& type, const std::string& text) {
+  try {
+    std::size_t bytes = 0;
+    for (const auto& part : form_parts(type, text)) {
+      require(text.find(part.value) != std::string::npos);
+      bytes += part.value.size();
+    }
+    require(bytes <= text.size());
+  } catch (const Refusal& refusal) {
+    require(refusal.status() == 415 || refusal.status() == 422);
+    require(is_json(response_of_exception().body));
+  }
+}
+
+// What is said of how a model shall write can be said to it, or is left out.
+void read_parameters(const std::string& text) {
+  const auto found = model_parameters(text);
+  require(found.max_output_tokens >= 0);
+}
+
 // Arguments of a call, whole and in pieces.
 void write_forms(const std::string& text, std::size_t cut) {
   const std::string whole = ArgumentsText().add(text);
@@ -133,14 +157,12 @@ void write_forms(const std::string& text, std::size_t cut) {
   message.role = Role::assistant;
   message.tool_calls = {{"call", "send_message", text}, {text, "other", text}};
   message.content = text;
-  split_message(message, {}, {}, [](std::string_view, std::string&& part) {
-    require(is_json(part));
-  });
+  split_message(message, {}, {},
+                [](std::string_view, std::string&& part) { require(is_json(part)); });
   message.role = Role::tool;
   message.text = message.name = text;
-  split_message(message, {}, {}, [](std::string_view, std::string&& part) {
-    require(is_json(part));
-  });
+  split_message(message, {}, {},
+                [](std::string_view, std::string&& part) { require(is_json(part)); });
 }
 
 }  // namespace
@@ -153,6 +175,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto target = line(text);
   const auto type = line(text);
   ask('/' + std::string(target), std::string(type), std::string(text));
+  read_form(std::string(type), std::string(text));
+  read_parameters(std::string(text));
   write_forms(std::string(text), cut);
   return 0;
 }
