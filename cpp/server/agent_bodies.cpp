@@ -165,14 +165,13 @@ void keep_settings(json::object& settings, const json::object& body) {
     stored.get_object()["max_output_tokens"] = *limit;
 }
 
-void check_number(const json::object& body, const char* name, double least, double most) {
+void check_number(const json::object& body, const char* name, int least, int most) {
   const auto* value = body.if_contains(name);
   if (value == nullptr || value->is_null()) return;
   const auto number = value->is_number() ? value->to_number<double>() : least - 1;
   if (!(number >= least && number <= most))
     throw Refusal(422, '"' + std::string(name) + "\" must be a number from " +
-                           json::serialize(json::value(least)) + " to " +
-                           json::serialize(json::value(most)));
+                           std::to_string(least) + " to " + std::to_string(most));
 }
 
 void check_tokens(const json::object& body, const char* name) {
