@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from memgpt import _sandbox_limits
 
 from tests.sandbox_calls import Run, call, everyone, left, sandboxed
 
@@ -159,6 +161,11 @@ def test_a_tool_that_makes_files_without_end_is_stopped(run: Run) -> None:
                 open(str(number), "w").close()
     """
     assert "OSError: more than 2000 files" in run(source, files=2000).value
+
+
+def test_the_host_s_files_are_not_the_tool_s_while_the_sandbox_is_set_up() -> None:
+    assert os.statvfs("/tmp").f_files > 10_000
+    assert _sandbox_limits.files(os.getpid(), "/tmp") == 0
 
 
 @everyone

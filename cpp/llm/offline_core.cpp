@@ -15,7 +15,7 @@ constexpr std::size_t kMaxFactCharacters = 300;  // of one message
 constexpr CoreEditor kFirst = {"core_memory_append", "core_memory_replace", "name", "content",
                                "old_content",        "new_content"};
 constexpr CoreEditor kSecond = {"memory_insert", "memory_replace", "label",
-                                "new_string",       "old_string",        "new_string"};
+                                "new_string",    "old_string",     "new_string"};
 
 }  // namespace
 

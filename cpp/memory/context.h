@@ -28,8 +28,8 @@ struct Budget {
                             correction);
   }
 };
-// Reply reserve: what a reply may take (reply_tokens), a quarter of the window at most; where nobody
-// said (0), min(1024, an eighth of the window).
+// Reply reserve: what a reply may take (reply_tokens), a quarter of the window at most; where
+// nobody said (0), min(1024, an eighth of the window).
 [[nodiscard]] Budget budget_for_window(int context_window, int correction = kNoCorrection,
                                        int reply_tokens = 0);
 

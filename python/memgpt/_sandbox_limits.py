@@ -78,8 +78,11 @@ def memory(pid: int) -> int:
 
 def files(root: int, folder: str) -> int:
     """How many files a folder with a file system of its own holds, as a process sees it."""
+    seen = f"/proc/{root}/root{folder}"
     try:
-        found = os.statvfs(f"/proc/{root}/root{folder}")
+        if os.stat(seen).st_dev == os.stat(folder).st_dev:
+            return 0  # it still sees ours: its own is not mounted yet
+        found = os.statvfs(seen)
     except OSError:  # it has ended
         return 0
     return found.f_files - found.f_ffree
