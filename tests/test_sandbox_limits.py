@@ -164,7 +164,6 @@ def test_a_tool_that_makes_files_without_end_is_stopped(run: Run) -> None:
 
 
 def test_the_host_s_files_are_not_the_tool_s_while_the_sandbox_is_set_up() -> None:
-    assert os.statvfs("/tmp").f_files > 10_000
     assert _sandbox_limits.files(os.getpid(), "/tmp") == 0
 
 
