@@ -17,6 +17,8 @@ import pytest
 from memgpt import testing
 from memgpt.testing import ScriptedLLM
 
+from tests.server_client import Client
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -184,6 +186,13 @@ def home(tmp_path: Path) -> Iterator[memgpt.Home]:
     """A home in a file of its own; fast, for no test here cuts the power."""
     with memgpt.open(tmp_path / "agents.db", durability="process") as home:
         yield home
+
+
+@pytest.fixture
+def client(home: memgpt.Home) -> Iterator[Client]:
+    """Of a server as it is by default."""
+    with home.serve(port=0) as server:
+        yield Client(server.url)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,12 +17,6 @@ from memgpt.testing import ScriptedLLM
 from tests.server_client import Client
 
 SAY = {"tool": "send_message", "args": {"message": "Noted."}}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
 
 
 class Model:

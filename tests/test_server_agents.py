@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,6 @@ import memgpt.testing
 import pytest
 
 from tests.server_client import Client
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
-
-
-@pytest.fixture
-def client(home: memgpt.Home) -> Iterator[Client]:
-    with home.serve(port=0) as server:
-        yield Client(server.url)
-
 
 BLOCKS = [
     {"label": "human", "value": "The human's name is Chad."},

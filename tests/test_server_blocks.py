@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import sqlite3
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,18 +14,6 @@ import memgpt
 import pytest
 
 from tests.server_client import Client
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
-
-
-@pytest.fixture
-def client(home: memgpt.Home) -> Iterator[Client]:
-    with home.serve(port=0) as server:
-        yield Client(server.url)
 
 
 def block(label: str, value: str = "It.", **more: Any) -> dict[str, Any]:
@@ -131,7 +118,7 @@ def test_ids_that_are_made_of_names_stay_as_clients_know_them(
     client: Client, tmp_path: Path
 ) -> None:
     agent = client.agent(name="a", memory_blocks=[block("human")])
-    with contextlib.closing(sqlite3.connect(tmp_path / "home.db")) as file:
+    with contextlib.closing(sqlite3.connect(tmp_path / "agents.db")) as file:
         ((own,),) = file.execute("SELECT id FROM block")
     assert agent["blocks"][0]["id"] == id_of("block", f"{agent['id']} {own}")
     assert id_of("tool", "tool send_message") in {tool["id"] for tool in agent["tools"]}

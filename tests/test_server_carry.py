@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +35,6 @@ SAID = {
     "system": "You are Sam.",
     "context_window_limit": 16_000,
 }
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
-
-
-@pytest.fixture
-def client(home: memgpt.Home) -> Iterator[Client]:
-    with home.serve(port=0) as server:
-        yield Client(server.url)
 
 
 def form(fields: Mapping[str, str], file: str, boundary: str = "xyz") -> bytes:

@@ -22,12 +22,6 @@ Serve = Callable[..., memgpt.Server]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
-
-
-@pytest.fixture
 def serve(home: memgpt.Home) -> Iterator[Serve]:
     servers: list[memgpt.Server] = []
 

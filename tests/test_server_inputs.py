@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -11,12 +10,6 @@ import pytest
 from memgpt.testing import ScriptedLLM
 
 from tests.server_client import Client
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
 
 
 class Model:

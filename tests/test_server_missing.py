@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import memgpt
 import pytest
 
 from tests.server_client import Client
@@ -43,12 +39,6 @@ MISSING = [
     ("GET", "/v1/telemetry/x", "traces"),
     ("POST", "/v1/agents/search", "search"),
 ]
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    with memgpt.open(tmp_path / "home.db") as home, home.serve(port=0) as server:
-        yield Client(server.url)
 
 
 @pytest.mark.parametrize(("method", "path", "word"), MISSING)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -15,12 +14,6 @@ from tests.conftest import say
 from tests.server_client import Client
 
 MODEL = "openai/gpt-4.1"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
 
 
 @pytest.fixture

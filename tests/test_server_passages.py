@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -13,18 +11,6 @@ from tests.server_client import Client
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 BIRDS = [("Geese fly south.", ["birds"]), ("Swans stay.", ["birds", "lake"]), ("Trains run.", [])]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
-
-
-@pytest.fixture
-def client(home: memgpt.Home) -> Iterator[Client]:
-    with home.serve(port=0) as server:
-        yield Client(server.url)
 
 
 @pytest.fixture

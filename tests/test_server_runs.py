@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -22,12 +21,6 @@ APPEND = {
 }
 SAY = {"tool": "send_message", "args": {"message": "Noted."}}
 MISSING = "00000000-0000-4000-8000-000000000999"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
 
 
 class Script:

@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -14,12 +13,6 @@ import pytest
 from memgpt.testing import Answer, FakeOpenAI
 
 from tests.server_client import Client
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
 
 
 def served(home: memgpt.Home, fake: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import memgpt
@@ -35,12 +34,6 @@ SCRIPT = [
     {"tool": "roll", "args": {"sides": 6}, "heartbeat": True},
     {"tool": "send_message", "args": {"message": "It was rolled."}},
 ]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[memgpt.Home]:
-    with memgpt.open(tmp_path / "home.db") as home:
-        yield home
 
 
 @pytest.fixture

@@ -112,18 +112,37 @@ void ServerApi::stop() {
   aside_.stop();
 }
 
+void ServerApi::answer_now(Call& call, const Answer& answer) const {
+  try {
+    if (stopping_) throw Refusal(503, "the server is stopping");
+    call.exchange()->respond(answer(call));
+  } catch (...) {
+    call.exchange()->respond(response_of_exception());
+  }
+}
+
 Handler ServerApi::aside(Answer answer) {
   return [this, answer = std::move(answer)](const std::shared_ptr<Call>& call) {
-    const bool taken = aside_.post([this, answer, call] {
-      try {
-        if (stopping_) throw Refusal(503, "the server is stopping");
-        call->exchange()->respond(answer(*call));
-      } catch (...) {
-        call->exchange()->respond(response_of_exception());
-      }
-    });
-    if (!taken) throw Refusal(503, "too many tools run already; ask again later");
+    if (!aside_.post([this, answer, call] { answer_now(*call, answer); }))
+      throw Refusal(503, "too many tools run already; ask again later");
   };
+}
+
+Handler ServerApi::among_turns(Answer answer) {
+  return [this, answer = std::move(answer)](const std::shared_ptr<Call>& call) {
+    answer_in_line(new_id("line"), call, answer);
+  };
+}
+
+Handler ServerApi::in_line(Answer answer) {
+  return [this, answer = std::move(answer)](const std::shared_ptr<Call>& call) {
+    answer_in_line(call->at("agent_id"), call, answer);
+  };
+}
+
+void ServerApi::answer_in_line(const std::string& agent_id, const std::shared_ptr<Call>& call,
+                               const Answer& answer) {
+  turns_.after(agent_id, [this, call, answer] { answer_now(*call, answer); });
 }
 
 void ServerApi::handle(ServerRequest request, std::shared_ptr<ServerExchange> exchange) {

@@ -53,8 +53,16 @@ class ServerApi {
   // Of tools that clients sent.
   [[nodiscard]] const std::shared_ptr<const SourceRunner>& sources() const { return sources_; }
   [[nodiscard]] SourceBindings& source_bindings() { return source_bindings_; }
-  // For what takes long and is no turn: a few threads of its own, so that nothing else waits.
+  // For what runs code that clients sent: a few threads of its own, so that nothing else waits.
   [[nodiscard]] Handler aside(Answer answer);
+  // For what asks a server, or may have to wait for the turns of any agent: among the turns.
+  [[nodiscard]] Handler among_turns(Answer answer);
+  // For what changes the agent of the path, which has to wait for its turns: behind them in its
+  // line, so that no thread waits.
+  [[nodiscard]] Handler in_line(Answer answer);
+  // The same of another agent.
+  void answer_in_line(const std::string& agent_id, const std::shared_ptr<Call>& call,
+                      const Answer& answer);
   // Not kept any more.
   void forget(const std::string& agent_id);
   // A model or embedder by its handle, of the program's own or one that binds itself. Throws
@@ -64,6 +72,7 @@ class ServerApi {
 
  private:
   void bind(Agent& agent);
+  void answer_now(Call& call, const Answer& answer) const;
 
   std::shared_ptr<Home> home_;
   ServerOptions options_;

@@ -90,7 +90,7 @@ void add_agent_tool_routes(Router& router, ServerApi& api) {
               "/v1/agents/{agent_id}/tools/attach/{tool_id}",
               "attach_tool",
               "Give a tool to an agent",
-              api.aside([&api](Call& call) { return attach(api, call); }),
+              api.in_line([&api](Call& call) { return attach(api, call); }),
               {},
               {},
               kAgent});
@@ -98,7 +98,7 @@ void add_agent_tool_routes(Router& router, ServerApi& api) {
               "/v1/agents/{agent_id}/tools/detach/{tool_id}",
               "detach_tool",
               "Take a tool from an agent",
-              api.aside([&api](Call& call) { return detach(api, call); }),
+              api.in_line([&api](Call& call) { return detach(api, call); }),
               {},
               {},
               kAgent});

@@ -120,16 +120,17 @@ ServerResponse list_agents(ServerApi& api, Call& call) {
   return {200, json::serialize(out)};
 }
 
-ServerResponse delete_agent(ServerApi& api, Call& call) {
-  const auto agent = api.agent(call.at("agent_id"));
-  // What is under way would be waited for.
-  static_cast<void>(api.turns().cancel(agent->id(), {}));
-  const auto id = agent->id();
-  api.home().delete_agent(agent->name());
-  api.home().journal()->delete_card("secrets", id, api.now_us());
-  api.forget(id);
-  return {200,
-          json::serialize(json::object{{"message", "Agent id=" + id + " successfully deleted"}})};
+void delete_agent(ServerApi& api, const std::shared_ptr<Call>& call) {
+  const auto id = api.agent(call->at("agent_id"))->id();
+  static_cast<void>(api.turns().cancel(id, {}));
+  api.answer_in_line(id, call, [&api, id](Call&) {
+    api.home().delete_agent(api.agent(id)->name());
+    api.home().journal()->delete_card("secrets", id, api.now_us());
+    api.forget(id);
+    return ServerResponse{
+        200,
+        json::serialize(json::object{{"message", "Agent id=" + id + " successfully deleted"}})};
+  });
 }
 
 ServerResponse list_tags(ServerApi& api, Call& call) {
@@ -176,7 +177,7 @@ void add_agent_routes(Router& router, ServerApi& api) {
               "/v1/agents",
               "create_agent",
               "Make an agent",
-              answering([&api](Call& call) {
+              api.among_turns([&api](Call& call) {
                 const auto agent = create_agent(api, call.body());
                 return ServerResponse{200, json::serialize(agent_json(api, *agent))};
               }),
@@ -198,7 +199,7 @@ void add_agent_routes(Router& router, ServerApi& api) {
               "/v1/agents/{agent_id}",
               "modify_agent",
               "Change an agent",
-              answering([&api](Call& call) {
+              api.in_line([&api](Call& call) {
                 const auto agent = api.agent(call.at("agent_id"));
                 change_agent(api, *agent, call.body());
                 return ServerResponse{200, json::serialize(agent_json(api, *agent))};
@@ -207,7 +208,7 @@ void add_agent_routes(Router& router, ServerApi& api) {
               kBody,
               kAgent});
   router.add({"DELETE", "/v1/agents/{agent_id}", "delete_agent", "Delete an agent",
-              answering([&api](Call& call) { return delete_agent(api, call); })});
+              [&api](const std::shared_ptr<Call>& call) { delete_agent(api, call); }});
   router.add({"GET",
               "/v1/tags",
               "list_tags",

@@ -238,10 +238,10 @@ void add_archive_routes(Router& router, ServerApi& api) {
               204});
   router.add({"PATCH", "/v1/agents/{agent_id}/archives/attach/{archive_id}",
               "attach_archive_to_agent", "Let an agent see an archive",
-              answering([&api](Call& call) { return attach(api, call, true); })});
+              api.in_line([&api](Call& call) { return attach(api, call, true); })});
   router.add({"PATCH", "/v1/agents/{agent_id}/archives/detach/{archive_id}",
               "detach_archive_from_agent", "Take an archive from an agent",
-              answering([&api](Call& call) { return attach(api, call, false); })});
+              api.in_line([&api](Call& call) { return attach(api, call, false); })});
 }
 
 }  // namespace memgpt

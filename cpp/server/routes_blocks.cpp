@@ -33,7 +33,7 @@ const BlockVersion& version_of(const LiveState& state, const std::string& label)
   throw Refusal(404, "Block field " + label + " does not exist for this agent");
 }
 
-ServerResponse change_by_id(ServerApi& api, Call& call) {
+ServerResponse change_block(ServerApi& api, Call& call) {
   const auto& id = call.at("block_id");
   const auto change = block_change(call.body());
   if (shared_block(api, id)) {
@@ -45,6 +45,14 @@ ServerResponse change_by_id(ServerApi& api, Call& call) {
   api.home().agent_by_id(holder.agent_id)->change_block(holder.label, change);
   keep_block_card(api, id, call.body());
   return block_response(api, block_by_id(api, id));
+}
+
+// One that an agent has for itself is changed between its turns.
+void change_by_id(ServerApi& api, const std::shared_ptr<Call>& call) {
+  const auto& id = call->at("block_id");
+  if (shared_block(api, id)) return call->exchange()->respond(change_block(api, *call));
+  api.answer_in_line(own_block(api, id).holders.front().agent_id, call,
+                     [&api](Call& call) { return change_block(api, call); });
 }
 
 }  // namespace
@@ -131,13 +139,13 @@ void add_global(Router& router, ServerApi& api) {
               "/v1/blocks/{block_id}",
               "modify_block",
               "Change a block",
-              answering([&api](Call& call) { return change_by_id(api, call); }),
+              [&api](const std::shared_ptr<Call>& call) { change_by_id(api, call); },
               {},
               kBody,
               kBlock});
   router.add({"DELETE", "/v1/blocks/{block_id}", "delete_block",
               "Take a block from all agents, and forget it",
-              answering([&api](Call& call) { return delete_block(api, call); })});
+              api.among_turns([&api](Call& call) { return delete_block(api, call); })});
   router.add({"GET",
               "/v1/blocks/{block_id}/agents",
               "list_agents_for_block",
@@ -196,10 +204,10 @@ void add_block_routes(Router& router, ServerApi& api) {
               kBlocks});
   router.add({"PATCH", "/v1/agents/{agent_id}/core-memory/blocks/attach/{block_id}", "attach_block",
               "Give an agent a block",
-              answering([&api](Call& call) { return attach(api, call, true); })});
+              api.in_line([&api](Call& call) { return attach(api, call, true); })});
   router.add({"PATCH", "/v1/agents/{agent_id}/core-memory/blocks/detach/{block_id}", "detach_block",
               "Take a block from an agent",
-              answering([&api](Call& call) { return attach(api, call, false); })});
+              api.in_line([&api](Call& call) { return attach(api, call, false); })});
   router.add({"GET",
               "/v1/agents/{agent_id}/core-memory/blocks/{label}",
               "retrieve_agent_block",
@@ -216,7 +224,7 @@ void add_block_routes(Router& router, ServerApi& api) {
               "/v1/agents/{agent_id}/core-memory/blocks/{label}",
               "modify_agent_block",
               "Change a block of an agent",
-              answering([&api](Call& call) {
+              api.in_line([&api](Call& call) {
                 const auto agent = api.agent(call.at("agent_id"));
                 const auto before = version_of(agent->state(), call.at("label"));
                 const auto change = block_change(call.body());

@@ -245,7 +245,7 @@ void add_carry_routes(Router& router, ServerApi& api) {
               "/v1/agents/import",
               "import_agent",
               "Make the agents of an agent file, a multipart body's part \"file\"",
-              answering([&api](Call& call) { return import_agents(api, call); }),
+              api.among_turns([&api](Call& call) { return import_agents(api, call); }),
               {},
               {},
               R"({"type": "object", "properties": {

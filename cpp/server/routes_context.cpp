@@ -146,7 +146,7 @@ void add_context_routes(Router& router, ServerApi& api) {
               "/v1/agents/{agent_id}/recompile",
               "recompile_agent",
               "The system message as it is compiled now: it always is what is sent",
-              answering([&api](Call& call) { return recompile(api, call); }),
+              api.in_line([&api](Call& call) { return recompile(api, call); }),
               {{"dry_run", kFlag}, {"update_timestamp", kFlag}},
               {},
               R"({"type": "string"})"});
@@ -154,7 +154,7 @@ void add_context_routes(Router& router, ServerApi& api) {
               "/v1/agents/{agent_id}/summarize",
               "summarize_messages",
               "Make room in the window: what goes is summarised",
-              answering([&api](Call& call) { return summarize(api, call); }),
+              api.in_line([&api](Call& call) { return summarize(api, call); }),
               {{"max_message_length", R"({"type": "integer"})"}},
               R"({"type": "object", "properties": {
                 "compaction_settings": {"type": ["object", "null"]}}})",

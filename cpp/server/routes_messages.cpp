@@ -204,7 +204,7 @@ void add_message_routes(Router& router, ServerApi& api) {
               R"({"type": "array", "items": {"type": "object"}})"});
   router.add({"PATCH", "/v1/agents/{agent_id}/reset-messages", "reset_messages",
               "Begin a new conversation: what was said stays in the journal",
-              answering([&api](Call& call) { return reset_messages(api, call); })});
+              api.in_line([&api](Call& call) { return reset_messages(api, call); })});
 }
 
 }  // namespace memgpt

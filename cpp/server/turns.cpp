@@ -13,12 +13,16 @@ constexpr double kPingSeconds = 30;
 }  // namespace
 
 struct Turns::Job {
-  explicit Job(TurnOrder given) : order(std::move(given)) {}
+  explicit Job(TurnOrder given) : agent_id(given.agent->id()), order(std::move(given)) {}
+  Job(std::string id, std::function<void()> given)
+      : agent_id(std::move(id)), work(std::move(given)) {}
   void check() const {
     if (cancelled) throw TurnCancelled();
   }
 
+  const std::string agent_id;
   TurnOrder order;
+  const std::function<void()> work;  // empty: a turn
   std::atomic<bool> cancelled{false};
   std::optional<Agent::SendTask> task;
   std::chrono::steady_clock::time_point deadline{};  // of the model's answer
@@ -33,14 +37,21 @@ Turns::Turns(std::size_t threads, std::size_t queued, const Workers::Around& aro
 Turns::~Turns() { stop(std::chrono::duration<double>(0)); }
 
 void Turns::begin(TurnOrder order) {
-  auto job = std::make_shared<Job>(std::move(order));
+  put(std::make_shared<Job>(std::move(order)));
+  ++begun_;
+}
+
+void Turns::after(const std::string& agent_id, std::function<void()> work) {
+  put(std::make_shared<Job>(agent_id, std::move(work)));
+}
+
+void Turns::put(const std::shared_ptr<Job>& job) {
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) throw Refusal(503, "the server is stopping; send again when it is back");
     if (waiting_ >= queued_) throw Refusal(503, "too many turns wait already; send again later");
     ++waiting_;
-    ++begun_;
-    auto& line = jobs_[job->order.agent->id()];
+    auto& line = jobs_[job->agent_id];
     line.push_back(job);
     if (line.size() > 1) return;  // end() of the one before it starts it
   }
@@ -68,6 +79,10 @@ void tell(const TurnOrder& order, const std::exception_ptr& error, const Respons
 
 void Turns::run(const std::shared_ptr<Job>& job) {
   static const Response kNothing;
+  if (job->work) {
+    job->work();
+    return end(job);
+  }
   try {
     job->check();
     if (!job->task) {
@@ -127,7 +142,7 @@ void Turns::end(const std::shared_ptr<Job>& job) {
   {
     const std::scoped_lock lock(mutex_);
     --waiting_;
-    const auto found = jobs_.find(job->order.agent->id());
+    const auto found = jobs_.find(job->agent_id);
     found->second.pop_front();
     if (found->second.empty())
       jobs_.erase(found);
@@ -141,7 +156,8 @@ void Turns::end(const std::shared_ptr<Job>& job) {
 std::vector<Turns::Active> Turns::active() const {
   const std::scoped_lock lock(mutex_);
   std::vector<Active> all;
-  for (const auto& [id, line] : jobs_) all.push_back({id, line.front()->input});
+  for (const auto& [id, line] : jobs_)
+    if (!line.front()->work) all.push_back({id, line.front()->input});
   return all;
 }
 
@@ -153,6 +169,7 @@ std::vector<Head> Turns::cancel(const std::string& agent_id, const std::vector<H
     const auto found = jobs_.find(agent_id);
     if (found == jobs_.end()) return ended;
     for (const auto& job : found->second) {
+      if (job->work) continue;
       if (!inputs.empty() && std::find(inputs.begin(), inputs.end(), job->input) == inputs.end())
         continue;
       job->cancelled = true;

@@ -46,6 +46,9 @@ class Turns {
 
   // Throws Refusal (503) where too many wait.
   void begin(TurnOrder order);
+  // Does what would have to wait for the agent's turns once those that clients have begun are over:
+  // no thread waits meanwhile. `work` must not throw. Throws Refusal as begin() does.
+  void after(const std::string& agent_id, std::function<void()> work);
   // What is under way, and the commit of each one's input; seq 0 = it has none yet.
   struct Active {
     std::string agent_id;
@@ -60,6 +63,7 @@ class Turns {
 
  private:
   struct Job;
+  void put(const std::shared_ptr<Job>& job);
   void start(const std::shared_ptr<Job>& job);
   void run(const std::shared_ptr<Job>& job);
   void wait_for_server(const std::shared_ptr<Job>& job, const PendingReply& pending);
