@@ -105,6 +105,8 @@ REFUSED = [
         "Block limit (2) must be greater than or equal to value length (3 characters)",
     ),
     ({"model": "offline", "enable_sleeptime": True}, 501, "sleep-time"),
+    ({"model": "offline", "identity_ids": ["identity-1"]}, 501, "identities"),
+    ({"model": "offline", "message_ids": ["message-1"]}, 501, "message_ids"),
     ({"model": 3}, 422, '"model"'),
     (
         {"llm_config": {"model": "m", "model_endpoint": "http://10.0.0.1/"}},

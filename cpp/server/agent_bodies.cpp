@@ -48,6 +48,12 @@ void refuse_what_is_not_served(const json::object& body) {
   for (const char* name : {"folder_ids", "source_ids"})
     if (const auto ids = body::texts(body, name); ids && !ids->empty())
       throw Refusal(501, "folders and sources are not served yet: leave out " + std::string(name));
+  if (const auto ids = body::texts(body, "identity_ids"); ids && !ids->empty())
+    throw Refusal(501, "identities are not served: leave out identity_ids");
+  if (body::find(body, "message_ids") != nullptr)
+    throw Refusal(501,
+                  "what stands in the window is for the agent's memory policy to say: leave out "
+                  "message_ids, and reset or compact the messages");
   if (body::flag(body, "include_multi_agent_tools").value_or(false))
     throw Refusal(501, "tools for several agents are not served");
   if (body::flag(body, "message_buffer_autoclear").value_or(false))
