@@ -361,7 +361,7 @@ std::optional<MendedJson> read_call_json(std::string_view text, std::size_t at,
     auto members = json.members;
     while (!members.empty() && is_wrapper(members.back().key.empty() ? "[]" : members.back().key) &&
            (members.back().value.starts_with('{') || members.back().value.starts_with('[')))
-      members = mend_json(std::string(members.back().value)).members;
+      members = mend_json(members.back().value).members;
     if (may_nest_otherwise(members)) {
       json.problem = "a closing brace is missing, and it is not clear where";
       json.problem_at = json.end;

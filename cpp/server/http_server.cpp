@@ -59,10 +59,10 @@ struct HttpServer::Impl {
     const auto found = resolver.resolve(options.host, std::to_string(options.port), error);
     if (!error) {
       const auto endpoint = found.begin()->endpoint();
-      acceptor.open(endpoint.protocol(), error);
-      if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-      if (!error) acceptor.bind(endpoint, error);
-      if (!error) acceptor.listen(1024, error);
+      error = acceptor.open(endpoint.protocol(), error);
+      if (!error) error = acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+      if (!error) error = acceptor.bind(endpoint, error);
+      if (!error) error = acceptor.listen(1024, error);
     }
     if (error)
       throw ConfigError("cannot listen on " + options.host + ':' + std::to_string(options.port) +
@@ -94,7 +94,7 @@ struct HttpServer::Impl {
       return;  // it is closed
     }
     boost::system::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
+    ignored = socket.set_option(tcp::no_delay(true), ignored);
     const auto session = std::make_shared<HttpSession>(std::move(socket), api);
     {
       const std::scoped_lock lock(mutex);
@@ -142,7 +142,7 @@ void HttpServer::stop() {
   impl_->stopped = true;
   boost::asio::post(impl_->acceptor.get_executor(), [impl = impl_.get()] {
     boost::system::error_code ignored;
-    impl->acceptor.close(ignored);
+    ignored = impl->acceptor.close(ignored);
     impl->pause.cancel();
   });
   impl_->each_session([](HttpSession& session) { session.stop(); });

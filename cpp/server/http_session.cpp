@@ -45,15 +45,11 @@ class HttpSession::Exchange final : public ServerExchange {
 
   void respond(ServerResponse response) override {
     answered_ = true;
-    post([response = std::move(response)](HttpSession& session) mutable {
-      session.respond(std::move(response));
-    });
+    post([response = std::move(response)](HttpSession& session) { session.respond(response); });
   }
   void begin_stream(ServerResponse head) override {
     answered_ = true;
-    post([head = std::move(head)](HttpSession& session) mutable {
-      session.begin_stream(std::move(head));
-    });
+    post([head = std::move(head)](HttpSession& session) { session.begin_stream(head); });
   }
   bool write(std::string_view piece) override {
     if (*gone_) return false;
@@ -147,7 +143,7 @@ void HttpSession::read_body() {
   if (beast::iequals(request[http::field::expect], "100-continue")) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     error_code ignored;
-    stream_.socket().non_blocking(true, ignored);
+    ignored = stream_.socket().non_blocking(true, ignored);
     static_cast<void>(
         stream_.socket().send(boost::asio::buffer(kContinue.data(), kContinue.size()), 0, ignored));
   }
@@ -200,7 +196,7 @@ std::string head_text(const ServerResponse& response, bool keep_alive, std::stri
 
 }  // namespace
 
-void HttpSession::respond(ServerResponse response) {
+void HttpSession::respond(const ServerResponse& response) {
   if (stopping_) keep_alive_ = false;
   auto bytes = head_text(response, keep_alive_,
                          response.status == 204
@@ -211,7 +207,7 @@ void HttpSession::respond(ServerResponse response) {
   send(std::move(bytes), true);
 }
 
-void HttpSession::begin_stream(ServerResponse head) {
+void HttpSession::begin_stream(const ServerResponse& head) {
   keep_alive_ = false;
   const bool chunked = std::exchange(chunked_, false);
   send(head_text(head, false, chunked ? "Transfer-Encoding: chunked\r\n" : ""), false);
@@ -267,7 +263,7 @@ void HttpSession::answered() {
 void HttpSession::end_writing() {
   *gone_ = true;
   error_code ignored;
-  stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  ignored = stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
   if (ignored) return;
   stream_.expires_after(std::chrono::seconds(2));
   buffer_.clear();

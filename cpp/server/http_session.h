@@ -36,8 +36,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void read_body();
   void dispatch();
   void refuse(int status, std::string_view detail);
-  void respond(ServerResponse response);
-  void begin_stream(ServerResponse head);
+  void respond(const ServerResponse& response);
+  void begin_stream(const ServerResponse& head);
   void send(std::string bytes, bool last);
   void write_next();
   void answered();

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::string_view kAgent =
     R"({"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]})";
-constexpr const char* kText = R"({"type": "string"})";
 
 ServerResponse agent_response(ServerApi& api, Agent& agent) {
   return {200, json::serialize(agent_json(api, agent))};

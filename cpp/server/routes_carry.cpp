@@ -139,7 +139,7 @@ std::string store_tool(Import& import, const json::object& tool, const std::stri
 
 // The name by which the agent is given the tool; "" where it cannot be.
 std::string placed_tool(Import& import, const json::object& tool) {
-  const auto name = string_or(tool, "name");
+  auto name = string_or(tool, "name");
   if (is_base_tool(name)) return name;
   const auto source = string_or(tool, "source_code");
   const auto known = tool_card(import.api, name);

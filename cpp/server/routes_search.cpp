@@ -14,7 +14,6 @@ namespace memgpt {
 
 namespace {
 
-constexpr const char* kText = R"({"type": "string"})";
 constexpr std::string_view kList = R"({"type": "array", "items": {"type": "object"}})";
 constexpr std::string_view kMessages = R"({"type": "object", "properties": {
   "query": {"type": "string"}, "agent_id": {"type": ["string", "null"]},

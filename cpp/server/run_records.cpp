@@ -74,7 +74,7 @@ std::pair<PlacedStep, std::string> RunReader::found(const std::string& id,
   } catch (const AgentNotFound&) {
     throw Refusal(404, "its agent was deleted");
   }
-  return {{*place, std::move(row->first)}, std::move(row->second)};
+  return {{*place, row->first}, row->second};
 }
 
 // Where it was undone: the branch that it stands on.

@@ -52,6 +52,7 @@ Block wire_block(const std::string& agent_id, const BlockVersion& version) {
 
 std::vector<Block> wire_blocks(const std::string& agent_id, const LiveState& state) {
   std::vector<Block> blocks;
+  blocks.reserve(state.blocks.size());
   for (const auto& version : state.blocks) blocks.push_back(wire_block(agent_id, version));
   return blocks;
 }
