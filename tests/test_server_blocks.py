@@ -122,3 +122,41 @@ def test_ids_that_are_made_of_names_stay_as_clients_know_them(
         ((own,),) = file.execute("SELECT id FROM block")
     assert agent["blocks"][0]["id"] == id_of("block", f"{agent['id']} {own}")
     assert id_of("tool", "tool send_message") in {tool["id"] for tool in agent["tools"]}
+
+
+def test_a_change_that_is_refused_changes_nothing(client: Client) -> None:
+    agent = client.agent(tags=["t"], context_window_limit=8000, memory_blocks=[block("own")])
+    path = f"/v1/agents/{agent['id']}"
+    before = client.ok("GET", path)
+    twice = [client.ok("POST", "/v1/blocks/", block("twin"))["id"] for _ in range(2)]
+    large = client.ok("POST", "/v1/blocks/", block("large", "word " * 15_000))["id"]
+    for ids, status in ((["block-x"], 404), (twice, 409), ([large], 400)):
+        body = {"tags": ["new"], "description": "New.", "tool_ids": [], "block_ids": ids}
+        assert client.patch(path, body).status == status, ids
+        after = client.ok("GET", path)
+        assert {**after, "updated_at": 0} == {**before, "updated_at": 0}
+    assert client.ok("GET", f"/v1/blocks/{before['blocks'][0]['id']}")["value"] == "It."
+
+
+@pytest.mark.parametrize("way", ["detach", "update"])
+def test_a_block_outlives_its_agent_s_hold_on_it(client: Client, way: str) -> None:
+    agent = client.agent(memory_blocks=[block("own", "Precious.")])
+    path, own = f"/v1/agents/{agent['id']}", agent["blocks"][0]["id"]
+    if way == "detach":
+        left = client.ok("PATCH", f"{path}/core-memory/blocks/detach/{own}")
+    else:
+        left = client.ok("PATCH", path, {"block_ids": []})
+    assert left["blocks"] == []
+    assert client.ok("GET", f"/v1/blocks/{own}")["value"] == "Precious."
+    assert client.ok("GET", f"/v1/blocks/{own}/agents") == []
+    back = client.ok("PATCH", f"{path}/core-memory/blocks/attach/{own}")
+    assert [(b["id"], b["value"]) for b in back["blocks"]] == [(own, "Precious.")]
+
+
+def test_blocks_of_an_agent_are_replaced_as_a_whole(client: Client) -> None:
+    agent = client.agent(memory_blocks=[block("a", "1"), block("b", "2")])
+    first, second = (b["id"] for b in agent["blocks"])
+    other = client.agent(memory_blocks=[block("a", "3")])["blocks"][0]["id"]
+    changed = client.ok("PATCH", f"/v1/agents/{agent['id']}", {"block_ids": [second, other]})
+    assert {b["id"]: b["value"] for b in changed["blocks"]} == {second: "2", other: "3"}
+    assert client.ok("GET", f"/v1/blocks/{first}")["value"] == "1"

@@ -397,7 +397,7 @@ class Agent {
   [[nodiscard]] Parts parts_with(AgentConfig config) const;
   void check_bound();
   void check_bound_embedder();
-  void adopt(Parts parts);
+  void adopt(Parts parts, const Binding& binding = {});
   void renew_config();
 
   // branches.cpp

@@ -166,12 +166,16 @@ void Agent::describe(const std::string& description, const std::vector<std::stri
 
 // Works with other parts from now on: a configuration step where names or schemas changed. Nothing
 // is changed where that cannot work.
-void Agent::adopt(Parts parts) {
+void Agent::adopt(Parts parts, const Binding& binding) {
   parts.compile_tools();
   WriteSet writes = begin("config", "user");
   writes.state = load_state(parts);
-  if (!(parts.config == this->parts()->config)) {
+  const bool same_blocks = binding.detach_blocks.empty() && binding.attach_blocks.empty();
+  if (!same_blocks || !(parts.config == this->parts()->config)) {
     writes.record_shared();
+    for (const auto& label : binding.detach_blocks) writes.detach_block(label, true);
+    for (const auto& id : binding.attach_blocks)
+      writes.attach_block(home_->journal()->shared_block(id));
     writes.prefix_changed = true;
     refresh_prefix(writes, parts);
     // Without its model its tokens are not known, and it is not sent to.
@@ -295,7 +299,7 @@ void Agent::bind(const Binding& binding) {
                           [&](const ToolConfig& tool) { return tool.schema.name == bound.first; });
     });
   }
-  adopt(std::move(parts));
+  adopt(std::move(parts), binding);
 }
 
 }  // namespace memgpt

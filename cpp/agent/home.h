@@ -79,6 +79,8 @@ struct Binding {
   int context_window = 0;
   std::string timezone;   // empty = leave
   std::string reasoning;  // empty = leave
+  std::vector<std::string> detach_blocks;  // by label
+  std::vector<std::string> attach_blocks;  // shared ones, by id, see Agent::attach_block()
   // What else of the configuration is to be otherwise: texts and numbers, and which tools there are
   // no more.
   std::function<void(AgentConfig& config)> change = {};

@@ -9,6 +9,7 @@
 #include "llm/services.h"
 #include "server/api.h"
 #include "server/block_bodies.h"
+#include "server/block_list.h"
 #include "server/message_bodies.h"
 #include "server/refusal.h"
 #include "server/tool_library.h"
@@ -360,16 +361,26 @@ void replace_tools(ServerApi& api, const AgentConfig& config, const std::vector<
   };
 }
 
-void replace_blocks(ServerApi& api, Agent& agent, const std::vector<std::string>& ids) {
+// What leaves the agent does not go with it, and what comes may be another agent's own: both are
+// shared before.
+void replace_blocks(ServerApi& api, Agent& agent, const std::vector<std::string>& ids,
+                    Binding& binding) {
+  std::vector<std::string> moved;
   const auto blocks = wire_blocks(agent.id(), agent.state());
   for (const auto& block : blocks)
-    if (std::find(ids.begin(), ids.end(), block.id) == ids.end()) agent.detach_block(block.label);
+    if (std::find(ids.begin(), ids.end(), block.id) == ids.end()) {
+      binding.detach_blocks.push_back(block.label);
+      moved.push_back(block.id);
+    }
   for (const auto& id : ids)
     if (std::none_of(blocks.begin(), blocks.end(),
-                     [&](const Block& block) { return block.id == id; })) {
-      share_block(api, id);
-      agent.attach_block(id);
+                     [&](const Block& block) { return block.id == id; }) &&
+        std::find(moved.begin(), moved.end(), id) == moved.end()) {
+      static_cast<void>(block_by_id(api, id));  // refuses one that there is not
+      binding.attach_blocks.push_back(id);
+      moved.push_back(id);
     }
+  for (const auto& id : moved) share_block(api, id);
 }
 
 }  // namespace
@@ -402,10 +413,9 @@ void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
     config.settings = settings_text(settings);
   };
   if (const auto ids = body::texts(body, "tool_ids")) replace_tools(api, config, *ids, binding);
-  const auto blocks = body::texts(body, "block_ids");
   if (name) check_agent_name(*name);
+  if (const auto ids = body::texts(body, "block_ids")) replace_blocks(api, agent, *ids, binding);
   agent.bind(binding);
-  if (blocks) replace_blocks(api, agent, *blocks);
   keep_secrets(api, agent.id(), body);
   if (!name || *name == agent.name()) return;
   const auto unique = free_name(api, *name);

@@ -165,6 +165,7 @@ ServerResponse attach(ServerApi& api, Call& call, bool attached) {
   if (!attached) {
     if (found == blocks.end())
       throw Refusal(404, "Block with id " + id + " is not attached to this agent");
+    share_block(api, id);  // it does not go with the agent's hold on it
     agent->detach_block(found->label);
   } else if (found == blocks.end()) {
     share_block(api, id);
