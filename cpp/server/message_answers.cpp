@@ -249,7 +249,10 @@ class StreamedAnswer final : public TurnAnswer {
     if (message.role != Role::assistant && message.role != Role::tool) return;
     if (form_.tokens) {
       if (message.role == Role::assistant) return;  // it came in pieces
-      if (form_.messages.use_assistant_message && message.name == form_.messages.tool_name) return;
+      // Where it failed this tells that what was shown as said was not.
+      if (form_.messages.use_assistant_message && message.name == form_.messages.tool_name &&
+          !message.failed)
+        return;
     }
     split_message(message, {agent_->state().agent.head, input_}, form_.messages,
                   [&](std::string_view, std::string&& part) { data(part); });

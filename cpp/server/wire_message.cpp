@@ -147,8 +147,16 @@ class Splitter {
     if (thinks && !arguments.thinks_first) reasoning(arguments.thinking, false);
   }
 
+  // Text is what send_message said: none where a rule or the arguments kept it from that, and of
+  // several calls only the first one is run.
+  [[nodiscard]] bool was_refused(const ToolCall& call) const {
+    return call.name == "send_message" &&
+           (message_.text.empty() || &call != &message_.tool_calls.front());
+  }
+
   void done(const ToolCall& call, const Arguments& arguments) {
-    if (form_.use_assistant_message && call.name == form_.tool_name && arguments.object) {
+    if (form_.use_assistant_message && call.name == form_.tool_name && arguments.object &&
+        !was_refused(call)) {
       const auto* said = arguments.object->if_contains(form_.tool_argument);
       if (said != nullptr && said->is_string())
         return give("assistant_message", assistant_piece(head(), said->get_string()));
