@@ -204,6 +204,7 @@ bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
 
   Response& response = run.response;
   ++response.steps;
+  response.cut = raw.finish_reason == "length";
   response.prompt_tokens +=
       reply.usage.prompt_tokens >= 0 ? reply.usage.prompt_tokens : context->tokens();
   response.completion_tokens += std::max(0, reply.usage.completion_tokens);

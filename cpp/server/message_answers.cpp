@@ -34,7 +34,11 @@ class TurnAnswer {
   TurnAnswer(const TurnAnswer&) = delete;
   TurnAnswer& operator=(const TurnAnswer&) = delete;
 
-  void done(const Response& response) {
+  void done(Response response) {
+    // The kernel calls it by what it saw of the reply: no call that could be read.
+    const auto& reason = response.stop_reason;
+    if (response.cut && (reason == "invalid_tool_call" || reason == "no_tool_call"))
+      response.stop_reason = "max_tokens_exceeded";
     keep_end(api_, response.input, response.stop_reason);
     api_.metrics().count_turn(response.stop_reason, response.steps);
     finish(response);
@@ -47,7 +51,7 @@ class TurnAnswer {
       // What came of it is there to be seen.
       Response response = so_far;
       response.stop_reason = "cancelled";
-      done(response);
+      done(std::move(response));
     } catch (...) {
       const auto failure = failure_of_exception();
       keep_end(api_, so_far.input, failure.stop_reason, failure.text);
