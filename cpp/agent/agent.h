@@ -43,6 +43,7 @@ struct Response {
   std::int64_t completion_tokens = 0;  // the provider's figure only
   int evicted = 0;                     // messages that left the window
   Head input;                          // the commit of the input
+  bool cut = false;                    // the last reply was too long for what the model may write
   // end_turn, max_steps, no_tool_call, invalid_tool_call
   std::string stop_reason = "end_turn";
 };

@@ -204,6 +204,7 @@ bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
 
   Response& response = run.response;
   ++response.steps;
+  response.cut = raw.finish_reason == "length";
   response.prompt_tokens +=
       reply.usage.prompt_tokens >= 0 ? reply.usage.prompt_tokens : context->tokens();
   response.completion_tokens += std::max(0, reply.usage.completion_tokens);
@@ -224,7 +225,8 @@ bool Agent::finish_step(TurnRun& run, ModelCall& call, const Reply& raw) {
   std::size_t next = window.size();
   while (next > 0 && window[next - 1]->message->position >= first_new) --next;
   if (call.events)
-    call.events->settle(response.spoken.size() > spoken_before ? response.spoken.back() : "");
+    call.events->settle(response.spoken.size() > spoken_before ? response.spoken.back() : "",
+                        next < window.size() ? window[next]->message : nullptr);
   for (; next < window.size(); ++next) {
     response.messages.push_back(window[next]->message);
     run.tell({.kind = TurnEvent::Kind::message,

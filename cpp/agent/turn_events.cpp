@@ -81,10 +81,11 @@ void ReplyEvents::emit(TurnEvent::Kind kind, std::string_view text) {
   on_event_({kind, step_, text, tool_, call_id_});
 }
 
-void ReplyEvents::settle(std::string_view said) {
+void ReplyEvents::settle(std::string_view said, const std::shared_ptr<const Message>& reply) {
   if (trimmed(shown_) == trimmed(said)) return;
   if (!shown_.empty()) on_event_({TurnEvent::Kind::discard, step_});
-  if (!said.empty()) on_event_({TurnEvent::Kind::text, step_, said});
+  if (!said.empty())
+    on_event_({.kind = TurnEvent::Kind::text, .step = step_, .text = said, .message = reply});
 }
 
 void ReplyEvents::add(const Delta& delta) {

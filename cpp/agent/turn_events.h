@@ -27,7 +27,7 @@ struct TurnEvent {
   std::string_view text = {};
   std::string_view tool = {};
   std::string_view call_id = {};
-  std::shared_ptr<const Message> message = nullptr;
+  std::shared_ptr<const Message> message = nullptr;  // of `text`: where the step is durable now
   std::string_view reply_id = {};  // of `step`: the id that the reply's message will have
 };
 // What it throws ends the turn and comes out of send().
@@ -59,7 +59,7 @@ class ReplyEvents {
   void finish(const Reply& reply);
   // Behind the step: what was shown as said and was not is void (the reply was cut off, refused or
   // mended), and what was said and not shown is shown.
-  void settle(std::string_view said);
+  void settle(std::string_view said, const std::shared_ptr<const Message>& reply);
 
  private:
   void emit(TurnEvent::Kind kind, std::string_view text);

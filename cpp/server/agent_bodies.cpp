@@ -7,6 +7,7 @@
 #include "agent/prompts.h"
 #include "agent/tool_rules.h"
 #include "llm/services.h"
+#include "memory/text.h"
 #include "server/api.h"
 #include "server/block_bodies.h"
 #include "server/block_list.h"
@@ -135,6 +136,18 @@ int window_of(const json::object& body) {
 std::string json_text(const json::object& body, std::string_view name) {
   const auto* object = body::object(body, name);
   return object == nullptr ? "" : json::serialize(*object);
+}
+
+// Equal ones once, where they came first.
+std::optional<std::vector<std::string>> tags_of(const json::object& body) {
+  const auto given = body::texts(body, "tags");
+  if (!given) return std::nullopt;
+  std::vector<std::string> tags;
+  for (const auto& tag : *given) {
+    if (is_blank(tag)) throw Refusal(422, "a tag of \"tags\" is empty: give it a text");
+    if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+  }
+  return tags;
 }
 
 // Of the two ways to say how the model shall write, the later one holds.
@@ -313,7 +326,7 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   options.timezone = body::text(body, "timezone").value_or("");
   if (!body::flag(body, "reasoning").value_or(true)) options.reasoning = "none";
   options.description = body::text(body, "description").value_or("");
-  options.tags = body::texts(body, "tags").value_or(std::vector<std::string>());
+  options.tags = tags_of(body).value_or(std::vector<std::string>());
   options.metadata = json_text(body, "metadata");
   options.tool_rules = rules_text(body);
   options.base_tools = body::flag(body, "include_base_tools").value_or(true);
@@ -400,7 +413,7 @@ void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
     binding.reasoning = *reasoning ? "argument" : "none";
   const auto name = body::text(body, "name");
   binding.change = [&body, name, rules = rules_text(body), system = body::text(body, "system"),
-                    tags = body::texts(body, "tags"), description = body::text(body, "description"),
+                    tags = tags_of(body), description = body::text(body, "description"),
                     metadata = json_text(body, "metadata")](AgentConfig& config) {
     if (system) config.system_prompt = *system;
     if (tags) config.tags = *tags;

@@ -65,7 +65,10 @@ void ArgumentsText::take_key(char c) {
 void ArgumentsText::begin_value(std::string& out) {
   state_ = State::value;
   keeps_ = !is_thinking(key_);
-  if (!keeps_) return;
+  if (!keeps_) {
+    thinks_first_ = thinks_first_ || !any_;
+    return;
+  }
   out += any_ ? ", " : "{";
   out += key_ + ": ";
   any_ = true;

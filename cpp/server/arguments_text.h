@@ -11,6 +11,8 @@ namespace memgpt {
 class ArgumentsText {
  public:
   [[nodiscard]] std::string add(std::string_view piece);
+  // The thoughts stand before anything else; false also before any key was read.
+  [[nodiscard]] bool thinks_first() const { return thinks_first_; }
 
  private:
   enum class State { before, key_or_end, key, colon, value, done, other };
@@ -24,6 +26,7 @@ class ArgumentsText {
   std::string key_;  // with its quotation marks
   bool keeps_ = false;
   bool any_ = false;  // a member was given
+  bool thinks_first_ = false;
   bool in_string_ = false;
   bool escaped_ = false;
   int depth_ = 0;

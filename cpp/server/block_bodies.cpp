@@ -16,10 +16,9 @@ constexpr std::array<const char*, 6> kOfCard = {"metadata", "tags",          "na
                                                 "hidden",   "template_name", "is_template"};
 constexpr const char* kDeleted = "deleted block";
 
-int limit_of(std::int64_t given) {
-  if (given < 1 || given > 100'000'000)
-    throw Refusal(422, "\"limit\" must be a number of characters, 1 or more");
-  return static_cast<int>(given);
+std::optional<int> limit_of(const json::object& body) {
+  const auto given = body::integer(body, "limit", 1, 100'000'000);
+  return given ? std::optional(static_cast<int>(*given)) : std::nullopt;
 }
 
 // In the words that the clients know.
@@ -45,7 +44,7 @@ Block new_block(const json::object& body) {
   Block block;
   block.label = body::needed_text(body, "label");
   block.value = body::needed_text(body, "value");
-  block.limit = limit_of(body::integer(body, "limit").value_or(kRestLimit));
+  block.limit = limit_of(body).value_or(kRestLimit);
   block.description = body::text(body, "description").value_or("");
   block.read_only = body::flag(body, "read_only").value_or(false);
   check_length(block, true, false);
@@ -54,11 +53,11 @@ Block new_block(const json::object& body) {
 
 std::function<void(Block& block)> block_change(const json::object& body) {
   return [label = body::text(body, "label"), value = body::text(body, "value"),
-          limit = body::integer(body, "limit"), description = body::text(body, "description"),
+          limit = limit_of(body), description = body::text(body, "description"),
           read_only = body::flag(body, "read_only")](Block& block) {
     if (label) block.label = *label;
     if (value) block.value = *value;
-    if (limit) block.limit = limit_of(*limit);
+    if (limit) block.limit = *limit;
     if (description) block.description = *description;
     if (read_only) block.read_only = *read_only;
     check_length(block, false, limit && !value);

@@ -194,14 +194,16 @@ const json::object& Call::body() {
   if (failed) throw Refusal(422, "the body is not valid JSON: " + failed.message());
   if (value.is_null()) return body_.emplace();
   if (!value.is_object()) throw Refusal(422, "the body must be a JSON object");
+  // It could not be given back: JSON has no word for it.
+  for (const auto& [name, given] : value.get_object())
+    if (has_infinity(given))
+      throw Refusal(422, "a number in \"" + std::string(name) + "\" is too large");
   return body_.emplace(std::move(value.get_object()));
 }
 
 std::string Call::body_object(const char* name) {
   const auto* given = body::object(body(), name);
   if (given == nullptr) return "{}";
-  if (has_infinity(*body::find(body(), name)))
-    throw Refusal(422, "a number in \"" + std::string(name) + "\" is too large");
   const auto read = mend_json(request_.body);
   if (read.problem.empty())
     for (const auto& member : read.members)
@@ -241,6 +243,15 @@ std::optional<std::int64_t> integer(const json::object& object, std::string_view
   const auto* value = find(object, name);
   if (value == nullptr) return std::nullopt;
   if (!value->is_int64()) wrong(name, "a whole number");
+  return value->get_int64();
+}
+
+std::optional<std::int64_t> integer(const json::object& object, std::string_view name,
+                                    std::int64_t least, std::int64_t most) {
+  const auto* value = find(object, name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_int64() || value->get_int64() < least || value->get_int64() > most)
+    wrong(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   return value->get_int64();
 }
 

@@ -45,7 +45,7 @@ class Call {
   [[nodiscard]] std::optional<TimeUs> asked_time(std::string_view name) const;
 
   // The body as an object; an empty body is an empty one. Throws Refusal: 415 for another content
-  // type, 422 for what is no JSON object.
+  // type, 422 for what is no JSON object, and for a number beyond all that a machine holds.
   [[nodiscard]] const json::object& body();
   // An object of it, "{}" where it is not there: its text, with numbers as they were written.
   [[nodiscard]] std::string body_object(const char* name);
@@ -65,6 +65,8 @@ namespace body {
 [[nodiscard]] std::optional<bool> flag(const json::object& object, std::string_view name);
 [[nodiscard]] std::optional<std::int64_t> integer(const json::object& object,
                                                   std::string_view name);
+[[nodiscard]] std::optional<std::int64_t> integer(const json::object& object, std::string_view name,
+                                                  std::int64_t least, std::int64_t most);
 [[nodiscard]] std::optional<std::vector<std::string>> texts(const json::object& object,
                                                             std::string_view name);
 [[nodiscard]] const json::object* object(const json::object& object, std::string_view name);

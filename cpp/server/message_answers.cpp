@@ -1,5 +1,7 @@
 #include "server/message_answers.h"
 
+#include <map>
+
 #include "memory/text.h"
 #include "server/api.h"
 #include "server/arguments_text.h"
@@ -32,7 +34,11 @@ class TurnAnswer {
   TurnAnswer(const TurnAnswer&) = delete;
   TurnAnswer& operator=(const TurnAnswer&) = delete;
 
-  void done(const Response& response) {
+  void done(Response response) {
+    // The kernel calls it by what it saw of the reply: no call that could be read.
+    const auto& reason = response.stop_reason;
+    if (response.cut && (reason == "invalid_tool_call" || reason == "no_tool_call"))
+      response.stop_reason = "max_tokens_exceeded";
     keep_end(api_, response.input, response.stop_reason);
     api_.metrics().count_turn(response.stop_reason, response.steps);
     finish(response);
@@ -45,7 +51,7 @@ class TurnAnswer {
       // What came of it is there to be seen.
       Response response = so_far;
       response.stop_reason = "cancelled";
-      done(response);
+      done(std::move(response));
     } catch (...) {
       const auto failure = failure_of_exception();
       keep_end(api_, so_far.input, failure.stop_reason, failure.text);
@@ -116,11 +122,13 @@ class StreamedAnswer final : public TurnAnswer {
         reply_id_ = event.reply_id;
         arguments_ = ArgumentsText();
         named_ = false;
+        parts_.clear();
+        blanks_.clear();
         break;
       case TurnEvent::Kind::reasoning:
-        reasoning(event, event.tool.empty() ? part::kThinking : part::kArgument);
+        reasoning(event, event.tool.empty() ? Part::thinking : Part::argument);
         break;
-      case TurnEvent::Kind::content: reasoning(event, part::kContent); break;
+      case TurnEvent::Kind::content: reasoning(event, Part::content); break;
       case TurnEvent::Kind::text: text(event); break;
       case TurnEvent::Kind::tool_call: call(event); break;
       case TurnEvent::Kind::discard: break;
@@ -179,43 +187,76 @@ class StreamedAnswer final : public TurnAnswer {
   }
 
   // Pieces of the reply that is being written; those of one part share its id.
-  [[nodiscard]] PieceHead head(int part) const {
-    return {reply_id_, part, api_.now_us(), {{}, input_}};
+  enum class Part { thinking, content, argument, call };
+  [[nodiscard]] PieceHead head(Part part) {
+    return {reply_id_, number(part), api_.now_us(), {{}, input_}};
   }
-  [[nodiscard]] bool shows(const TurnEvent& event, std::string_view type) const {
-    return form_.tokens && !event.text.empty() && form_.messages.wants(type);
+  // By the order in which they began.
+  int number(Part part) {
+    const auto next = static_cast<int>(parts_.size());
+    return parts_.try_emplace(part, next).first->second;
+  }
+  [[nodiscard]] bool shows(std::string_view type) const {
+    return form_.tokens && form_.messages.wants(type);
   }
 
-  void reasoning(const TurnEvent& event, int part) {
-    if (shows(event, "reasoning_message"))
-      data(reasoning_piece(head(part), event.text, part == part::kThinking));
+  // A part that is blank to its end is none: its beginning waits for more. Empty = it waits.
+  std::string begun(Part part, std::string_view piece) {
+    auto text = std::exchange(blanks_[part], "").append(piece);
+    if (is_blank(text) && !parts_.contains(part)) {
+      blanks_[part] = std::move(text);
+      return "";
+    }
+    return text;
+  }
+
+  void reasoning(const TurnEvent& event, Part part) {
+    const auto text = begun(part, event.text);
+    if (text.empty()) return;
+    if (part == Part::argument && !arguments_.thinks_first()) {
+      number(Part::call);
+      give_call();
+    }
+    const auto piece_head = head(part);
+    if (shows("reasoning_message")) data(reasoning_piece(piece_head, text, part == Part::thinking));
   }
 
   void text(const TurnEvent& event) {
-    if (form_.messages.use_assistant_message && shows(event, "assistant_message"))
-      data(assistant_piece(head(part::kFirstCall), event.text));
+    if (event.message != nullptr)
+      parts_.insert_or_assign(Part::call, said_part(*event.message, form_.messages));
+    const bool plainly = event.tool.empty() && event.message == nullptr;
+    const auto part = plainly ? Part::content : Part::call;
+    const auto text = plainly ? begun(part, event.text) : std::string(event.text);
+    if (text.empty()) return;
+    const auto piece_head = head(part);
+    if (form_.messages.use_assistant_message && shows("assistant_message"))
+      data(assistant_piece(piece_head, text));
   }
 
   // What is said comes as text, and not as the call that says it.
   void call(const TurnEvent& event) {
-    if (form_.messages.use_assistant_message && event.tool == form_.messages.tool_name) return;
-    if (!shows(event, "tool_call_message")) return;
     const auto text = arguments_.add(event.text);
-    if (text.empty()) return;
+    if (form_.messages.use_assistant_message && event.tool == form_.messages.tool_name) return;
+    if (text.empty() || !shows("tool_call_message")) return;
     give_call();
-    // Thoughts that came in the same piece are shown first.
-    call_ = call_piece(head(part::kFirstCall), std::exchange(named_, true) ? "" : event.tool, text,
-                       event.call_id);
+    call_ = text;  // thoughts before it that came in the same piece are shown first
+    call_tool_ = std::exchange(named_, true) ? "" : event.tool;
+    call_id_ = event.call_id;
   }
   void give_call() {
-    if (!call_.empty()) data(std::exchange(call_, ""));
+    if (call_.empty()) return;
+    data(call_piece(head(Part::call), call_tool_, call_, call_id_));
+    call_.clear();
   }
 
   void message(const Message& message) {
     if (message.role != Role::assistant && message.role != Role::tool) return;
     if (form_.tokens) {
       if (message.role == Role::assistant) return;  // it came in pieces
-      if (form_.messages.use_assistant_message && message.name == form_.messages.tool_name) return;
+      // Where it failed this tells that what was shown as said was not.
+      if (form_.messages.use_assistant_message && message.name == form_.messages.tool_name &&
+          !message.failed)
+        return;
     }
     split_message(message, {agent_->state().agent.head, input_}, form_.messages,
                   [&](std::string_view, std::string&& part) { data(part); });
@@ -226,6 +267,10 @@ class StreamedAnswer final : public TurnAnswer {
   ArgumentsText arguments_;
   bool named_ = false;  // the call's name was given
   std::string call_;    // a piece of it that waits
+  std::string call_tool_;
+  std::string call_id_;
+  std::map<Part, int> parts_;  // those that were begun
+  std::map<Part, std::string> blanks_;
   bool began_ = false;
   bool reads_ = true;
 };

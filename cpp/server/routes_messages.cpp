@@ -126,12 +126,18 @@ void send(ServerApi& api, const std::shared_ptr<Call>& call, bool streamed) {
 
 ServerResponse list_messages(ServerApi& api, Call& call) {
   const auto agent = api.agent(call.at("agent_id"));
+  if (const auto id = call.asked("conversation_id"); id && id != "default")
+    throw Refusal(404, "Conversation " + *id +
+                           " not found: an agent has one conversation, its own, with the id "
+                           "\"default\"");
+  const auto page = page_of(call, 100);
+  if (call.asked("group_id")) return {200, "[]"};  // there are no groups
   MessageForm form;
   form.use_assistant_message = call.asked_flag("use_assistant_message", true);
   form.tool_name = call.asked("assistant_message_tool_name").value_or(form.tool_name);
   form.tool_argument = call.asked("assistant_message_tool_kwarg").value_or(form.tool_argument);
   form.types = call.asked_all("include_return_message_types");
-  return {200, messages_page(api, *agent, page_of(call, 100), form)};
+  return {200, messages_page(api, *agent, page, form)};
 }
 
 ServerResponse reset_messages(ServerApi& api, Call& call) {
@@ -195,7 +201,9 @@ void add_message_routes(Router& router, ServerApi& api) {
               "list_messages",
               "Messages of an agent, the newest first",
               answering([&api](Call& call) { return list_messages(api, call); }),
-              page_query({{"use_assistant_message", R"({"type": "boolean"})"},
+              page_query({{"conversation_id", kText},
+                          {"group_id", kText},
+                          {"use_assistant_message", R"({"type": "boolean"})"},
                           {"assistant_message_tool_name", kText},
                           {"assistant_message_tool_kwarg", kText},
                           {"include_return_message_types",

@@ -5,6 +5,7 @@
 #include "llm/offline_embedder.h"
 #include "llm/services.h"
 #include "server/api.h"
+#include "server/refusal.h"
 #include "server/wire.h"
 
 namespace memgpt {
@@ -48,6 +49,14 @@ json::object embedder_json(const std::string& handle, int dimension) {
 
 // Those that a client asks for by the service's name.
 bool is_asked(const Call& call, const json::object& item, const char* type) {
+  const auto categories = call.asked_all("provider_category");
+  bool base = categories.empty();
+  for (const auto& category : categories) {
+    if (category != "base" && category != "byok")
+      throw Refusal(422, "\"provider_category\" must be \"base\" or \"byok\"");
+    base = base || category == "base";
+  }
+  if (!base) return false;  // nobody brings a key of their own
   const auto name = call.asked("provider_name");
   const auto kind = call.asked("provider_type");
   const auto is = [&](const std::optional<std::string>& asked) {

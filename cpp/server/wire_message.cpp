@@ -61,18 +61,21 @@ std::string printed_fields(std::string_view printed) {
 struct Arguments {
   std::string text;
   std::string thinking;
+  bool thinks_first = true;            // the thoughts stand before anything else
   std::optional<json::object> object;  // none: they are no JSON
 };
 
 Arguments arguments_of(const ToolCall& call) {
-  Arguments arguments{call.arguments, "", std::nullopt};
+  Arguments arguments{call.arguments, "", true, std::nullopt};
   boost::system::error_code failed;
   auto value = parse_deep(call.arguments, failed);
   if (failed || !value.is_object()) return arguments;
   auto& object = value.get_object();
   if (const auto* thinking = object.if_contains("thinking"); thinking != nullptr)
     if (thinking->is_string()) arguments.thinking = thinking->get_string();
-  arguments.text = ArgumentsText().add(call.arguments);
+  ArgumentsText without_thoughts;
+  arguments.text = without_thoughts.add(call.arguments);
+  arguments.thinks_first = without_thoughts.thinks_first();
   arguments.object = std::move(object);
   return arguments;
 }
@@ -98,9 +101,8 @@ class Splitter {
   }
 
  private:
-  [[nodiscard]] PieceHead head(int part = 0) const {
-    return {message_.id, part, message_.time_us, place_};
-  }
+  // Of the next part.
+  [[nodiscard]] PieceHead head() { return {message_.id, next_++, message_.time_us, place_}; }
 
   void give(std::string_view type, std::string&& part) {
     if (form_.wants(type)) on_part_(type, std::move(part));
@@ -124,28 +126,42 @@ class Splitter {
   }
 
   void assistant() {
-    if (!message_.thinking.empty()) reasoning(part::kThinking, message_.thinking, true);
+    if (!is_blank(message_.thinking)) reasoning(message_.thinking, true);
     if (message_.tool_calls.empty() && !message_.text.empty())  // an agent without send_message
-      return give("assistant_message", assistant_piece(head(part::kFirstCall), message_.text));
+      return give("assistant_message", assistant_piece(head(), message_.text));
     // What nobody saw is a thought.
-    if (!is_blank(message_.content)) reasoning(part::kContent, message_.content, false);
-    int number = part::kFirstCall;
-    for (const auto& call : message_.tool_calls) this->call(call, number++);
+    if (!is_blank(message_.content)) reasoning(message_.content, false);
+    for (const auto& call : message_.tool_calls) this->call(call);
   }
 
-  void reasoning(int number, std::string_view text, bool natively) {
-    give("reasoning_message", reasoning_piece(head(number), text, natively));
+  void reasoning(std::string_view text, bool natively) {
+    give("reasoning_message", reasoning_piece(head(), text, natively));
   }
 
-  void call(const ToolCall& call, int number) {
+  // In the order in which the model wrote them, which is that of a stream.
+  void call(const ToolCall& call) {
     const auto arguments = arguments_of(call);
-    if (!is_blank(arguments.thinking)) reasoning(part::kArgument, arguments.thinking, false);
-    if (form_.use_assistant_message && call.name == form_.tool_name && arguments.object) {
+    const bool thinks = !is_blank(arguments.thinking);
+    if (thinks && arguments.thinks_first) reasoning(arguments.thinking, false);
+    done(call, arguments);
+    if (thinks && !arguments.thinks_first) reasoning(arguments.thinking, false);
+  }
+
+  // Text is what send_message said: none where a rule or the arguments kept it from that, and of
+  // several calls only the first one is run.
+  [[nodiscard]] bool was_refused(const ToolCall& call) const {
+    return call.name == "send_message" &&
+           (message_.text.empty() || &call != &message_.tool_calls.front());
+  }
+
+  void done(const ToolCall& call, const Arguments& arguments) {
+    if (form_.use_assistant_message && call.name == form_.tool_name && arguments.object &&
+        !was_refused(call)) {
       const auto* said = arguments.object->if_contains(form_.tool_argument);
       if (said != nullptr && said->is_string())
-        return give("assistant_message", assistant_piece(head(number), said->get_string()));
+        return give("assistant_message", assistant_piece(head(), said->get_string()));
     }
-    give("tool_call_message", call_message(head(number), {call.id, call.name, arguments.text}));
+    give("tool_call_message", call_message(head(), {call.id, call.name, arguments.text}));
   }
 
   void tool_return() {
@@ -168,6 +184,7 @@ class Splitter {
   const MessagePlace& place_;
   const MessageForm& form_;
   const OnPart& on_part_;
+  int next_ = 0;
 };
 
 }  // namespace
@@ -193,7 +210,8 @@ std::string part_id(std::string_view message_id, int part) {
   if (message_id.starts_with(kPrefix)) message_id.remove_prefix(kPrefix.size());
   std::string id(message_id);
   if (id.size() < 2) return id + '-' + std::to_string(part);
-  id[id.size() - 2] = kHex[(part >> 4) & 15];
+  const auto upper = kHex.find(id[id.size() - 2]);
+  id[id.size() - 2] = kHex[(upper == std::string::npos ? 0 : upper & 8) | ((part >> 4) & 7)];
   id[id.size() - 1] = kHex[part & 15];
   return id;
 }
@@ -201,6 +219,18 @@ std::string part_id(std::string_view message_id, int part) {
 void split_message(const Message& message, const MessagePlace& place, const MessageForm& form,
                    const OnPart& on_part) {
   Splitter(message, place, form, on_part).run();
+}
+
+int said_part(const Message& message, const MessageForm& form) {
+  MessageForm all = form;
+  all.types.clear();
+  int number = 0;
+  std::optional<int> said;
+  split_message(message, {}, all, [&](std::string_view type, std::string&&) {
+    if (!said && type != "reasoning_message") said = number;
+    ++number;
+  });
+  return said.value_or(0);
 }
 
 std::string reasoning_piece(const PieceHead& head, std::string_view text, bool natively) {

@@ -29,20 +29,16 @@ struct MessagePlace {
   Head input;  // of its turn
 };
 
-// Parts of a reply: the same numbers in a stream, where it is not known what else will come.
-namespace part {
-inline constexpr int kThinking = 0;   // the model's own reasoning
-inline constexpr int kContent = 1;    // text outside of calls
-inline constexpr int kArgument = 2;   // thoughts among the arguments of a call
-inline constexpr int kFirstCall = 3;  // or what is said
-}  // namespace part
-// The id of one part of a message.
+// The id of one part of a message: of its id, the last seven bits replaced by the number of the
+// part. Those that are there are counted from 0, also where the client wants only some of them.
 [[nodiscard]] std::string part_id(std::string_view message_id, int part);
 
 // One part, as JSON.
 using OnPart = std::function<void(std::string_view type, std::string&& part)>;
 void split_message(const Message& message, const MessagePlace& place, const MessageForm& form,
                    const OnPart& on_part);
+// The number of the part that is said; 0 where none is.
+[[nodiscard]] int said_part(const Message& message, const MessageForm& form);
 
 // Pieces of a reply, for a stream of tokens.
 struct PieceHead {
