@@ -5,12 +5,13 @@
 
 #include "agent/builtin_tools.h"
 #include "agent/prompts.h"
-#include "agent/tool_rules.h"
 #include "llm/services.h"
 #include "server/api.h"
 #include "server/block_bodies.h"
 #include "server/message_bodies.h"
 #include "server/refusal.h"
+#include "server/rule_bodies.h"
+#include "server/tool_bodies.h"
 #include "server/tool_library.h"
 #include "server/wire.h"
 
@@ -65,29 +66,6 @@ void refuse_what_is_not_served(const json::object& body) {
     throw Refusal(501,
                   "variables of templates are not served: leave out memory_variables, and write "
                   "their values into the blocks");
-}
-
-// A list of rules as the kernel has it; empty = none.
-std::string rules_text(const json::object& body) {
-  const auto* list = body::array(body, "tool_rules");
-  if (list == nullptr || list->empty()) return "";
-  for (const auto& item : *list) {
-    if (!item.is_object()) continue;
-    const auto& rule = item.get_object();
-    if (string_or(rule, "type") == "requires_approval")
-      throw Refusal(501, "approvals of tool calls are not served yet: leave out requires_approval");
-    for (const char* name : {"args", "child_arg_nodes"})
-      if (body::find(rule, name) != nullptr)
-        throw Refusal(501, "arguments that a tool rule fills in are not served yet: leave out \"" +
-                               std::string(name) + '"');
-  }
-  auto text = json::serialize(*list);
-  try {
-    static_cast<void>(ToolRules(text));
-  } catch (const InvalidInput& error) {
-    throw Refusal(422, error.what());
-  }
-  return text;
 }
 
 // A key goes only to the endpoint it was configured with: a request names no address.
@@ -244,6 +222,15 @@ std::vector<HistoryItem> first_messages(const json::object& body) {
     HistoryItem item;
     item.message.role = input.role;
     item.message.type = message_type(input.role);
+// A configuration that has only the tools of a new agent.
+AgentConfig tools_of(const AgentOptions& options) {
+  AgentConfig config;
+  if (options.base_tools)
+    for (const auto& tool : builtin_tools()) config.tools.push_back(tool_config(*tool));
+  for (const auto& tool : options.tools) config.tools.push_back(tool_config(*tool));
+  return config;
+}
+
     item.message.name = std::move(input.name);
     item.message.text = std::move(input.text);
     if (input.role == Role::assistant) item.message.content = item.message.text;
@@ -314,7 +301,6 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   options.description = body::text(body, "description").value_or("");
   options.tags = body::texts(body, "tags").value_or(std::vector<std::string>());
   options.metadata = json_text(body, "metadata");
-  options.tool_rules = rules_text(body);
   options.base_tools = body::flag(body, "include_base_tools").value_or(true);
   if (options.base_tools) options.tools = memory_tools(options.agent_type);
   for (auto& tool : asked_tools(api, body)) options.tools.push_back(std::move(tool));
@@ -326,6 +312,7 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   }
 
   const auto said = first_messages(body);
+  options.tool_rules = first_rules(body, tools_of(options));
   const auto wanted =
       body::text(body, "name").value_or("agent " + api.home().environment().new_uuid().substr(24));
   check_agent_name(wanted);
