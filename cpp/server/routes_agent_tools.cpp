@@ -36,14 +36,24 @@ ServerResponse attach(ServerApi& api, Call& call) {
   return agent_response(api, *agent);
 }
 
+// A function of a program stays known where the last agent that has it loses it.
+void keep_function(ServerApi& api, Agent& agent, const ToolConfig& tool) {
+  if (tool.origin != "user" || is_source_tool(tool)) return;
+  for (const auto& bound : agent.bound_tools())
+    if (bound->schema().name == tool.schema.name && !bound->for_one_agent())
+      api.source_bindings().keep(bound);
+}
+
 // One that it does not have is not there afterwards either.
 ServerResponse detach(ServerApi& api, Call& call) {
   const auto agent = api.agent(call.at("agent_id"));
   const auto& id = call.at("tool_id");
-  if (const auto tool = tool_of_agent(api, agent->config(), id))
+  if (const auto tool = tool_of_agent(api, agent->config(), id)) {
+    keep_function(api, *agent, *tool);
     agent->remove_tool(tool->schema.name);
-  else
+  } else {
     static_cast<void>(tool_json_by_id(api, id));  // 404 where there is none
+  }
   return agent_response(api, *agent);
 }
 

@@ -147,6 +147,13 @@ std::shared_ptr<Tool> SourceBindings::made_for(ServerApi& api, const ToolConfig&
                                                bool unbound) {
   if (is_source_tool(tool)) {
     const auto card = tool_card(api, tool.schema.name);
+std::shared_ptr<Tool> SourceBindings::kept(const std::string& id) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, tool] : kept_)
+    if (base_tool_id(name) == id) return tool;
+  return nullptr;
+}
+
     if (!card) return nullptr;
     auto made = source_tool(api, *card);
     return unbound || tool_config(*made) != tool ? made : nullptr;
