@@ -61,6 +61,28 @@ void keep_fields(json::object& fields, const json::object& body) {
 }
 
 // Name, description and parameters, from what it is made of now; a client's own word wins.
+// A model would have to give what it is not told of.
+void check_required(const json::object& parameters, const std::string& what) {
+  const auto* required = parameters.if_contains("required");
+  const auto* known = parameters.if_contains("properties");
+  if (required == nullptr || !required->is_array()) return;
+  for (const auto& name : required->get_array()) {
+    if (!name.is_string()) throw Refusal(422, what + ": \"required\" must be a list of names");
+    if (known == nullptr || !known->is_object() || !known->get_object().contains(name.get_string()))
+      throw Refusal(422, what + ": \"required\" names \"" + std::string(name.get_string()) +
+                             "\", which is not in \"properties\"");
+  }
+}
+
+void check_schemas(const json::object& asked) {
+  if (const auto* schema = body::object(asked, "json_schema"); schema != nullptr)
+    if (const auto* parameters = schema->if_contains("parameters");
+        parameters != nullptr && parameters->is_object())
+      check_required(parameters->get_object(), "\"json_schema\": parameters");
+  if (const auto* schema = body::object(asked, "args_json_schema"); schema != nullptr)
+    check_required(*schema, "\"args_json_schema\"");
+}
+
 void keep_schema(ServerApi& api, Card& card, json::object& fields, const json::object& body) {
   json::object asked = {{"source_code", string_or(fields, "source_code")},
                         {"source_type", string_or(fields, "source_type", "python")}};
@@ -70,6 +92,7 @@ void keep_schema(ServerApi& api, Card& card, json::object& fields, const json::o
       arguments != nullptr && arguments->is_object())
     asked["args_json_schema"] = *arguments;
   auto schema = api.sources()->derive(asked);
+  check_schemas(asked);
   card.name = string_or(schema, "name");
   fields["description"] = string_or(schema, "description");
   fields["json_schema"] = std::move(schema);
