@@ -233,7 +233,7 @@ def test_a_tool_is_attached_listed_run_and_detached(client: Client) -> None:
     assert (done["status"], done["func_return"]) == ("success", "die of 6, red")
     assert done["stdout"] == ["rolling\n"] and done["agent_state"]["id"] == agent["id"]
     failed = run(client, agent, "roll", sides=0)
-    assert failed["status"] == "error" and "a die has sides" in failed["func_return"]
+    assert failed["status"] == "error" and "a die has sides" in failed["stderr"][0]
     assert run(client, agent, "roll", sides="many")["status"] == "error"
     for _ in range(2):
         state = client.ok("PATCH", f"{path}/detach/{made['id']}")
@@ -285,7 +285,7 @@ def test_limits_and_packages_are_heeded(client: Client) -> None:
     assert text.startswith("ä" * 10 + "... [NOTE: ") and "(11 > 10)" in text
     client.ok("PATCH", f"/v1/tools/{made['id']}", {"pip_requirements": [{"name": "numpy"}]})
     wanting = run(client, agent, "long", n=1)
-    assert wanting["status"] == "error" and "numpy" in wanting["func_return"]
+    assert wanting["status"] == "error" and "numpy" in wanting["stderr"][0]
 
 
 def test_source_is_run_without_an_agent(client: Client) -> None:
