@@ -289,10 +289,10 @@ def test_limits_and_packages_are_heeded(client: Client) -> None:
 
 
 def test_source_is_run_without_an_agent(client: Client) -> None:
-    body = {"source_code": ROLL, "args": {"sides": 6}, "env_vars": {"COLOUR": "blue"}}
+    body = {"source_code": ROLL, "args": {"sides": 6}, "env_vars": {"COLOUR": "red"}}
     done = client.ok("POST", "/v1/tools/run", body)
     assert (done["message_type"], done["status"]) == ("tool_return_message", "success")
-    assert (done["tool_return"], done["stdout"]) == ("die of 6, blue", ["rolling\n"])
+    assert (done["tool_return"], done["stdout"]) == ("die of 6, red", ["rolling\n"])
     assert client.ok("POST", "/v1/tools/run", {**body, "args": {}})["status"] == "error"
     assert client.ok("GET", "/v1/tools/count?tool_types=custom") == 0
 

@@ -194,13 +194,20 @@ std::string settings_text(const json::object& settings) {
   return settings.empty() ? "" : json::serialize(settings);
 }
 
-// Of tools that clients sent; no part of the journal.
+// Of tools that clients sent; null: none are given.
+const json::object* given_secrets(const json::object& body) {
+  for (const char* name : {"secrets", "tool_exec_environment_variables"})
+    if (const auto* given = body::object(body, name); given != nullptr) {
+      check_environment(*given, name);
+      return given;
+    }
+  return nullptr;
+}
+
+// They are no part of the journal.
 void keep_secrets(ServerApi& api, const std::string& agent_id, const json::object& body) {
-  const auto* given = body::object(body, "secrets");
-  if (given == nullptr) given = body::object(body, "tool_exec_environment_variables");
+  const auto* given = given_secrets(body);
   if (given == nullptr) return;
-  for (const auto& [name, value] : *given)
-    if (!value.is_string()) throw Refusal(422, "\"secrets\" must be texts by their names");
   const auto now = api.now_us();
   api.home().journal()->put_card({"secrets", agent_id, "", json::serialize(*given), now, now});
 }
@@ -215,13 +222,6 @@ std::vector<std::shared_ptr<Tool>> asked_tools(ServerApi& api, const json::objec
   return tools;
 }
 
-// What was said before the agent is first spoken to: it stands in the window as if it had been.
-std::vector<HistoryItem> first_messages(const json::object& body) {
-  std::vector<HistoryItem> items;
-  for (auto& input : inputs_in(body, "initial_message_sequence")) {
-    HistoryItem item;
-    item.message.role = input.role;
-    item.message.type = message_type(input.role);
 // A configuration that has only the tools of a new agent.
 AgentConfig tools_of(const AgentOptions& options) {
   AgentConfig config;
@@ -231,6 +231,13 @@ AgentConfig tools_of(const AgentOptions& options) {
   return config;
 }
 
+// What was said before the agent is first spoken to: it stands in the window as if it had been.
+std::vector<HistoryItem> first_messages(const json::object& body) {
+  std::vector<HistoryItem> items;
+  for (auto& input : inputs_in(body, "initial_message_sequence")) {
+    HistoryItem item;
+    item.message.role = input.role;
+    item.message.type = message_type(input.role);
     item.message.name = std::move(input.name);
     item.message.text = std::move(input.text);
     if (input.role == Role::assistant) item.message.content = item.message.text;
@@ -286,6 +293,7 @@ std::shared_ptr<Agent> created(ServerApi& api, const std::string& wanted, const 
 std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   refuse_what_is_not_served(body);
   check_parameters(body);
+  static_cast<void>(given_secrets(body));
   AgentOptions options;
   options.agent_type = agent_type(body);
   const auto handle = model_handle(body);
@@ -304,6 +312,7 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   options.base_tools = body::flag(body, "include_base_tools").value_or(true);
   if (options.base_tools) options.tools = memory_tools(options.agent_type);
   for (auto& tool : asked_tools(api, body)) options.tools.push_back(std::move(tool));
+  options.tool_rules = first_rules(body, tools_of(options));
   const auto blocks = given_blocks(body);
   for (const auto& block : blocks) options.blocks.push_back(new_block(block));
   for (const auto& id : body::texts(body, "block_ids").value_or(std::vector<std::string>())) {
@@ -312,7 +321,6 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   }
 
   const auto said = first_messages(body);
-  options.tool_rules = first_rules(body, tools_of(options));
   const auto wanted =
       body::text(body, "name").value_or("agent " + api.home().environment().new_uuid().substr(24));
   check_agent_name(wanted);
@@ -364,6 +372,7 @@ void replace_blocks(ServerApi& api, Agent& agent, const std::vector<std::string>
 void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
   refuse_what_is_not_served(body);
   check_parameters(body);
+  static_cast<void>(given_secrets(body));
   Binding binding;
   const auto config = agent.config();
   if (const auto handle = model_handle(body); handle && *handle != config.model)

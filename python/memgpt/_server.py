@@ -86,6 +86,7 @@ def _run(
 ) -> tuple[bool, str, list[str], list[str], str]:
     """Call a tool that a client sent, in a sandbox."""
     from memgpt._sandbox import Limits, run_source
+    from memgpt._sandbox_secrets import hide
 
     variables = json.loads(environment)
     try:
@@ -99,6 +100,7 @@ def _run(
         )
     except Error as error:  # there is no sandbox, or it cannot be handed over
         return True, str(error), [], [], ""
+    result = hide(result, variables)
     failed = result.status != "success"
     return failed, result.value, result.stdout, result.stderr, result.json
 
