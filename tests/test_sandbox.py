@@ -40,6 +40,22 @@ def test_a_value_of_any_kind_comes_back_as_text(value: str, text: str) -> None:
     assert call(f"def f(): return {value}") == SandboxResult("success", text, [], [])
 
 
+@pytest.mark.parametrize(
+    ("value", "json"),
+    [
+        ("7", "7"),
+        ("None", "null"),
+        ("[1.5, {'ü': (True,)}]", '[1.5, {"ü": [true]}]'),
+        ("'7'", ""),
+        ("float('nan')", ""),
+        ("{1, 2}", ""),
+        ("[0] * 50_000", ""),
+    ],
+)
+def test_a_value_that_json_has_comes_back_as_json(value: str, json: str) -> None:
+    assert call(f"def f(): return {value}").json == json
+
+
 @everyone
 def test_a_tool_gets_its_arguments_and_its_environment(run: Run) -> None:
     source = """

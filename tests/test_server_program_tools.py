@@ -79,12 +79,27 @@ def test_it_is_not_changed_or_deleted(client: Client, sam: memgpt.Agent) -> None
     assert "add" in shown(client, sam.id)
 
 
-def test_it_is_detached_and_then_unknown(client: Client, sam: memgpt.Agent) -> None:
-    own = shown(client, sam.id)["add"]["id"]
+def test_it_is_detached_and_stays_known(client: Client, sam: memgpt.Agent) -> None:
+    tool = shown(client, sam.id)["add"]
+    own = tool["id"]
     state = client.ok("PATCH", f"/v1/agents/{sam.id}/tools/detach/{own}")
     assert "add" not in {tool["name"] for tool in state["tools"]} and "add" not in sam.tools
+    client.ok("PATCH", f"/v1/agents/{sam.id}/tools/detach/{own}")
+    assert client.ok("GET", f"/v1/tools/{own}") == tool
+    other = client.agent(model="scripted", tools=["add"])["id"]
+    for agent in (sam.id, other):
+        client.ok("PATCH", f"/v1/agents/{agent}/tools/attach/{own}")
+        assert shown(client, agent)["add"] == tool
+    said = client.say(other, "2 + 3?")["messages"]
+    assert "5" in [message.get("tool_return") for message in said]
+
+
+def test_what_works_on_its_agent_is_unknown_once_it_was_detached(
+    client: Client, sam: memgpt.Agent
+) -> None:
+    own = shown(client, sam.id)["count_words"]["id"]
+    client.ok("PATCH", f"/v1/agents/{sam.id}/tools/detach/{own}")
     assert client.get(f"/v1/tools/{own}").status == 404
-    assert client.patch(f"/v1/agents/{sam.id}/tools/detach/{own}").status == 404
 
 
 @pytest.mark.parametrize("how", ["attach", "tool_ids", "tools", "change"])

@@ -233,7 +233,7 @@ def test_a_tool_is_attached_listed_run_and_detached(client: Client) -> None:
     assert (done["status"], done["func_return"]) == ("success", "die of 6, red")
     assert done["stdout"] == ["rolling\n"] and done["agent_state"]["id"] == agent["id"]
     failed = run(client, agent, "roll", sides=0)
-    assert failed["status"] == "error" and "a die has sides" in failed["func_return"]
+    assert failed["status"] == "error" and "a die has sides" in failed["stderr"][0]
     assert run(client, agent, "roll", sides="many")["status"] == "error"
     for _ in range(2):
         state = client.ok("PATCH", f"{path}/detach/{made['id']}")
@@ -285,14 +285,14 @@ def test_limits_and_packages_are_heeded(client: Client) -> None:
     assert text.startswith("ä" * 10 + "... [NOTE: ") and "(11 > 10)" in text
     client.ok("PATCH", f"/v1/tools/{made['id']}", {"pip_requirements": [{"name": "numpy"}]})
     wanting = run(client, agent, "long", n=1)
-    assert wanting["status"] == "error" and "numpy" in wanting["func_return"]
+    assert wanting["status"] == "error" and "numpy" in wanting["stderr"][0]
 
 
 def test_source_is_run_without_an_agent(client: Client) -> None:
-    body = {"source_code": ROLL, "args": {"sides": 6}, "env_vars": {"COLOUR": "blue"}}
+    body = {"source_code": ROLL, "args": {"sides": 6}, "env_vars": {"COLOUR": "red"}}
     done = client.ok("POST", "/v1/tools/run", body)
     assert (done["message_type"], done["status"]) == ("tool_return_message", "success")
-    assert (done["tool_return"], done["stdout"]) == ("die of 6, blue", ["rolling\n"])
+    assert (done["tool_return"], done["stdout"]) == ("die of 6, red", ["rolling\n"])
     assert client.ok("POST", "/v1/tools/run", {**body, "args": {}})["status"] == "error"
     assert client.ok("GET", "/v1/tools/count?tool_types=custom") == 0
 

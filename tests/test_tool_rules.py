@@ -246,6 +246,9 @@ def test_one_that_never_obeys_ends_its_turn(talk: Talk) -> None:
         ([rule("max_count_per_step", "send_message")], 422),
         ([rule("constrain_child_tools", "send_message")], 422),
         ([rule("parent_last_tool", "send_message", children="memory_insert")], 422),
+        ([rule("conditional", "send_message")], 422),
+        ([rule("conditional", "send_message", child_output_mapping=None)], 422),
+        ([rule("conditional", "send_message", default_child="x", child_output_mapping=[])], 422),
         ([rule("run_first", "send_message", args={"message": "Hi"})], 501),
         ([rule("constrain_child_tools", "x", children=["y"], child_arg_nodes=[{}])], 501),
     ],
@@ -269,4 +272,52 @@ def test_rules_are_shown_changed_and_taken_away(home: memgpt.Home) -> None:
         rules = [rule("exit_loop", "memory_insert")]
         assert client.ok("PATCH", path, {"tool_rules": rules})["tool_rules"] == rules
         assert client.ok("PATCH", path, {"name": "Ann"})["tool_rules"] == rules
-        assert client.ok("PATCH", path, {"tool_rules": []})["tool_rules"] == agent["tool_rules"]
+        assert client.ok("PATCH", path, {"tool_rules": []})["tool_rules"] == []
+        assert client.ok("PATCH", path, {"name": "Kim"})["tool_rules"] == []
+        assert client.ok("GET", path)["tool_rules"] == []
+        assert client.ok("PATCH", path, {"tool_rules": None})["tool_rules"] == agent["tool_rules"]
+
+
+def test_the_base_rules_are_shown_as_a_client_asked_for(home: memgpt.Home) -> None:
+    own = [rule("continue_loop", "conversation_search"), rule("run_first", "memory_insert")]
+    with home.serve(port=0) as server:
+        client = Client(server.url)
+
+        def shown(base: bool | None, rules: Rules | None) -> Rules:
+            given = {"include_base_tool_rules": base, "tool_rules": rules}
+            kept = client.agent(**given)["tool_rules"]
+            return [{k: v for k, v in one.items() if v is not None} for one in kept]
+
+        base = shown(None, None)
+        assert rule("exit_loop", "send_message") in base
+        assert base == shown(True, None) == shown(True, []) == shown(None, [])
+        assert shown(False, None) == shown(False, []) == []
+        assert shown(False, own) == shown(None, own) == own
+        assert shown(True, own) == own + [one for one in base if one not in own]
+        assert len(shown(True, own)) == len(base) + 1
+
+
+def test_equal_rules_are_kept_once(home: memgpt.Home) -> None:
+    first = rule("exit_loop", "memory_insert", prompt_template=None)
+    other = rule("exit_loop", "memory_replace")
+    with home.serve(port=0) as server:
+        client = Client(server.url)
+        given = [first, other, rule("exit_loop", "memory_insert"), other]
+        agent = client.agent(tool_rules=given)
+        assert agent["tool_rules"] == [first, other]
+        changed = client.ok("PATCH", f"/v1/agents/{agent['id']}", {"tool_rules": given[1:]})
+        assert changed["tool_rules"] == [other, rule("exit_loop", "memory_insert")]
+
+
+def test_base_rules_beside_own_ones_are_obeyed(home: memgpt.Home) -> None:
+    quiet = {**SEARCH, "heartbeat": False}
+    models = {"scripted": ScriptedLLM([quiet, {**SAY, "heartbeat": True}, SEARCH])}
+    with home.serve(port=0, models=models) as server:
+        client = Client(server.url)
+        own = [rule("continue_loop", "memory_insert")]
+        agent = client.agent(model="scripted", tool_rules=own, include_base_tool_rules=True)
+        said = client.say(agent["id"], "Hello", use_assistant_message=False)
+        returns = [m for m in said["messages"] if m["message_type"] == "tool_return_message"]
+        assert [m["name"] for m in returns] == ["conversation_search", "send_message"]
+        assert stop_reason(said) == "tool_rule"
+    assert home.check(replay=True) == []

@@ -69,7 +69,8 @@ def test_an_async_function_without_parameters_is_a_tool() -> None:
         ("int", {"type": "integer"}),
         ("float", {"type": "number"}),
         ("bool", {"type": "boolean"}),
-        ("list", {"type": "array", "items": {"type": "string"}}),
+        ("list", {"type": "array", "items": {}}),
+        ("List", {"type": "array", "items": {}}),
         ("list[int]", {"type": "array", "items": {"type": "integer"}}),
         ("typing.List[str]", {"type": "array", "items": {"type": "string"}}),
         ("dict", {"type": "object"}),
@@ -132,7 +133,7 @@ def test_keyword_only_parameters_count() -> None:
 
 
 def test_reserved_arguments_are_no_business_of_the_model() -> None:
-    source = 'def f(self, agent_state: "AgentState", a: int):\n    """F.\n\n    Args:\n'
+    source = 'def f(self, a: int):\n    """F.\n\n    Args:\n'
     source += '        a: x\n    """\n'
     assert derive(source).parameters["required"] == ["a"]
     schema = {
@@ -161,10 +162,26 @@ def test_the_clients_schema_wins() -> None:
         "description": "Own.",
         "parameters": {"type": "object", "properties": {"x": {"type": "string"}}},
     }
-    spec = derive("not Python (", json_schema=schema)
+    spec = derive("def g(y): ...\ndef h(): ...", json_schema=schema)
     assert (spec.name, spec.description) == ("g", "Own.")
     assert spec.parameters == {**schema["parameters"], "required": []}
     assert derive("", source_type="json", json_schema=schema) == spec
+
+
+def test_a_schema_whose_name_no_function_has_is_refused() -> None:
+    words = refusal("def f(): ...", json_schema={"name": "g"})
+    assert '"g"' in words and '"f"' in words
+    assert "line 1" in refusal("not Python (", json_schema={"name": "g"})
+
+
+def test_the_agents_state_is_not_served() -> None:
+    for parameters in ("agent_state: AgentState", "agent_state=None", "*, agent_state", ""):
+        source = f"def f({parameters}): ..."
+        for given in ({"args_json_schema": {}}, {"json_schema": {"name": "f"}}, {}):
+            if parameters:
+                assert '"agent_state"' in refusal(source, **given)
+            else:
+                assert derive(source, **given).name == "f"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ struct ToolResult {
   // What it wrote beside its result, which no model sees: a JSON object of lists, "stdout" and
   // "stderr"; empty = nothing. It is kept of calls with outside effects.
   std::string printed = {};
+  // The result as JSON, for a user who runs the tool; empty = the text says it all.
+  std::string json = {};
 };
 
 class Tool {

@@ -34,6 +34,15 @@ void check_children(const json::object& rule) {
                        " needs \"children\", a list of tools' names");
 }
 
+// Those that are kept already go without: past contexts were made with them.
+void check_mapping(const json::value& item) {
+  const auto& rule = item.get_object();
+  const auto* map = rule.if_contains("child_output_mapping");
+  if (string_or(rule, "type") == "conditional" && (map == nullptr || !map->is_object()))
+    throw InvalidInput(
+        "a rule conditional needs \"child_output_mapping\", an object of tools' names by results");
+}
+
 std::string joined(const std::vector<std::string>& names) {
   std::string all;
   for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
@@ -98,7 +107,9 @@ ToolRules::ToolRules(std::string_view json, bool strict) {
   }
   for (const auto& item : value.get_array()) {
     try {
-      rules_.push_back(rule_of(item));
+      auto rule = rule_of(item);
+      if (strict) check_mapping(item);
+      rules_.push_back(std::move(rule));
     } catch (const InvalidInput&) {
       if (strict) throw;
     }

@@ -160,11 +160,12 @@ void set_run(ServerOptions& options, py::object callable) {
   options.sources.run = [run = hold(std::move(callable))](const ToolSource& tool,
                                                           const std::string& arguments) {
     return with_python([&] {
-      auto [failed, value, out, err] =
-          (*run)(tool.source, tool.name, arguments, tool.environment)
+      auto [failed, value, out, err, json] =
+          (*run)(tool.source, tool.name, arguments, tool.environment, tool.schema)
               .cast<std::tuple<bool, std::string, std::vector<std::string>,
-                               std::vector<std::string>>>();
-      return SourceResult{failed, std::move(value), std::move(out), std::move(err)};
+                               std::vector<std::string>, std::string>>();
+      return SourceResult{failed, std::move(value), std::move(out), std::move(err),
+                          std::move(json)};
     });
   };
 }

@@ -5,7 +5,6 @@
 
 #include "agent/builtin_tools.h"
 #include "agent/prompts.h"
-#include "agent/tool_rules.h"
 #include "llm/services.h"
 #include "memory/text.h"
 #include "server/api.h"
@@ -13,6 +12,8 @@
 #include "server/block_list.h"
 #include "server/message_bodies.h"
 #include "server/refusal.h"
+#include "server/rule_bodies.h"
+#include "server/tool_bodies.h"
 #include "server/tool_library.h"
 #include "server/wire.h"
 
@@ -67,29 +68,6 @@ void refuse_what_is_not_served(const json::object& body) {
     throw Refusal(501,
                   "variables of templates are not served: leave out memory_variables, and write "
                   "their values into the blocks");
-}
-
-// A list of rules as the kernel has it; empty = none.
-std::string rules_text(const json::object& body) {
-  const auto* list = body::array(body, "tool_rules");
-  if (list == nullptr || list->empty()) return "";
-  for (const auto& item : *list) {
-    if (!item.is_object()) continue;
-    const auto& rule = item.get_object();
-    if (string_or(rule, "type") == "requires_approval")
-      throw Refusal(501, "approvals of tool calls are not served yet: leave out requires_approval");
-    for (const char* name : {"args", "child_arg_nodes"})
-      if (body::find(rule, name) != nullptr)
-        throw Refusal(501, "arguments that a tool rule fills in are not served yet: leave out \"" +
-                               std::string(name) + '"');
-  }
-  auto text = json::serialize(*list);
-  try {
-    static_cast<void>(ToolRules(text));
-  } catch (const InvalidInput& error) {
-    throw Refusal(422, error.what());
-  }
-  return text;
 }
 
 // A key goes only to the endpoint it was configured with: a request names no address.
@@ -230,13 +208,20 @@ std::string settings_text(const json::object& settings) {
   return settings.empty() ? "" : json::serialize(settings);
 }
 
-// Of tools that clients sent; no part of the journal.
+// Of tools that clients sent; null: none are given.
+const json::object* given_secrets(const json::object& body) {
+  for (const char* name : {"secrets", "tool_exec_environment_variables"})
+    if (const auto* given = body::object(body, name); given != nullptr) {
+      check_environment(*given, name);
+      return given;
+    }
+  return nullptr;
+}
+
+// They are no part of the journal.
 void keep_secrets(ServerApi& api, const std::string& agent_id, const json::object& body) {
-  const auto* given = body::object(body, "secrets");
-  if (given == nullptr) given = body::object(body, "tool_exec_environment_variables");
+  const auto* given = given_secrets(body);
   if (given == nullptr) return;
-  for (const auto& [name, value] : *given)
-    if (!value.is_string()) throw Refusal(422, "\"secrets\" must be texts by their names");
   const auto now = api.now_us();
   api.home().journal()->put_card({"secrets", agent_id, "", json::serialize(*given), now, now});
 }
@@ -249,6 +234,15 @@ std::vector<std::shared_ptr<Tool>> asked_tools(ServerApi& api, const json::objec
   for (const auto& id : body::texts(body, "tool_ids").value_or(std::vector<std::string>()))
     tools.push_back(tool_by_id(api, id));
   return tools;
+}
+
+// A configuration that has only the tools of a new agent.
+AgentConfig tools_of(const AgentOptions& options) {
+  AgentConfig config;
+  if (options.base_tools)
+    for (const auto& tool : builtin_tools()) config.tools.push_back(tool_config(*tool));
+  for (const auto& tool : options.tools) config.tools.push_back(tool_config(*tool));
+  return config;
 }
 
 // What was said before the agent is first spoken to: it stands in the window as if it had been.
@@ -313,6 +307,7 @@ std::shared_ptr<Agent> created(ServerApi& api, const std::string& wanted, const 
 std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   refuse_what_is_not_served(body);
   check_parameters(body);
+  static_cast<void>(given_secrets(body));
   AgentOptions options;
   options.agent_type = agent_type(body);
   const auto handle = model_handle(body);
@@ -328,10 +323,10 @@ std::shared_ptr<Agent> create_agent(ServerApi& api, const json::object& body) {
   options.description = body::text(body, "description").value_or("");
   options.tags = tags_of(body).value_or(std::vector<std::string>());
   options.metadata = json_text(body, "metadata");
-  options.tool_rules = rules_text(body);
   options.base_tools = body::flag(body, "include_base_tools").value_or(true);
   if (options.base_tools) options.tools = memory_tools(options.agent_type);
   for (auto& tool : asked_tools(api, body)) options.tools.push_back(std::move(tool));
+  options.tool_rules = first_rules(body, tools_of(options));
   const auto blocks = given_blocks(body);
   for (const auto& block : blocks) options.blocks.push_back(new_block(block));
   for (const auto& id : body::texts(body, "block_ids").value_or(std::vector<std::string>())) {
@@ -401,6 +396,7 @@ void replace_blocks(ServerApi& api, Agent& agent, const std::vector<std::string>
 void change_agent(ServerApi& api, Agent& agent, const json::object& body) {
   refuse_what_is_not_served(body);
   check_parameters(body);
+  static_cast<void>(given_secrets(body));
   Binding binding;
   const auto config = agent.config();
   if (const auto handle = model_handle(body); handle && *handle != config.model)

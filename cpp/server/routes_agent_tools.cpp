@@ -36,14 +36,24 @@ ServerResponse attach(ServerApi& api, Call& call) {
   return agent_response(api, *agent);
 }
 
+// A function of a program stays known where the last agent that has it loses it.
+void keep_function(ServerApi& api, Agent& agent, const ToolConfig& tool) {
+  if (tool.origin != "user" || is_source_tool(tool)) return;
+  for (const auto& bound : agent.bound_tools())
+    if (bound->schema().name == tool.schema.name && !bound->for_one_agent())
+      api.source_bindings().keep(bound);
+}
+
 // One that it does not have is not there afterwards either.
 ServerResponse detach(ServerApi& api, Call& call) {
   const auto agent = api.agent(call.at("agent_id"));
   const auto& id = call.at("tool_id");
-  if (const auto tool = tool_of_agent(api, agent->config(), id))
+  if (const auto tool = tool_of_agent(api, agent->config(), id)) {
+    keep_function(api, *agent, *tool);
     agent->remove_tool(tool->schema.name);
-  else
+  } else {
     static_cast<void>(tool_json_by_id(api, id));  // 404 where there is none
+  }
   return agent_response(api, *agent);
 }
 
@@ -51,6 +61,24 @@ const ToolConfig& tool_of(const AgentConfig& config, const std::string& name) {
   for (const auto& tool : config.tools)
     if (tool.schema.name == name) return tool;
   throw Refusal(404, "Tool with name " + name + " not found for this agent.");
+}
+
+// The value itself where JSON has it.
+json::value returned(const ToolResult& result) {
+  if (result.failed) return nullptr;
+  boost::system::error_code failed;
+  auto value = result.json.empty() ? json::value() : json::parse(result.json, failed);
+  return result.json.empty() || failed ? json::value(valid_utf8(result.text)) : value;
+}
+
+// Of a call that failed: what it wrote, and then why.
+std::string told_errors(const json::value& lines, std::string why) {
+  std::string text;
+  if (lines.is_array())
+    for (const auto& line : lines.get_array())
+      if (line.is_string()) text += std::string(line.get_string());
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  return text + why;
 }
 
 ServerResponse run(ServerApi& api, Call& call) {
@@ -66,10 +94,12 @@ ServerResponse run(ServerApi& api, Call& call) {
     const auto* lines = printed.if_contains(stream);
     return lines == nullptr ? json::value() : *lines;
   };
+  auto errors = list("stderr");
+  if (result.failed) errors = json::array{told_errors(errors, valid_utf8(result.text))};
   return {200, json::serialize(json::object{{"status", result.failed ? "error" : "success"},
-                                            {"func_return", valid_utf8(result.text)},
+                                            {"func_return", returned(result)},
                                             {"stdout", list("stdout")},
-                                            {"stderr", list("stderr")},
+                                            {"stderr", std::move(errors)},
                                             {"sandbox_config_fingerprint", nullptr},
                                             {"agent_state", agent_json(api, *agent)}})};
 }

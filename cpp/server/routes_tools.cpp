@@ -190,8 +190,7 @@ ServerResponse run_source(ServerApi& api, Call& call) {
   if (!api.sources()->allowed()) throw Refusal(403, not_allowed_text());
   const auto arguments = call.body_object("args");
   const auto* environment = body::object(body, "env_vars");
-  for (const auto& [name, value] : environment == nullptr ? json::object() : *environment)
-    if (!value.is_string()) throw Refusal(422, "\"env_vars\" must be texts by their names");
+  if (environment != nullptr) check_environment(*environment, "env_vars");
   auto name = body::text(body, "name").value_or("");
   const auto card = new_tool(api, body);
   if (name.empty() || name == "null") name = card.name;

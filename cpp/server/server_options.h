@@ -21,6 +21,7 @@ struct ToolSource {
   std::string source;
   std::string name;         // of the function
   std::string environment;  // JSON object: texts by name
+  std::string schema;       // of its arguments, as a client had it from a model class; may be empty
 };
 
 struct SourceResult {
@@ -28,6 +29,7 @@ struct SourceResult {
   std::string value;  // what it returned, as the model sees it
   std::vector<std::string> out;
   std::vector<std::string> err;
+  std::string json = {};  // what it returned, where JSON has that and it is no text
 };
 
 // Of the program that the server is part of; they throw errors of the core. Empty: there is none.

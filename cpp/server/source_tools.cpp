@@ -33,16 +33,17 @@ std::string requirements_of(const json::object& tool) {
   return names;
 }
 
-// As Letta says it.
-void limit_text(std::string& text, std::int64_t limit) {
+// As Letta says it. Whether the text was longer.
+bool limit_text(std::string& text, std::int64_t limit) {
   const auto length = count_characters(text);
-  if (limit <= 0 || length <= static_cast<std::size_t>(limit)) return;
+  if (limit <= 0 || length <= static_cast<std::size_t>(limit)) return false;
   std::size_t bytes = 0;
   for (std::int64_t kept = 0; bytes < text.size(); ++bytes)
     if ((static_cast<unsigned char>(text[bytes]) & 0xC0U) != 0x80 && kept++ == limit) break;
   text.resize(bytes);
   text += "... [NOTE: function output was truncated since it exceeded the character limit (" +
           std::to_string(length) + " > " + std::to_string(limit) + ")]";
+  return true;
 }
 
 // `exact`: with the injected arguments, or empty where none of the numbers needs it.
@@ -76,7 +77,7 @@ class SourceTool final : public Tool {
     auto result = runner_->run_for(card_id_, source_, schema_.name,
                                    text_of(arguments, scope.exact_arguments()), scope.agent_id());
     auto printed = printed_json(result);
-    return {result.failed, std::move(result.value), std::move(printed)};
+    return {result.failed, std::move(result.value), std::move(printed), std::move(result.json)};
   }
 
  private:
@@ -99,13 +100,16 @@ SourceResult SourceRunner::run(const json::object& tool, const std::string& name
   if (const auto names = requirements_of(tool); !names.empty())
     return failure(name + " was not run: it asks for packages (" + names +
                    "), and the sandbox has Python's standard library alone. Write it without them");
+  const auto* schema = tool.if_contains("args_json_schema");
+  const bool has_schema = schema != nullptr && schema->is_object();
   try {
-    auto result =
-        hooks_.run({string_or(tool, "source_code"), name, json::serialize(environment)}, arguments);
+    auto result = hooks_.run({string_or(tool, "source_code"), name, json::serialize(environment),
+                              has_schema ? json::serialize(*schema) : ""},
+                             arguments);
     result.value = valid_utf8(std::move(result.value));
     for (auto* texts : {&result.out, &result.err})
       for (auto& text : *texts) text = valid_utf8(std::move(text));
-    limit_text(result.value, int_or(tool, "return_char_limit", 50'000));
+    if (limit_text(result.value, int_or(tool, "return_char_limit", 50'000))) result.json.clear();
     return result;
   } catch (const Error& error) {
     return failure(name + " was not run: " + error.what());
@@ -141,6 +145,13 @@ json::object SourceRunner::derive(const json::object& body) const {
 void SourceBindings::keep(const std::shared_ptr<Tool>& tool) {
   const std::scoped_lock lock(mutex_);
   kept_[tool->schema().name] = tool;
+}
+
+std::shared_ptr<Tool> SourceBindings::kept(const std::string& id) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, tool] : kept_)
+    if (base_tool_id(name) == id) return tool;
+  return nullptr;
 }
 
 std::shared_ptr<Tool> SourceBindings::made_for(ServerApi& api, const ToolConfig& tool,

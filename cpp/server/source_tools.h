@@ -54,6 +54,8 @@ class SourceBindings {
   // A function of the program that agents were given over the API: they have it again whenever they
   // are loaded, as long as this server is there.
   void keep(const std::shared_ptr<Tool>& tool);
+  // By the id that clients know; null: there is none.
+  [[nodiscard]] std::shared_ptr<Tool> kept(const std::string& id);
 
  private:
   // What is to be bound in the place of a tool of the agent; null: nothing.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "memory/text.h"
 #include "server/api.h"
 #include "server/refusal.h"
 #include "server/tool_library.h"
@@ -60,6 +61,28 @@ void keep_fields(json::object& fields, const json::object& body) {
       fields[name] = nullptr;
 }
 
+// A model would have to give what it is not told of.
+void check_required(const json::object& parameters, const std::string& what) {
+  const auto* required = parameters.if_contains("required");
+  const auto* known = parameters.if_contains("properties");
+  if (required == nullptr || !required->is_array()) return;
+  for (const auto& name : required->get_array()) {
+    if (!name.is_string()) throw Refusal(422, what + ": \"required\" must be a list of names");
+    if (known == nullptr || !known->is_object() || !known->get_object().contains(name.get_string()))
+      throw Refusal(422, what + ": \"required\" names \"" + std::string(name.get_string()) +
+                             "\", which is not in \"properties\"");
+  }
+}
+
+void check_schemas(const json::object& asked) {
+  if (const auto* schema = body::object(asked, "json_schema"); schema != nullptr)
+    if (const auto* parameters = schema->if_contains("parameters");
+        parameters != nullptr && parameters->is_object())
+      check_required(parameters->get_object(), "\"json_schema\": parameters");
+  if (const auto* schema = body::object(asked, "args_json_schema"); schema != nullptr)
+    check_required(*schema, "\"args_json_schema\"");
+}
+
 // Name, description and parameters, from what it is made of now; a client's own word wins.
 void keep_schema(ServerApi& api, Card& card, json::object& fields, const json::object& body) {
   json::object asked = {{"source_code", string_or(fields, "source_code")},
@@ -69,6 +92,7 @@ void keep_schema(ServerApi& api, Card& card, json::object& fields, const json::o
   if (const auto* arguments = fields.if_contains("args_json_schema");
       arguments != nullptr && arguments->is_object())
     asked["args_json_schema"] = *arguments;
+  check_schemas(asked);
   auto schema = api.sources()->derive(asked);
   card.name = string_or(schema, "name");
   fields["description"] = string_or(schema, "description");
@@ -119,6 +143,23 @@ void each_agent(ServerApi& api, const std::vector<std::string>& ids, Do&& change
 }
 
 }  // namespace
+
+void check_environment(const json::object& variables, const char* field) {
+  const auto what = '"' + std::string(field) + '"';
+  for (const auto& [key, value] : variables) {
+    std::string name(key);
+    const bool has_nul = name.find('\0') != std::string::npos;
+    std::replace(name.begin(), name.end(), '\0', '?');
+    if (!value.is_string()) throw Refusal(422, what + " must be texts by their names");
+    if (name.empty() || has_nul || name.find('=') != std::string::npos)
+      throw Refusal(422, what + ": \"" + valid_utf8(name) +
+                             "\" cannot be the name of an environment variable: it must not be "
+                             "empty, nor hold \"=\" or a NUL");
+    if (value.get_string().find('\0') != std::string_view::npos)
+      throw Refusal(422, what + ": the value of \"" + valid_utf8(name) +
+                             "\" holds a NUL, which no environment variable can");
+  }
+}
 
 Card new_tool(ServerApi& api, const json::object& body) {
   static_cast<void>(body::needed_text(body, "source_code"));

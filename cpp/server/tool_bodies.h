@@ -8,6 +8,10 @@ namespace memgpt {
 
 class ServerApi;
 
+// Variables that tools shall see, by their names. Throws Refusal (422), naming the field, for what
+// no environment can hold.
+void check_environment(const json::object& variables, const char* field);
+
 // They throw Refusal, and ToolError (400) for a source that is no tool. Nothing is kept yet.
 [[nodiscard]] Card new_tool(ServerApi& api, const json::object& body);
 [[nodiscard]] Card changed_tool(ServerApi& api, Card card, const json::object& body);

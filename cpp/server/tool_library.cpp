@@ -83,6 +83,9 @@ std::shared_ptr<Tool> bound_tool(ServerApi& api, const ProgramTool& own) {
       continue;
     }
   }
+  if (auto kept = api.source_bindings().kept(base_tool_id(name));
+      kept && tool_config(*kept) == own.config)
+    return kept;
   throw Refusal(400, '"' + name +
                          "\" is a function of a program, which has not opened the agent that has "
                          "it: only the program can give it to another one");
@@ -122,6 +125,7 @@ std::shared_ptr<Tool> tool_named(ServerApi& api, const std::string& name) {
   if (auto tool = base_tool(name)) return tool;
   if (const auto card = tool_card(api, name)) return source_tool(api, *card);
   if (const auto own = program_tool(api, base_tool_id(name))) return bound_tool(api, *own);
+  if (auto kept = api.source_bindings().kept(base_tool_id(name))) return kept;
   throw Refusal(404, "Tool with name " + name + " not found.");
 }
 
@@ -130,6 +134,7 @@ std::shared_ptr<Tool> tool_by_id(ServerApi& api, const std::string& id) {
   if (auto tool = base_tool_by_id(id)) return tool;
   if (const auto card = api.home().journal()->card("tool", id)) return source_tool(api, *card);
   if (const auto own = program_tool(api, id)) return bound_tool(api, *own);
+  if (auto kept = api.source_bindings().kept(id)) return kept;
   throw Refusal(404, "Tool with id " + id + " not found.");
 }
 
@@ -158,6 +163,7 @@ json::object tool_json_by_id(ServerApi& api, const std::string& id) {
   if (const auto tool = base_tool_by_id(id)) return tool_json(api, tool_config(*tool));
   if (const auto card = api.home().journal()->card("tool", id)) return card_json(*card);
   if (const auto own = program_tool(api, id)) return tool_json(api, own->config);
+  if (const auto kept = api.source_bindings().kept(id)) return tool_json(api, tool_config(*kept));
   throw Refusal(404, "Tool with id " + id + " not found.");
 }
 

@@ -44,6 +44,8 @@ class ServerApi;
 // Of all blocks that have one, by their ids.
 [[nodiscard]] std::unordered_map<std::string, Card> block_cards(ServerApi& api);
 
+// What Letta would have made of the tools of an agent whose rules nobody set.
+[[nodiscard]] json::array default_rules(const AgentConfig& config);
 [[nodiscard]] json::object tool_json(ServerApi& api, const ToolConfig& tool);
 [[nodiscard]] json::object passage_json(const Passage& passage, std::string_view archive_id);
 [[nodiscard]] json::object archive_json(ServerApi& api, const Archive& archive);

@@ -22,7 +22,8 @@ json::value endpoint_of(std::string_view service) {
   return known == nullptr ? json::value() : text_or_null(known->default_url);
 }
 
-// What Letta would have made of the agent's tools.
+}  // namespace
+
 json::array default_rules(const AgentConfig& config) {
   json::array rules;
   for (const auto& tool : config.tools) {
@@ -35,6 +36,8 @@ json::array default_rules(const AgentConfig& config) {
   }
   return rules;
 }
+
+namespace {
 
 json::array rules_json(const AgentConfig& config) {
   if (config.tool_rules.empty()) return default_rules(config);

@@ -11,7 +11,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from memgpt import _sandbox_command as command
@@ -35,12 +35,14 @@ class SandboxResult:
             writes it; of an error, its kind and words.
         stdout: what it printed, as one text, or nothing.
         stderr: likewise; of an error, the traceback.
+        json: what the function returned, where it is no text, JSON has it and it is not long.
     """
 
     status: Literal["success", "error"]
     value: str
     stdout: list[str]
     stderr: list[str]
+    json: str = field(default="", compare=False)
 
 
 def _start(
@@ -77,6 +79,15 @@ def _start(
             os.close(descriptor)
 
 
+def _frame(data: bytes, mark: str) -> str | None:
+    """What the runner wrote under a mark; None where it is not there, or not all of it."""
+    _, found, rest = data.rpartition(mark.encode())
+    size, _, text = rest.partition(b"\n")
+    if not found or not size.isdigit() or len(text) < int(size):
+        return None
+    return text[: int(size)].decode("utf-8", "replace")
+
+
 def _outcome(run: SandboxProcess, nonce: str, name: str) -> SandboxResult:
     """What the runner wrote, or why it could not."""
     output = run.stdout.text(), run.stderr.text()
@@ -84,11 +95,9 @@ def _outcome(run: SandboxProcess, nonce: str, name: str) -> SandboxResult:
     if not run.stopped and f"{nonce} started\n".encode() not in data:
         raise command.refused(" ".join(output[1]))
     for status in ("success", "error"):
-        _, found, rest = data.rpartition(f"{nonce} {status} ".encode())
-        size, _, text = rest.partition(b"\n")
-        if found and size.isdigit() and len(text) >= int(size):
-            value = text[: int(size)].decode("utf-8", "replace")
-            return SandboxResult(status, value, *output)
+        value = _frame(data, f"{nonce} {status} ")
+        if value is not None:
+            return SandboxResult(status, value, *output, _frame(data, f"{nonce} json ") or "")
     code = run.started.returncode
     why = run.stopped or f"RuntimeError: the tool's process ended without a result (status {code})"
     return SandboxResult("error", f"Error executing function {name}: {why}", *output)
@@ -98,6 +107,7 @@ def _request(
     source: str,
     name: str,
     arguments: Mapping[str, Any],
+    schema: Mapping[str, Any] | None,
     environment: Mapping[str, str],
     limits: Limits,
     packages: Sequence[str],
@@ -112,6 +122,7 @@ def _request(
         "source": source,
         "name": name,
         "arguments": dict(arguments),
+        "schema": dict(schema) if schema else None,
         "environment": dict(environment),
         "packages": list(packages),
         "limits": limits.of_process(),
@@ -130,6 +141,7 @@ def run_source(
     name: str,
     arguments: Mapping[str, Any],
     *,
+    schema: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     allow_network: bool = False,
@@ -141,6 +153,8 @@ def run_source(
         source: Python.
         name: the function to call; an ``async def`` is awaited.
         arguments: by name, as JSON has them. ``agent_state`` and ``self`` are None if not given.
+        schema: of the arguments, where a client made it from a Pydantic model. What is an object
+            there reaches the function with attributes, and the source may name its class.
         environment: all the environment variables that the tool sees.
         limits: what it may use.
         allow_network: it gets this machine's network, with all that listens on loopback.
@@ -157,7 +171,7 @@ def run_source(
     command.require_sandbox()
     limits = limits or Limits()
     nonce = secrets.token_hex(16)
-    request = _request(source, name, arguments, environment or {}, limits, packages, nonce)
+    request = _request(source, name, arguments, schema, environment or {}, limits, packages, nonce)
     result, result_inside = os.pipe()
     info, info_inside = os.pipe()
     try:

@@ -50,7 +50,7 @@ class SandboxProcess:
         self.held: list[int] = []  # descriptors to close
         assert started.stdout is not None and started.stderr is not None
         outputs = [started.stdout.fileno(), started.stderr.fileno()]
-        sizes = [4 * limits.value + 2**14, 2**10, limits.output, limits.output]
+        sizes = [8 * limits.value + 2**14, 2**10, limits.output, limits.output]
         self.kept = {fd: _Kept(size) for fd, size in zip([*pipes, *outputs], sizes, strict=True)}
         self.result, self.info, self.stdout, self.stderr = self.kept.values()
         self.selector = selectors.DefaultSelector()

@@ -6,17 +6,22 @@ dependencies, and imports the slower parts of the standard library only where th
 """
 
 from __future__ import annotations
+import __future__
 
 import contextlib
 import marshal
 import os
 import resource
 import sys
+import types
+import typing
+from collections.abc import Iterator
 from typing import Any
 
 FILE = "<tool>"
 RESERVED = ("agent_state", "self")
 ERROR_LIMIT = 1000
+DEPTH_LIMIT = 20  # of references that lead to references
 
 
 def confine(request: dict[str, Any]) -> None:
@@ -57,14 +62,122 @@ def text_of(value: Any) -> str:
         return str(value)
 
 
-def call(source: str, name: str, arguments: dict[str, Any]) -> Any:
-    """Define what the source defines, and call one function of it."""
-    import types
+class Record(types.SimpleNamespace):
+    """An argument that is an object in the client's schema: ``data.item.name``."""
 
+    def __getitem__(self, name: str) -> Any:
+        return vars(self)[name]
+
+    def model_dump(self) -> dict[str, Any]:
+        return {name: plain(value) for name, value in vars(self).items()}
+
+
+def plain(value: Any) -> Any:
+    """Lists and dictionaries again."""
+    if isinstance(value, Record):
+        return Record.model_dump(value)
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list) else value
+
+
+class Records:
+    """Makes objects of arguments, by the schema that a client made from its Pydantic model."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.kinds: dict[str, type[Record]] = {}
+        defined = schema.get("$defs")
+        defined = defined if isinstance(defined, dict) else {}
+        self.defined = {name: one for name, one in defined.items() if isinstance(one, dict)}
+        own = schema.get("properties")
+        self.properties: dict[str, Any] = own if isinstance(own, dict) else {}
+
+    def kind(self, name: str) -> type[Record]:
+        """The class of a definition; the source may name it, too."""
+        return self.kinds.setdefault(name, type(name, (Record,), {"__module__": "tool"}))
+
+    def classes(self) -> dict[str, type[Record]]:
+        kinds = {name for name, one in self.defined.items() if "properties" in one}
+        return {name: self.kind(name) for name in kinds if name.isidentifier()}
+
+    def variants(
+        self, schema: Any, name: str = "", depth: int = 0
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What a value may be: the schemas that it leads to, each with its definition's name."""
+        if not isinstance(schema, dict) or depth > DEPTH_LIMIT:
+            return
+        yield name, schema
+        link = schema.get("$ref")
+        if isinstance(link, str):
+            name = link.rpartition("/")[2]
+            yield from self.variants(self.defined.get(name), name, depth + 1)
+        for key in ("anyOf", "oneOf", "allOf"):
+            for one in schema.get(key) or ():
+                yield from self.variants(one, name, depth + 1)
+
+    def value(self, value: Any, schema: Any) -> Any:
+        """The value as the function gets it."""
+        for name, one in self.variants(schema):
+            if isinstance(value, list) and isinstance(one.get("items"), dict):
+                return [self.value(item, one["items"]) for item in value]
+            if isinstance(value, dict) and fits(value, one):
+                return self.record(value, one, name)
+            more = one.get("additionalProperties")
+            if isinstance(value, dict) and isinstance(more, dict):
+                return {key: self.value(item, more) for key, item in value.items()}
+        return value
+
+    def record(self, value: dict[str, Any], schema: dict[str, Any], name: str) -> Record:
+        known = schema["properties"]
+        fields = {
+            key: one.get("default") if isinstance(one, dict) else None for key, one in known.items()
+        }
+        made = {key: self.value(one, known.get(key)) for key, one in {**fields, **value}.items()}
+        return (self.kind(name) if name else Record)(**made)
+
+
+def fits(value: dict[str, Any], schema: dict[str, Any]) -> bool:
+    """Whether an object can be one of a schema that says what it holds."""
+    known = schema.get("properties")
+    if not isinstance(known, dict) or any(key not in value for key in schema.get("required") or ()):
+        return False
+    fixed = [key for key, one in known.items() if isinstance(one, dict) and "const" in one]
+    return all(value.get(key, known[key]["const"]) == known[key]["const"] for key in fixed)
+
+
+def define(source: str, records: Records | None) -> dict[str, Any]:
+    """What the source defines. As in Letta, no annotation is looked at, for clients send functions
+    without what stood around them, and the names of ``typing`` are there."""
     module = types.ModuleType("tool")
     sys.modules["tool"] = module  # dataclasses and pickle look their classes' module up
-    exec(compile(source, FILE, "exec", dont_inherit=True), vars(module))
-    function = vars(module).get(name)
+    names = vars(module)
+    names.update({name: getattr(typing, name) for name in typing.__all__})
+    if records:
+        names.update(records.classes())
+    flags = __future__.annotations.compiler_flag
+    exec(compile(source, FILE, "exec", flags=flags, dont_inherit=True), names)
+    return names
+
+
+def json_of(value: Any, most: int) -> str:
+    """What a tool returned, as JSON; empty where it is text, too long, or JSON does not have it."""
+    if isinstance(value, str):
+        return ""
+    import json
+
+    try:
+        text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return ""
+    return text if len(text) <= most else ""
+
+
+def call(
+    source: str, name: str, arguments: dict[str, Any], schema: dict[str, Any] | None = None
+) -> Any:
+    """Define what the source defines, and call one function of it."""
+    records = Records(schema) if schema else None
+    function = define(source, records).get(name)
     if not callable(function):
         raise NameError(f'the source defines no function "{name}"')
     code = getattr(function, "__code__", None)
@@ -72,6 +185,9 @@ def call(source: str, name: str, arguments: dict[str, Any]) -> Any:
         known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         absent = [one for one in RESERVED if one in known and one not in arguments]
         arguments = {**dict.fromkeys(absent), **arguments}
+    if records:
+        known = records.properties
+        arguments = {key: records.value(one, known.get(key)) for key, one in arguments.items()}
     value = function(**arguments)
     if hasattr(value, "__await__"):
         import asyncio
@@ -106,17 +222,17 @@ def failure(error: BaseException, name: str, source: str) -> str:
     return f"Error executing function {name}: {type(error).__name__}: {words}"[:ERROR_LIMIT]
 
 
-def run(request: dict[str, Any]) -> tuple[str, str]:
-    """Status and text of one call; whatever the tool raises is a result, too."""
-    source, name = request["source"], request["name"]
+def run(request: dict[str, Any]) -> tuple[str, str, str]:
+    """Status, text and JSON of one call; whatever the tool raises is a result, too."""
+    source, name, most = request["source"], request["name"], request["value_limit"]
     try:
-        text = text_of(call(source, name, request["arguments"]))
+        value = call(source, name, request["arguments"], request["schema"])
+        text, data = text_of(value), json_of(value, most)
     except BaseException as error:
-        return "error", failure(error, name, source)
-    most = request["value_limit"]
+        return "error", failure(error, name, source), ""
     if len(text) > most:
         text = f"{text[:most]}... [NOTE: the value was cut: {most} of {len(text)} characters]"
-    return "success", text
+    return "success", text, data
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -141,16 +257,17 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     process = os.getpid()
-    status, text = run(request)
+    status, text, json = run(request)
     if os.getpid() != process:  # the tool forked, and this is not the process that was called
         os._exit(0)
-    data = text.encode("utf-8", "replace")
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except Exception:  # the tool closed it
             continue
-    write_all(result, f"{nonce} {status} {len(data)}\n".encode() + data)
+    for kind, written in (("json", json), (status, text)):
+        data = written.encode("utf-8", "replace")
+        write_all(result, f"{nonce} {kind} {len(data)}\n".encode() + data)
     os._exit(0)  # threads that the tool left behind are not waited for
 
 

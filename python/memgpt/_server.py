@@ -82,22 +82,27 @@ def _derived(request: str) -> str:
 
 
 def _run(
-    source: str, name: str, arguments: str, environment: str, *, seconds: float
-) -> tuple[bool, str, list[str], list[str]]:
+    source: str, name: str, arguments: str, environment: str, schema: str, *, seconds: float
+) -> tuple[bool, str, list[str], list[str], str]:
     """Call a tool that a client sent, in a sandbox."""
     from memgpt._sandbox import Limits, run_source
+    from memgpt._sandbox_secrets import hide
 
+    variables = json.loads(environment)
     try:
         result = run_source(
             source,
             name,
             json.loads(arguments),
-            environment=json.loads(environment),
+            schema=json.loads(schema) if schema else None,
+            environment=variables,
             limits=Limits(seconds=seconds),
         )
     except Error as error:  # there is no sandbox, or it cannot be handed over
-        return True, str(error), [], []
-    return result.status != "success", result.value, result.stdout, result.stderr
+        return True, str(error), [], [], ""
+    result = hide(result, variables)
+    failed = result.status != "success"
+    return failed, result.value, result.stdout, result.stderr, result.json
 
 
 def core_server(

@@ -86,8 +86,11 @@ def _from_schema(schema: Mapping[str, Any]) -> ToolSpec:
     )
 
 
-def _read(source: str, with_parameters: bool) -> dict[str, Any]:
-    wanted = ["parameters"] if with_parameters else []
+def _read(source: str, with_parameters: bool, name: str = "") -> dict[str, Any]:
+    """What the reader says of the function of that name; without one, of the last function."""
+    if len(checked_text(source, "source_code")) > SOURCE_LIMIT:
+        raise ToolError(f"source_code has more than {SOURCE_LIMIT} characters")
+    wanted = ["parameters" if with_parameters else "name", name]
     command = [sys.executable, "-I", "-S", "-W", "ignore", str(_READER), *wanted]
     try:
         done = subprocess.run(
@@ -117,8 +120,8 @@ def derive(
         source_type: ``"python"``, or ``"json"`` for a schema alone, which cannot be run.
         args_json_schema: the schema of the parameters, where a client has it from a Pydantic
             model; then docstring and annotations need not tell them.
-        json_schema: name, description and parameters as the client wants them; it wins, and the
-            source is not looked at.
+        json_schema: name, description and parameters as the client wants them; it wins, and of the
+            source only the function of that name has to be there.
 
     Raises:
         ToolError: where the source is no tool; it names function and parameter.
@@ -129,11 +132,12 @@ def derive(
             f"tools are written in Python here; source_type {source_type!r} does not run"
         )
     if json_schema is not None:
-        return _from_schema(json_schema)
+        spec = _from_schema(json_schema)
+        if source_type == "python":
+            _read(source_code, False, spec.name)
+        return spec
     if source_type == "json":
         raise ToolError('source_type "json" needs a json_schema')
-    if len(checked_text(source_code, "source_code")) > SOURCE_LIMIT:
-        raise ToolError(f"source_code has more than {SOURCE_LIMIT} characters")
     found = _read(source_code, args_json_schema is None)
     name, description = _checked_name(found["name"]), found["description"]
     if args_json_schema is None:

@@ -15,7 +15,8 @@ import resource
 import sys
 from typing import Any
 
-RESERVED = ("agent_state", "self")  # filled in where the tool is run, never by a model
+STATE = "agent_state"
+RESERVED = (STATE, "self")  # filled in where the tool is run, never by a model
 _SIMPLE = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _CPU_SECONDS = 5
 _MEMORY = 512 * 2**20
@@ -97,7 +98,7 @@ def annotation_schema(node: ast.expr) -> dict[str, Any]:
         case ast.Name(id=name) if name in _SIMPLE:
             return {"type": _SIMPLE[name]}
         case ast.Name(id="list" | "List" | "Sequence"):
-            return {"type": "array", "items": {"type": "string"}}
+            return {"type": "array", "items": {}}
         case ast.Name(id="dict" | "Dict" | "Mapping"):
             return {"type": "object"}
         case ast.Name(id="Any"):
@@ -174,8 +175,41 @@ def parameters_schema(
     return {"type": "object", "properties": properties, "required": required}
 
 
-def read(source: str, with_parameters: bool) -> dict[str, Any]:
-    """Name, description and, where asked for, parameters of the last function of a source.
+def check_reserved(function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """Refuse what Letta would fill in, and is not served here: it would be None in the tool.
+
+    Raises:
+        Refused: for a parameter ``agent_state``.
+    """
+    given = function.args
+    if any(one.arg == STATE for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)):
+        raise Refused(
+            f'parameter "{STATE}" of function "{function.name}" is not served: tools run in a '
+            "sandbox and do not get the agent; leave it out, and let the model give what is needed"
+        )
+
+
+def the_function(tree: ast.Module, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    """The function of a name, or the last one.
+
+    Raises:
+        Refused: where there is none.
+    """
+    functions = [n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    if not functions:
+        raise Refused("the source defines no function; write one with def at the outermost level")
+    named = [function for function in functions if function.name == name] if name else functions
+    if not named:
+        raise Refused(
+            f'json_schema names it "{name}", and the function is "{functions[-1].name}": give both '
+            "the same name"
+        )
+    return named[-1]
+
+
+def read(source: str, with_parameters: bool, name: str = "") -> dict[str, Any]:
+    """Name, description and, where asked for, parameters of a source's function: the last one, or
+    the one of a name.
 
     Raises:
         Refused: where there is none, or it cannot be a tool.
@@ -188,11 +222,8 @@ def read(source: str, with_parameters: bool) -> dict[str, Any]:
         raise Refused(f"the source is not Python: {error.msg} (line {error.lineno})") from error
     except ValueError as error:
         raise Refused(f"the source is not Python: {error}") from error
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    functions = [node for node in tree.body if isinstance(node, kinds)]
-    if not functions:
-        raise Refused("the source defines no function; write one with def at the outermost level")
-    function = functions[-1]
+    function = the_function(tree, name)
+    check_reserved(function)
     description, texts = describe(ast.get_docstring(function))
     found: dict[str, Any] = {"name": function.name, "description": description}
     if with_parameters:
@@ -210,8 +241,10 @@ def main() -> None:
         resource.setrlimit(limit, (most, most))
     # Last, so that no file of the package takes the place of one of the standard library.
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    what, name = sys.argv[1:]
+    source = sys.stdin.buffer.read().decode("utf-8")
     try:
-        answer = read(sys.stdin.buffer.read().decode("utf-8"), sys.argv[1:] == ["parameters"])
+        answer = read(source, what == "parameters", name)
     except Refused as error:
         answer = {"refused": str(error)}
     sys.stdout.write(json.dumps(answer))
