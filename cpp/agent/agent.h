@@ -33,6 +33,7 @@ struct Input {
   std::string type;  // empty = by role: user_message, system_message, assistant_message
   std::string name;
   std::optional<TimeUs> time_us;
+  std::string id = {};  // that the message will have; empty = a new one
 };
 
 struct Response {

@@ -97,6 +97,7 @@ int Agent::append_input(const Input& input, WriteSet& writes, int before) {
       new_message(writes.state, input.role,
                   input.type.empty() ? std::string(message_type(input.role)) : input.type,
                   input.time_us.value_or(writes.commit.step.time_us));
+  if (!input.id.empty()) message.id = input.id;
   message.text = input.text;
   if (input.role == Role::assistant) message.content = input.text;
   message.name = input.name;

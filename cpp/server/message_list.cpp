@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/refusal.h"
+#include "server/sent_words.h"
 #include "server/wire.h"
 
 namespace memgpt {
@@ -34,6 +35,7 @@ class Log {
       if (messages[i].author == "user" && messages[i].role != Role::tool) input_ = places[i];
       rows.push_back({std::move(messages[i]), {places[i], input_before(places[i])}});
     }
+    add_words(rows);
     return rows;
   }
   [[nodiscard]] std::optional<std::int64_t> position(const std::string& id) {
@@ -41,6 +43,17 @@ class Log {
   }
 
  private:
+  void add_words(std::vector<Row>& rows) {
+    std::vector<std::string> ids;
+    for (const auto& row : rows)
+      if (may_have_words(row.message)) ids.push_back(row.message.id);
+    auto words = sent_words(*journal_, ids);
+    if (words.empty()) return;
+    for (auto& row : rows)
+      if (const auto found = words.find(row.message.id); found != words.end())
+        row.place.words = std::move(found->second);
+  }
+
   // Of the first rows that are read it has to be looked for.
   Head input_before(Head place) {
     if (input_.seq > 0 && input_.seq <= place.seq) return input_;

@@ -7,6 +7,7 @@
 #include "agent/agent_config.h"
 #include "server/message_list.h"
 #include "server/refusal.h"
+#include "server/sent_words.h"
 #include "server/wire.h"
 
 namespace memgpt {
@@ -107,7 +108,8 @@ class Parts {
   Parts(ServerApi& api, const MessageForm& form) : journal_(api.home().journal()), form_(form) {}
   // False where the form wants none of them.
   bool add(const LoggedMessage& logged, bool newest_first) {
-    const MessagePlace place{logged.place, turn_input(*journal_, logged.head, logged.place)};
+    const MessagePlace place{logged.place, turn_input(*journal_, logged.head, logged.place),
+                             sent_words(*journal_, logged.message)};
     std::vector<std::string> parts;
     split_message(logged.message, place, form_,
                   [&](std::string_view, std::string&& part) { parts.push_back(std::move(part)); });

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/sent_words.h"
+
 namespace memgpt {
 
 // Those that a list is about; an agent that is not there has no records.
@@ -17,10 +19,12 @@ std::vector<AgentRow> asked_agents(ServerApi& api, const Call& call) {
   return agents;
 }
 
-ServerResponse record_messages(Call& call, std::vector<PlacedMessage> messages) {
+ServerResponse record_messages(ServerApi& api, Call& call, std::vector<PlacedMessage> messages) {
   const auto page = page_of(call, 100);
   MessageForm form;
   form.use_assistant_message = call.asked_flag("use_assistant_message", true);
+  const auto journal = api.home().journal();
+  for (auto& item : messages) item.place.words = sent_words(*journal, *item.message);
   std::string out = "[";
   for (const auto& item : paged(std::move(messages), page, [](const PlacedMessage& item) {
          return std::string_view(item.message->id);

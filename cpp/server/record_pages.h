@@ -10,7 +10,8 @@ namespace memgpt {
 // Those that a list is about: of "agent_id" and "agent_ids", or all. An agent that is not there has
 // no records. Throws Refusal (422) for what is no id.
 [[nodiscard]] std::vector<AgentRow> asked_agents(ServerApi& api, const Call& call);
-[[nodiscard]] ServerResponse record_messages(Call& call, std::vector<PlacedMessage> messages);
+[[nodiscard]] ServerResponse record_messages(ServerApi& api, Call& call,
+                                             std::vector<PlacedMessage> messages);
 
 void add_run_routes(Router& router, ServerApi& api);
 

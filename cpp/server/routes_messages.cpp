@@ -6,6 +6,7 @@
 #include "server/message_bodies.h"
 #include "server/message_list.h"
 #include "server/refusal.h"
+#include "server/sent_words.h"
 #include "server/wire.h"
 
 namespace memgpt {
@@ -119,6 +120,7 @@ void send(ServerApi& api, const std::shared_ptr<Call>& call, bool streamed) {
   if (body::find(body, "max_steps") != nullptr && (max_steps < 1 || max_steps > 10'000))
     throw Refusal(422, "\"max_steps\" must be a number from 1 to 10000");
   auto order = answered(api, agent, call->exchange(), std::move(form));
+  keep_sent_words(api, body, inputs);
   order.inputs = std::move(inputs);
   order.max_steps = static_cast<int>(max_steps);
   api.turns().begin(std::move(order));

@@ -116,7 +116,7 @@ void add_run_routes(Router& router, ServerApi& api) {
               "Messages of a turn",
               answering([&api](Call& call) {
                 const auto run = RunReader(api).run(call.at("run_id"));
-                return record_messages(call, messages_of(run));
+                return record_messages(api, call, messages_of(run));
               }),
               page_query({{"use_assistant_message", kFlag}}),
               {},

@@ -127,7 +127,7 @@ void add_step_routes(Router& router, ServerApi& api) {
               "Messages that came of a model call",
               answering([&api](Call& call) {
                 const auto found = RunReader(api).step(call.at("step_id"));
-                return record_messages(call, messages_of(found.run, &found.step));
+                return record_messages(api, call, messages_of(found.run, &found.step));
               }),
               page_query({{"use_assistant_message", kFlag}}),
               {},

@@ -24,8 +24,13 @@ std::string head_text(const PieceHead& head, std::string_view type) {
   append_json_string(out, head.id);
   out += ", \"date\": \"" + wire_time(head.time_us) + '"';
   field(out, "message_type", type);
-  field(out, "otid", part_id(head.id, head.part));
-  out += ", \"sender_id\": null, \"is_err\": null, \"seq_id\": null, \"step_id\": ";
+  const auto& words = head.place.words;
+  field(out, "otid", words.otid.empty() ? part_id(head.id, head.part) : words.otid);
+  if (words.sender_id.empty())
+    out += ", \"sender_id\": null";
+  else
+    field(out, "sender_id", words.sender_id);
+  out += ", \"is_err\": null, \"seq_id\": null, \"step_id\": ";
   out += head.place.step.seq > 0 ? '"' + step_id(head.place.step) + '"' : "null";
   out += ", \"run_id\": ";
   out += head.place.input.seq > 0 ? '"' + run_id(head.place.input) + '"' : "null";

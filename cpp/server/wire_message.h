@@ -23,10 +23,17 @@ struct MessageForm {
 };
 [[nodiscard]] MessageForm message_form(const json::object& body);
 
+// What a client said of a message that it sent, and knows it by. Empty = nothing.
+struct SentWords {
+  std::string otid;
+  std::string sender_id;
+};
+
 // Where a message belongs; seq 0 = not known.
 struct MessagePlace {
-  Head step;   // the commit that wrote it
-  Head input;  // of its turn
+  Head step;             // the commit that wrote it
+  Head input;            // of its turn
+  SentWords words = {};  // of its client
 };
 
 // The id of one part of a message: of its id, the last seven bits replaced by the number of the

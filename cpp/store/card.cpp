@@ -1,6 +1,7 @@
 #include "store/card.h"
 
 #include "error.h"
+#include "memory/json.h"
 #include "store/journal.h"
 
 namespace memgpt {
@@ -11,7 +12,8 @@ Card read_card(const Statement& row) {
   return {row.text(0), row.text(1), row.text(2), row.text(3), row.integer(4), row.integer(5)};
 }
 
-constexpr const char* kColumns = "kind, id, name, json, created_us, updated_us";
+constexpr const char* kColumns =
+    "card.kind, card.id, card.name, card.json, card.created_us, card.updated_us";
 
 }  // namespace
 
@@ -23,6 +25,24 @@ std::optional<Card> Journal::card(const std::string& kind, const std::string& id
   const Reset reset(row);
   if (!row.bind(kind, id).step()) return std::nullopt;
   return read_card(row);
+}
+
+std::vector<Card> Journal::cards_of(const std::string& kind, const std::vector<std::string>& ids) {
+  if (ids.empty()) return {};
+  const auto reader = this->reader();
+  auto& any = reader.db.prepare("SELECT 1 FROM card WHERE kind = ?1 LIMIT 1");
+  const Reset reset_any(any);
+  if (!any.bind(kind).step()) return {};
+  static const std::string sql =
+      std::string("SELECT ") + kColumns +
+      " FROM json_each(?2) AS wanted CROSS JOIN card ON kind = ?1 AND card.id = wanted.value "
+      "WHERE deleted_us IS NULL";
+  auto& row = reader.db.prepare(sql);
+  const Reset reset(row);
+  row.bind(kind, json::serialize(json::array(ids.begin(), ids.end())));
+  std::vector<Card> cards;
+  while (row.step()) cards.push_back(read_card(row));
+  return cards;
 }
 
 std::optional<Card> Journal::tool_card(const std::string& name) {

@@ -1,4 +1,5 @@
-// What clients of the server say of blocks, tools and archives. No part of any history.
+// What clients of the server say of blocks, tools, archives and messages. No part of any history,
+// and left behind by an export.
 #pragma once
 
 #include <string>
@@ -8,7 +9,7 @@
 namespace memgpt {
 
 struct Card {
-  std::string kind;  // "block", "tool", "archive"
+  std::string kind;  // "block", "tool", "archive", "message", "secrets"
   std::string id;
   std::string name;  // of a tool: unique among them
   std::string json = "{}";

@@ -424,6 +424,9 @@ class Journal {
 
   // What clients say of things, see card.h. Not those that were deleted.
   [[nodiscard]] std::optional<Card> card(const std::string& kind, const std::string& id);
+  // Those of some things, in any order; costs nothing where there is none of the kind.
+  [[nodiscard]] std::vector<Card> cards_of(const std::string& kind,
+                                           const std::vector<std::string>& ids);
   [[nodiscard]] std::optional<Card> tool_card(const std::string& name);
   [[nodiscard]] std::vector<Card> cards(const std::string& kind);  // oldest first
   // Also of one that was deleted. Throws AlreadyExists where another tool has the name.
