@@ -77,8 +77,8 @@ struct Binding {
   std::string memory_class;
   std::vector<std::shared_ptr<Tool>> tools;
   int context_window = 0;
-  std::string timezone;   // empty = leave
-  std::string reasoning;  // empty = leave
+  std::string timezone;                    // empty = leave
+  std::string reasoning;                   // empty = leave
   std::vector<std::string> detach_blocks;  // by label
   std::vector<std::string> attach_blocks;  // shared ones, by id, see Agent::attach_block()
   // What else of the configuration is to be otherwise: texts and numbers, and which tools there are
