@@ -72,7 +72,7 @@ json::value returned(const ToolResult& result) {
 }
 
 // Of a call that failed: what it wrote, and then why.
-std::string told_errors(const json::value& lines, std::string why) {
+std::string told_errors(const json::value& lines, const std::string& why) {
   std::string text;
   if (lines.is_array())
     for (const auto& line : lines.get_array())

@@ -54,7 +54,7 @@ std::string rules_text(const json::object& body) {
 }
 
 std::string first_rules(const json::object& body, const AgentConfig& config) {
-  const auto own = rules_text(body);
+  auto own = rules_text(body);
   const bool has_own = own.size() > 2;  // more than "[]"
   const auto base = body::flag(body, "include_base_tool_rules");
   if (!has_own) return base.value_or(true) ? "" : "[]";
