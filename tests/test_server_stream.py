@@ -215,3 +215,11 @@ def test_a_deletion_in_mid_step_ends_the_turn(client_of: Any, home: memgpt.Home)
     deleter.join()
     sender.join()
     assert home.agents() == [] and client.get(f"/v1/agents/{agent}").status == 404
+
+
+def test_a_turn_that_was_answered_is_over(client: Client) -> None:
+    agent = client.agent()["id"]
+    for _ in range(30):
+        client.say(agent, "Hello?")
+        assert client.ok("POST", f"/v1/agents/{agent}/messages/cancel", {}) == {}
+        assert client.ok("GET", f"/v1/runs/active?agent_ids={agent}") == []

@@ -29,6 +29,7 @@ struct Turns::Job {
   // Guarded by the mutex of Turns.
   Head input;
   std::uint64_t wait = 0;  // at the waiter; 0 = a worker has it
+  bool over = false;       // its client may know already
 };
 
 Turns::Turns(std::size_t threads, std::size_t queued, const Workers::Around& around)
@@ -106,11 +107,19 @@ void Turns::run(const std::shared_ptr<Job>& job) {
                           std::chrono::duration<double>(pending->timeout_s()));
       return wait_for_server(job, *pending);
     }
+    set_over(*job);
     job->order.done(job->task->response());
   } catch (...) {
+    set_over(*job);
     tell(job->order, std::current_exception(), job->task ? job->task->progress() : kNothing);
   }
   end(job);
+}
+
+// Who has the answer does not find the turn under way any more.
+void Turns::set_over(Job& job) {
+  const std::scoped_lock lock(mutex_);
+  job.over = true;
 }
 
 void Turns::wait_for_server(const std::shared_ptr<Job>& job, const PendingReply& pending) {
@@ -157,7 +166,7 @@ std::vector<Turns::Active> Turns::active() const {
   const std::scoped_lock lock(mutex_);
   std::vector<Active> all;
   for (const auto& [id, line] : jobs_)
-    if (!line.front()->work) all.push_back({id, line.front()->input});
+    if (!line.front()->work && !line.front()->over) all.push_back({id, line.front()->input});
   return all;
 }
 
@@ -169,7 +178,7 @@ std::vector<Head> Turns::cancel(const std::string& agent_id, const std::vector<H
     const auto found = jobs_.find(agent_id);
     if (found == jobs_.end()) return ended;
     for (const auto& job : found->second) {
-      if (job->work) continue;
+      if (job->work || job->over) continue;
       if (!inputs.empty() && std::find(inputs.begin(), inputs.end(), job->input) == inputs.end())
         continue;
       job->cancelled = true;

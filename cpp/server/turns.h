@@ -67,6 +67,7 @@ class Turns {
   void start(const std::shared_ptr<Job>& job);
   void run(const std::shared_ptr<Job>& job);
   void wait_for_server(const std::shared_ptr<Job>& job, const PendingReply& pending);
+  void set_over(Job& job);
   void end(const std::shared_ptr<Job>& job);
 
   mutable std::mutex mutex_;
