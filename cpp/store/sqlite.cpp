@@ -205,10 +205,11 @@ void Database::execute(const char* sql) {
 }
 
 Statement& Database::prepare(std::string_view sql) {
-  auto& slot = statements_[sql];
-  if (!slot) slot = std::make_unique<Statement>(db_.get(), sql);
-  slot->reset();
-  return *slot;
+  auto found = statements_.find(sql);
+  if (found == statements_.end())
+    found = statements_.emplace(sql, std::make_unique<Statement>(db_.get(), sql)).first;
+  found->second->reset();
+  return *found->second;
 }
 
 std::int64_t Database::pragma(const std::string& name) {

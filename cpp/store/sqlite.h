@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -86,7 +87,7 @@ class Database {
   using FileId = std::optional<std::pair<std::uint64_t, std::uint64_t>>;
 
   void execute(const char* sql);
-  // Cached; `sql` must be a literal, for the cache keeps a view of it.
+  // Cached by its text.
   Statement& prepare(std::string_view sql);
   [[nodiscard]] std::int64_t pragma(const std::string& name);
   [[nodiscard]] std::int64_t last_row_id() const { return sqlite3_last_insert_rowid(db_.get()); }
@@ -101,7 +102,14 @@ class Database {
   std::string path_;
   std::vector<std::pair<std::string, FileId>> files_;  // of the WAL, once it is used
   std::unique_ptr<sqlite3, Close> db_;
-  std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  std::unordered_map<std::string, std::unique_ptr<Statement>, TextHash, std::equal_to<>>
+      statements_;
 };
 
 // BEGIN IMMEDIATE ... COMMIT; rolled back unless committed.
