@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 python=$PWD/.venv/bin/python
 
+# -s: what a sanitizer says before it ends the process is not to be kept back by pytest.
 run() { # name, sanitizers, runtime libraries to preload, tests, names of tests
   build=build/$1
   cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DMEMGPT_SANITIZE="$2" \
@@ -15,7 +16,7 @@ run() { # name, sanitizers, runtime libraries to preload, tests, names of tests
   LD_PRELOAD="$3" PYTHONPATH="$PWD/$build/site" PYTHONMALLOC=malloc \
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     TSAN_OPTIONS=suppressions="$PWD/tools/tsan.supp:halt_on_error=1" \
-    "$python" -m pytest -p no:cacheprovider $4 ${5:+-k "$5"}
+    "$python" -m pytest -s -p no:cacheprovider $4 ${5:+-k "$5"}
 }
 
 stdcxx=$(g++ -print-file-name=libstdc++.so.6)
