@@ -24,11 +24,11 @@ ServerResponse record_messages(ServerApi& api, Call& call, std::vector<PlacedMes
   MessageForm form;
   form.use_assistant_message = call.asked_flag("use_assistant_message", true);
   const auto journal = api.home().journal();
-  for (auto& item : messages) item.place.words = sent_words(*journal, *item.message);
   std::string out = "[";
-  for (const auto& item : paged(std::move(messages), page, [](const PlacedMessage& item) {
+  for (auto& item : paged(std::move(messages), page, [](const PlacedMessage& item) {
          return std::string_view(item.message->id);
        })) {
+    item.place.words = sent_words(*journal, *item.message);
     std::vector<std::string> parts;
     split_message(*item.message, item.place, form,
                   [&](std::string_view, std::string&& part) { parts.push_back(std::move(part)); });

@@ -168,7 +168,7 @@ void RunReader::judge(RunRecord& run, bool newest) {
     return turn.agent_id == run.agent_id && turn.input == run.input.place;
   };
   const auto is_active = [&] { return std::any_of(active_.begin(), active_.end(), is_this); };
-  // Its client may have its answer while the turn is still put away.
+  // How it ended, as its client was told.
   if (const auto card = journal_->card(kEnds, run_id(run.input.place))) {
     const auto end = object_of(card->json);
     run.stop_reason = string_or(end, "stop_reason", "error");
